@@ -1,0 +1,6 @@
+//! Lookalike learns to tell people apart from their photos, on any GPU.
+
+mod error;
+pub mod tensor;
+
+pub use error::{Error, Result};
