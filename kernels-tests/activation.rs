@@ -1,0 +1,28 @@
+//! ReLU, leaky ReLU, sigmoid, tanh.
+
+use lookalike::check::{Check, apart};
+use lookalike::ops::Activation;
+
+const ALL: [Activation; 4] =
+    [Activation::Relu, Activation::LeakyRelu(0.3), Activation::Sigmoid, Activation::Tanh];
+
+#[test]
+fn around_a_workgroup() {
+    for activation in ALL {
+        for len in [1, 255, 256, 257] {
+            Check::new(&format!("{activation:?} of {len}"))
+                .input(apart([len], 1))
+                .run(|graph, v| Ok(vec![graph.activation(v[0], activation)?]));
+        }
+    }
+}
+
+#[test]
+fn folded_grid() {
+    for activation in ALL {
+        Check::new(&format!("{activation:?}"))
+            .input(apart([3, 7, 100], 2))
+            .folded()
+            .run(|graph, v| Ok(vec![graph.activation(v[0], activation)?]));
+    }
+}

@@ -1,0 +1,4 @@
+//! Every operator against its reference, on every device.
+
+mod activation;
+mod builtin;

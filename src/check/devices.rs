@@ -1,0 +1,36 @@
+//! The GPUs that checks run on, opened once, with WebGPU's default limits.
+
+use std::sync::{Arc, OnceLock};
+
+use crate::device::{ADAPTER_VARIABLE, Device};
+use crate::gpu::GpuOptions;
+
+/// The adapter that `LOOKALIKE_ADAPTER` names, `llvmpipe` without it, with WebGPU's default limits: a kernel
+/// over them fails.
+///
+/// # Panics
+/// If there is no such adapter.
+pub fn gpu() -> &'static Device {
+    static DEVICE: OnceLock<Device> = OnceLock::new();
+    DEVICE.get_or_init(|| open(GpuOptions { default_limits: true, max_groups: None }))
+}
+
+/// The same with at most 7 workgroups per grid axis, so that small tensors need folded grids.
+///
+/// # Panics
+/// If there is no such adapter.
+pub fn folded() -> &'static Device {
+    static DEVICE: OnceLock<Device> = OnceLock::new();
+    DEVICE.get_or_init(|| open(GpuOptions { default_limits: true, max_groups: Some(7) }))
+}
+
+/// Whether `device` is the one of [`folded`].
+pub(super) fn is_folded(device: &Device) -> bool {
+    device.gpu().is_some_and(|gpu| folded().gpu().is_some_and(|folded| Arc::ptr_eq(gpu, folded)))
+}
+
+fn open(options: GpuOptions) -> Device {
+    let name = std::env::var(ADAPTER_VARIABLE).unwrap_or_else(|_| "llvmpipe".into());
+    let device = Device::named_with(&name, &options);
+    device.unwrap_or_else(|problem| panic!("{problem}; scripts/test installs a software driver"))
+}

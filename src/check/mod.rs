@@ -1,0 +1,45 @@
+//! Proof that a kernel is right: its twin in `f64` against central differences, then every device against the
+//! twin, with outputs poisoned and guard words behind them.
+
+mod case;
+mod devices;
+mod values;
+
+pub use case::{Check, Failure};
+pub use devices::{folded, gpu};
+pub use values::{apart, bytes, integers, normal, uniform};
+
+use crate::gpu::Kernel;
+
+/// What a test needs to know of a kernel to validate and translate it.
+#[derive(Clone, Debug)]
+pub struct KernelSource {
+    /// `shader/entry_point`.
+    pub name: String,
+    /// Entry point.
+    pub entry: &'static str,
+    /// Files of its pieces, under `shaders/`.
+    pub files: &'static [&'static str],
+    /// The whole module.
+    pub source: String,
+    /// Bindings: tensors read, tensors written.
+    pub bindings: (usize, usize),
+    /// Size of the Rust `Params` in bytes.
+    pub params: usize,
+    /// Values of overridable constants.
+    pub constants: &'static [(&'static str, f64)],
+}
+
+/// Every kernel of the library.
+pub fn kernels() -> Vec<KernelSource> {
+    let describe = |kernel: &Kernel| KernelSource {
+        name: kernel.name(),
+        entry: kernel.entry,
+        files: kernel.shader.files,
+        source: kernel.shader.source(),
+        bindings: (kernel.reads, kernel.writes),
+        params: kernel.params,
+        constants: kernel.constants,
+    };
+    crate::ops::KERNELS.iter().copied().flatten().map(describe).collect()
+}

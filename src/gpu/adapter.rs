@@ -1,0 +1,195 @@
+//! Finding adapters, choosing one, opening it.
+
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex};
+
+use super::buffers::Pool;
+use super::pipelines::Pipelines;
+use crate::{Error, Result};
+
+/// What kind of hardware an adapter is, the preferred first.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum AdapterKind {
+    /// A graphics card with memory of its own.
+    Discrete,
+    /// Graphics in the processor, sharing its memory.
+    Integrated,
+    /// A share of a card, in a virtual machine.
+    Virtual,
+    /// The driver does not say.
+    Other,
+    /// A software driver: taken only when asked for by name.
+    Software,
+}
+
+/// Facts about an adapter.
+#[derive(Clone, Debug)]
+pub struct AdapterInfo {
+    /// The driver's name for it.
+    pub name: String,
+    /// Its kind.
+    pub kind: AdapterKind,
+    /// Graphics API: `vulkan`, `metal` or `dx12`.
+    pub backend: String,
+    /// Driver and version.
+    pub driver: String,
+    /// Largest storage binding in bytes.
+    pub max_binding: u64,
+    /// Largest buffer in bytes.
+    pub max_buffer: u64,
+    /// Workgroup memory in bytes.
+    pub workgroup_memory: u32,
+    /// Most invocations of a workgroup.
+    pub invocations: u32,
+    /// Optional features it has that kernels may use.
+    pub features: Vec<&'static str>,
+}
+
+/// How to open an adapter.
+#[derive(Clone, Debug, Default)]
+pub struct GpuOptions {
+    /// Ask for WebGPU's default limits instead of the adapter's own.
+    pub default_limits: bool,
+    /// Most workgroups per grid axis, where less than the adapter's.
+    pub max_groups: Option<u32>,
+}
+
+/// An open GPU. Cheap to share through an `Arc`; all work goes through one queue.
+#[derive(Debug)]
+pub struct Gpu {
+    pub(super) device: wgpu::Device,
+    pub(super) queue: wgpu::Queue,
+    pub(super) limits: wgpu::Limits,
+    pub(super) pipelines: Pipelines,
+    pub(super) pool: Pool,
+    pub(super) buffers_created: AtomicU64,
+    pub(super) submissions: AtomicU64,
+    /// The first error that the driver reported outside of a call.
+    pub(super) problem: Arc<Mutex<Option<String>>>,
+    info: AdapterInfo,
+}
+
+const FEATURES: [(wgpu::Features, &str); 4] = [
+    (wgpu::Features::TIMESTAMP_QUERY, "timestamps"),
+    (wgpu::Features::SHADER_F16, "f16"),
+    (wgpu::Features::SUBGROUP, "subgroups"),
+    (wgpu::Features::PIPELINE_CACHE, "pipeline-cache"),
+];
+
+impl Gpu {
+    /// All adapters of this machine, the preferred first.
+    pub fn adapters() -> Vec<AdapterInfo> {
+        enumerate().iter().map(describe).collect()
+    }
+
+    /// Opens the `index`-th adapter of [`Gpu::adapters`].
+    ///
+    /// # Errors
+    /// [`Error::Gpu`] if there is no such adapter, or the driver does not open it.
+    pub fn open(index: usize, options: &GpuOptions) -> Result<Arc<Gpu>> {
+        let adapters = enumerate();
+        let adapter =
+            adapters.get(index).ok_or_else(|| Error::Gpu(format!("there is no adapter {index}")))?;
+        let mut limits = if options.default_limits { wgpu::Limits::default() } else { adapter.limits() };
+        if let Some(most) = options.max_groups {
+            limits.max_compute_workgroups_per_dimension = most;
+        }
+        let descriptor = wgpu::DeviceDescriptor {
+            label: Some("lookalike"),
+            required_features: adapter.features() & wgpu::Features::TIMESTAMP_QUERY,
+            required_limits: limits.clone(),
+            ..Default::default()
+        };
+        let (device, queue) = pollster::block_on(adapter.request_device(&descriptor))
+            .map_err(|problem| Error::Gpu(format!("{} does not open: {problem}", adapter.get_info().name)))?;
+        let problem = Arc::new(Mutex::new(None));
+        let first = problem.clone();
+        device.on_uncaptured_error(Arc::new(move |error: wgpu::Error| {
+            first.lock().expect("the problem's lock").get_or_insert_with(|| error.to_string());
+        }));
+        let lost = problem.clone();
+        device.set_device_lost_callback(move |reason, message| {
+            if reason != wgpu::DeviceLostReason::Destroyed {
+                lost.lock()
+                    .expect("the problem's lock")
+                    .get_or_insert_with(|| format!("device lost: {message}"));
+            }
+        });
+        Ok(Arc::new(Gpu {
+            device,
+            queue,
+            limits,
+            pipelines: Pipelines::default(),
+            pool: Pool::default(),
+            buffers_created: AtomicU64::new(0),
+            submissions: AtomicU64::new(0),
+            problem,
+            info: describe(adapter),
+        }))
+    }
+
+    /// Facts about the adapter.
+    pub fn info(&self) -> &AdapterInfo {
+        &self.info
+    }
+
+    /// Largest storage binding in bytes.
+    pub fn max_binding(&self) -> u64 {
+        self.limits.max_storage_buffer_binding_size.min(self.limits.max_buffer_size)
+    }
+
+    /// Whether kernels can be timed on the device.
+    pub fn has_timestamps(&self) -> bool {
+        self.device.features().contains(wgpu::Features::TIMESTAMP_QUERY)
+    }
+
+    /// Buffers made since the device was opened: constant while a plan runs.
+    pub fn buffers_created(&self) -> u64 {
+        self.buffers_created.load(Ordering::Relaxed)
+    }
+
+    /// Submissions since the device was opened.
+    pub fn submissions(&self) -> u64 {
+        self.submissions.load(Ordering::Relaxed)
+    }
+
+    /// Pipelines compiled since the device was opened.
+    pub fn pipelines_compiled(&self) -> usize {
+        self.pipelines.len()
+    }
+}
+
+fn enumerate() -> Vec<wgpu::Adapter> {
+    let mut descriptor = wgpu::InstanceDescriptor::new_without_display_handle_from_env();
+    descriptor.backends = wgpu::Backends::PRIMARY;
+    let instance = wgpu::Instance::new(descriptor);
+    let mut adapters = pollster::block_on(instance.enumerate_adapters(wgpu::Backends::PRIMARY));
+    adapters.sort_by_key(|adapter| describe(adapter).kind);
+    adapters
+}
+
+fn describe(adapter: &wgpu::Adapter) -> AdapterInfo {
+    let info = adapter.get_info();
+    let limits = adapter.limits();
+    AdapterInfo {
+        kind: match info.device_type {
+            wgpu::DeviceType::DiscreteGpu => AdapterKind::Discrete,
+            wgpu::DeviceType::IntegratedGpu => AdapterKind::Integrated,
+            wgpu::DeviceType::VirtualGpu => AdapterKind::Virtual,
+            wgpu::DeviceType::Cpu => AdapterKind::Software,
+            wgpu::DeviceType::Other => AdapterKind::Other,
+        },
+        name: info.name,
+        backend: info.backend.to_string(),
+        driver: format!("{} {}", info.driver, info.driver_info).trim().to_string(),
+        max_binding: limits.max_storage_buffer_binding_size,
+        max_buffer: limits.max_buffer_size,
+        workgroup_memory: limits.max_compute_workgroup_storage_size,
+        invocations: limits.max_compute_invocations_per_workgroup,
+        features: FEATURES
+            .iter()
+            .filter(|(feature, _)| adapter.features().contains(*feature))
+            .map(|&(_, name)| name)
+            .collect(),
+    }
+}

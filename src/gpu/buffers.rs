@@ -1,0 +1,102 @@
+//! Buffers, and the pool they return to.
+
+use std::collections::HashMap;
+use std::sync::atomic::Ordering;
+use std::sync::{Arc, Mutex};
+
+use super::Gpu;
+use crate::{Error, Result};
+
+/// Device memory that kernels read and write. It goes back to the pool when the last owner drops it.
+#[derive(Debug)]
+pub(crate) struct Buffer {
+    gpu: Arc<Gpu>,
+    inner: Option<wgpu::Buffer>,
+    usage: wgpu::BufferUsages,
+}
+
+/// Unused buffers by usage and size.
+#[derive(Debug, Default)]
+pub(super) struct Pool(Mutex<HashMap<(wgpu::BufferUsages, u64), Vec<wgpu::Buffer>>>);
+
+const STORAGE: wgpu::BufferUsages =
+    wgpu::BufferUsages::STORAGE.union(wgpu::BufferUsages::COPY_SRC).union(wgpu::BufferUsages::COPY_DST);
+
+impl Buffer {
+    /// A storage buffer of at least `bytes` bytes for `what`. Its content is undefined.
+    pub fn storage(gpu: &Arc<Gpu>, bytes: u64, what: &str) -> Result<Buffer> {
+        let allowed = gpu.max_binding();
+        if bytes > allowed {
+            return Err(Error::TooLarge {
+                what: what.to_string(),
+                needed: bytes,
+                allowed,
+                advice: "use a smaller batch",
+            });
+        }
+        Buffer::new(gpu, size_class(bytes).min(allowed), STORAGE, what)
+    }
+
+    /// A buffer of exactly `bytes` bytes from the pool, or a new one.
+    pub(super) fn new(gpu: &Arc<Gpu>, bytes: u64, usage: wgpu::BufferUsages, what: &str) -> Result<Buffer> {
+        let pooled = gpu.pool.0.lock().expect("the pool's lock").get_mut(&(usage, bytes)).and_then(Vec::pop);
+        let inner = match pooled {
+            Some(buffer) => buffer,
+            None => create(gpu, bytes, usage, what)?,
+        };
+        Ok(Buffer { gpu: gpu.clone(), inner: Some(inner), usage })
+    }
+
+    /// Size in bytes, at least what was asked for.
+    pub fn size(&self) -> u64 {
+        self.raw().size()
+    }
+
+    pub(super) fn raw(&self) -> &wgpu::Buffer {
+        self.inner.as_ref().expect("a buffer lives until it is dropped")
+    }
+}
+
+impl Drop for Buffer {
+    fn drop(&mut self) {
+        if let (Some(buffer), Ok(mut pool)) = (self.inner.take(), self.gpu.pool.0.lock()) {
+            pool.entry((self.usage, buffer.size())).or_default().push(buffer);
+        }
+    }
+}
+
+/// Sizes are rounded up to an eighth of their power of two, so that plans of similar shapes share buffers.
+fn size_class(bytes: u64) -> u64 {
+    let step = (bytes.max(256).next_power_of_two() / 16).max(256);
+    bytes.max(1).next_multiple_of(step)
+}
+
+fn create(gpu: &Gpu, bytes: u64, usage: wgpu::BufferUsages, what: &str) -> Result<wgpu::Buffer> {
+    let memory = gpu.device.push_error_scope(wgpu::ErrorFilter::OutOfMemory);
+    let validation = gpu.device.push_error_scope(wgpu::ErrorFilter::Validation);
+    let descriptor =
+        wgpu::BufferDescriptor { label: Some(what), size: bytes, usage, mapped_at_creation: false };
+    let buffer = gpu.device.create_buffer(&descriptor);
+    let problem = pollster::block_on(validation.pop()).or(pollster::block_on(memory.pop()));
+    gpu.buffers_created.fetch_add(1, Ordering::Relaxed);
+    match problem {
+        None => Ok(buffer),
+        Some(problem) => {
+            Err(Error::Gpu(format!("no buffer of {bytes} bytes for {what}: {problem}; use a smaller batch")))
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::size_class;
+
+    #[test]
+    fn size_classes_waste_at_most_an_eighth() {
+        for bytes in [1, 256, 257, 4096, 5000, 1 << 20, (1 << 20) + 1, 12_345_678, 128 << 20] {
+            let class = size_class(bytes);
+            assert!(class >= bytes && class % 256 == 0);
+            assert!(class - bytes < 256.max(bytes / 7), "{bytes} in {class}");
+        }
+    }
+}

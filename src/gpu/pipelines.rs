@@ -1,0 +1,107 @@
+//! Pipelines, compiled once per device, several at a time.
+
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex};
+
+use rayon::prelude::*;
+
+use super::{Gpu, Kernel};
+use crate::{Error, Result};
+
+type Key = (&'static [&'static str], &'static str, String);
+
+/// The compiled kernels of a device.
+#[derive(Debug, Default)]
+pub(super) struct Pipelines(Mutex<HashMap<Key, Arc<Pipeline>>>);
+
+impl Pipelines {
+    pub fn len(&self) -> usize {
+        self.0.lock().expect("the pipelines' lock").len()
+    }
+}
+
+/// A compiled kernel and the layout of what it binds.
+#[derive(Debug)]
+pub(super) struct Pipeline {
+    pub pipeline: wgpu::ComputePipeline,
+    pub layout: wgpu::BindGroupLayout,
+}
+
+impl Gpu {
+    /// Compiles those of `kernels` that are not compiled yet, on all cores.
+    ///
+    /// # Errors
+    /// [`Error::Kernel`] with the first validation message.
+    pub(crate) fn compile(&self, kernels: &[Kernel]) -> Result<()> {
+        let mut missing = HashMap::new();
+        {
+            let known = self.pipelines.0.lock().expect("the pipelines' lock");
+            for kernel in kernels.iter().filter(|kernel| !known.contains_key(&kernel.key())) {
+                missing.insert(kernel.key(), *kernel);
+            }
+        }
+        let compiled: Vec<(Key, Arc<Pipeline>)> = missing
+            .into_par_iter()
+            .map(|(key, kernel)| Ok((key, Arc::new(self.compile_one(&kernel)?))))
+            .collect::<Result<_>>()?;
+        self.pipelines.0.lock().expect("the pipelines' lock").extend(compiled);
+        Ok(())
+    }
+
+    /// The pipeline of a kernel, compiled now if it is not yet.
+    pub(super) fn pipeline(&self, kernel: &Kernel) -> Result<Arc<Pipeline>> {
+        self.compile(std::slice::from_ref(kernel))?;
+        Ok(self.pipelines.0.lock().expect("the pipelines' lock")[&kernel.key()].clone())
+    }
+
+    fn compile_one(&self, kernel: &Kernel) -> Result<Pipeline> {
+        let name = kernel.name();
+        let scope = self.device.push_error_scope(wgpu::ErrorFilter::Validation);
+        let layout = self.bind_group_layout(kernel);
+        let module = self.device.create_shader_module(wgpu::ShaderModuleDescriptor {
+            label: Some(&name),
+            source: wgpu::ShaderSource::Wgsl(kernel.shader.source().into()),
+        });
+        let pipeline_layout = self.device.create_pipeline_layout(&wgpu::PipelineLayoutDescriptor {
+            label: Some(&name),
+            bind_group_layouts: &[Some(&layout)],
+            immediate_size: 0,
+        });
+        let pipeline = self.device.create_compute_pipeline(&wgpu::ComputePipelineDescriptor {
+            label: Some(&name),
+            layout: Some(&pipeline_layout),
+            module: &module,
+            entry_point: Some(kernel.entry),
+            compilation_options: wgpu::PipelineCompilationOptions {
+                constants: kernel.constants,
+                // Every kernel writes its tiles before it reads them.
+                zero_initialize_workgroup_memory: false,
+            },
+            cache: None,
+        });
+        match pollster::block_on(scope.pop()) {
+            None => Ok(Pipeline { pipeline, layout }),
+            Some(problem) => Err(Error::Kernel { kernel: name, problem: problem.to_string() }),
+        }
+    }
+
+    fn bind_group_layout(&self, kernel: &Kernel) -> wgpu::BindGroupLayout {
+        let buffer = |ty| wgpu::BindingType::Buffer { ty, has_dynamic_offset: false, min_binding_size: None };
+        let types = std::iter::once(wgpu::BufferBindingType::Uniform)
+            .chain(std::iter::repeat_n(wgpu::BufferBindingType::Storage { read_only: true }, kernel.reads))
+            .chain(std::iter::repeat_n(wgpu::BufferBindingType::Storage { read_only: false }, kernel.writes));
+        let entries: Vec<_> = (0u32..)
+            .zip(types)
+            .map(|(binding, ty)| wgpu::BindGroupLayoutEntry {
+                binding,
+                visibility: wgpu::ShaderStages::COMPUTE,
+                ty: buffer(ty),
+                count: None,
+            })
+            .collect();
+        self.device.create_bind_group_layout(&wgpu::BindGroupLayoutDescriptor {
+            label: Some(kernel.entry),
+            entries: &entries,
+        })
+    }
+}

@@ -1,0 +1,214 @@
+//! What crosses between host and device: uploads through mapped staging buffers, asynchronous read-back.
+
+use std::future::Future;
+use std::pin::Pin;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex};
+use std::task::{Context, Poll, Waker};
+
+use super::{Buffer, Gpu};
+use crate::{Error, Result};
+
+impl Gpu {
+    /// Writes `bytes` to the start of `buffer`, before whatever is submitted next. For setting up; the
+    /// training loop goes through [`Upload`].
+    pub(crate) fn write(&self, buffer: &Buffer, bytes: &[u8]) {
+        if bytes.len().is_multiple_of(4) {
+            self.queue.write_buffer(buffer.raw(), 0, bytes);
+        } else {
+            let mut padded = bytes.to_vec();
+            padded.resize(bytes.len().next_multiple_of(4), 0);
+            self.queue.write_buffer(buffer.raw(), 0, &padded);
+        }
+    }
+
+    /// Starts copying the first `bytes` bytes of `buffer` to the host, after all work submitted so far.
+    pub(crate) fn read(self: &Arc<Gpu>, buffer: &Buffer, bytes: u64) -> Result<ReadBack> {
+        let size = bytes.next_multiple_of(4);
+        let usage = wgpu::BufferUsages::MAP_READ | wgpu::BufferUsages::COPY_DST;
+        let staging = Buffer::new(self, size, usage, "read-back")?;
+        let mut encoder = self.device.create_command_encoder(&wgpu::CommandEncoderDescriptor::default());
+        encoder.copy_buffer_to_buffer(buffer.raw(), 0, staging.raw(), 0, size);
+        self.submit(encoder);
+        let state = Arc::new(Mutex::new(MapState::default()));
+        let shared = state.clone();
+        staging.raw().map_async(wgpu::MapMode::Read, .., move |outcome| {
+            let mut state = shared.lock().expect("the read-back's lock");
+            state.outcome = Some(outcome.map_err(|problem| problem.to_string()));
+            if let Some(waker) = state.waker.take() {
+                waker.wake();
+            }
+        });
+        Ok(ReadBack { gpu: self.clone(), staging, bytes, state })
+    }
+
+    /// Waits until the device has done everything submitted so far.
+    ///
+    /// # Errors
+    /// [`Error::Gpu`] if the device was lost or refused some work.
+    pub fn wait(&self) -> Result<()> {
+        self.device
+            .poll(wgpu::PollType::wait_indefinitely())
+            .map_err(|problem| Error::Gpu(problem.to_string()))?;
+        self.check()
+    }
+
+    /// The first problem that the driver reported outside of a call, if any.
+    pub(super) fn check(&self) -> Result<()> {
+        match self.problem.lock().expect("the problem's lock").take() {
+            None => Ok(()),
+            Some(problem) => Err(Error::Gpu(problem)),
+        }
+    }
+
+    pub(super) fn submit(&self, encoder: wgpu::CommandEncoder) {
+        self.queue.submit([encoder.finish()]);
+        self.submissions.fetch_add(1, Ordering::Relaxed);
+    }
+}
+
+#[derive(Debug, Default)]
+struct MapState {
+    outcome: Option<std::result::Result<(), String>>,
+    waker: Option<Waker>,
+}
+
+/// Bytes on their way from the device: a future, which [`ReadBack::wait`] blocks on.
+#[derive(Debug)]
+pub(crate) struct ReadBack {
+    gpu: Arc<Gpu>,
+    staging: Buffer,
+    bytes: u64,
+    state: Arc<Mutex<MapState>>,
+}
+
+impl ReadBack {
+    /// Blocks until the bytes are here.
+    pub fn wait(self) -> Result<Vec<u8>> {
+        self.gpu.wait()?;
+        pollster::block_on(self)
+    }
+
+    fn take(&self) -> Result<Vec<u8>> {
+        let view =
+            self.staging.raw().get_mapped_range(..).map_err(|problem| Error::Gpu(problem.to_string()))?;
+        let mut bytes = view.to_vec();
+        bytes.truncate(usize::try_from(self.bytes).expect("a tensor fits in memory"));
+        drop(view);
+        self.staging.raw().unmap();
+        Ok(bytes)
+    }
+}
+
+impl Future for ReadBack {
+    type Output = Result<Vec<u8>>;
+
+    fn poll(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Self::Output> {
+        if let Err(problem) = self.gpu.device.poll(wgpu::PollType::Poll) {
+            return Poll::Ready(Err(Error::Gpu(problem.to_string())));
+        }
+        let mut state = self.state.lock().expect("the read-back's lock");
+        match state.outcome.take() {
+            Some(Ok(())) => Poll::Ready(self.take()),
+            Some(Err(problem)) => Poll::Ready(Err(Error::Gpu(format!("read-back failed: {problem}")))),
+            None => {
+                state.waker = Some(context.waker().clone());
+                Poll::Pending
+            }
+        }
+    }
+}
+
+/// A ring of staging buffers that feed one device buffer: the host fills one while the device copies from
+/// another. Nothing is allocated after it is made.
+#[derive(Debug)]
+pub(crate) struct Upload {
+    gpu: Arc<Gpu>,
+    target: Arc<Buffer>,
+    ring: Vec<Staging>,
+    next: usize,
+    filled: Option<usize>,
+}
+
+#[derive(Debug)]
+struct Staging {
+    buffer: Buffer,
+    mapped: Arc<AtomicBool>,
+}
+
+const RING: usize = 2;
+
+impl Upload {
+    /// A ring for the first `bytes` bytes of `target`.
+    pub fn new(gpu: &Arc<Gpu>, target: Arc<Buffer>, bytes: u64) -> Result<Upload> {
+        let usage = wgpu::BufferUsages::MAP_WRITE | wgpu::BufferUsages::COPY_SRC;
+        let mut ring = Vec::new();
+        for _ in 0..RING {
+            let buffer = Buffer::new(gpu, bytes.next_multiple_of(4), usage, "upload")?;
+            let staging = Staging { buffer, mapped: Arc::new(AtomicBool::new(false)) };
+            staging.map();
+            ring.push(staging);
+        }
+        Ok(Upload { gpu: gpu.clone(), target, ring, next: 0, filled: None })
+    }
+
+    /// Bytes of the staging buffers.
+    pub fn size(&self) -> u64 {
+        self.ring.iter().map(|staging| staging.buffer.size()).sum()
+    }
+
+    /// Takes a copy of `bytes`, which the next submission moves to the device. A second call before it
+    /// replaces the first.
+    pub fn write(&mut self, bytes: &[u8]) -> Result<()> {
+        let slot = self.filled.take().map_or(self.next, |slot| {
+            self.ring[slot].map();
+            slot
+        });
+        let staging = &self.ring[slot];
+        while !staging.mapped.load(Ordering::Acquire) {
+            self.gpu.wait()?;
+        }
+        let mut view = staging
+            .buffer
+            .raw()
+            .get_mapped_range_mut(..)
+            .map_err(|problem| Error::Gpu(problem.to_string()))?;
+        view.slice(..bytes.len()).copy_from_slice(bytes); // a tail of up to three bytes is never read
+        drop(view);
+        staging.buffer.raw().unmap();
+        staging.mapped.store(false, Ordering::Release);
+        self.filled = Some(slot);
+        Ok(())
+    }
+
+    pub(super) fn encode(&self, encoder: &mut wgpu::CommandEncoder) {
+        if let Some(slot) = self.filled {
+            let staging = self.ring[slot].buffer.raw();
+            encoder.copy_buffer_to_buffer(staging, 0, self.target.raw(), 0, staging.size());
+        }
+    }
+
+    /// Asks for the staging buffer back once the device has read it.
+    pub(super) fn submitted(&mut self) {
+        if let Some(slot) = self.filled.take() {
+            self.ring[slot].map();
+            self.next = (slot + 1) % self.ring.len();
+        }
+    }
+}
+
+impl Staging {
+    fn map(&self) {
+        let mapped = self.mapped.clone();
+        self.buffer.raw().map_async(wgpu::MapMode::Write, .., move |outcome| {
+            mapped.store(outcome.is_ok(), Ordering::Release);
+        });
+    }
+}
+
+impl Drop for Staging {
+    /// The pool holds unmapped buffers only.
+    fn drop(&mut self) {
+        self.buffer.raw().unmap();
+    }
+}

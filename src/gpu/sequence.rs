@@ -1,0 +1,328 @@
+//! A fixed list of dispatches, prepared once and submitted many times.
+
+use std::sync::Arc;
+
+use super::pipelines::Pipeline;
+use super::{AdapterKind, Buffer, Gpu, Kernel, Upload};
+use crate::{Error, Result};
+
+/// One dispatch: a kernel, its parameters, what it binds.
+#[derive(Debug)]
+pub(crate) struct Launch {
+    pub kernel: Kernel,
+    pub params: Vec<u8>,
+    pub reads: Vec<Arc<Buffer>>,
+    pub writes: Vec<Arc<Buffer>>,
+    /// Workgroups, in one row: folded to the device's limits here.
+    pub groups: u64,
+    /// Floating-point operations, to predict how long it runs.
+    pub flops: u64,
+}
+
+/// Device time of one dispatch.
+#[derive(Clone, Debug)]
+pub struct KernelTime {
+    /// `shader/entry_point`.
+    pub kernel: String,
+    /// Seconds on the device, or on the host where the device has no timestamps.
+    pub seconds: f64,
+    /// Floating-point operations.
+    pub flops: u64,
+}
+
+/// Dispatches with their pipelines, bind groups and parameters made.
+#[derive(Debug)]
+pub(crate) struct Sequence {
+    gpu: Arc<Gpu>,
+    steps: Vec<Step>,
+    /// Indices of steps that begin a new submission.
+    cuts: Vec<usize>,
+}
+
+#[derive(Debug)]
+struct Step {
+    name: String,
+    pipeline: Arc<Pipeline>,
+    bind_group: wgpu::BindGroup,
+    grid: [u32; 3],
+    flops: u64,
+    written: Vec<Arc<Buffer>>,
+    _read: Vec<Arc<Buffer>>,
+}
+
+impl Sequence {
+    /// Compiles what is missing and makes everything that [`Sequence::submit`] needs.
+    ///
+    /// # Errors
+    /// [`Error::Kernel`] if a kernel or its bindings are refused, [`Error::TooLarge`] if a grid is.
+    pub fn new(gpu: &Arc<Gpu>, launches: Vec<Launch>) -> Result<Sequence> {
+        let kernels: Vec<Kernel> = launches.iter().map(|launch| launch.kernel).collect();
+        gpu.compile(&kernels)?;
+        let alignment = u64::from(gpu.limits.min_uniform_buffer_offset_alignment);
+        let mut offsets = Vec::new();
+        let mut uniforms = Vec::new();
+        for launch in &launches {
+            uniforms.resize(uniforms.len().next_multiple_of(alignment as usize), 0u8);
+            offsets.push(uniforms.len() as u64);
+            uniforms.extend(&launch.params);
+        }
+        uniforms.resize(uniforms.len().next_multiple_of(alignment as usize).max(256), 0);
+        let usage = wgpu::BufferUsages::UNIFORM | wgpu::BufferUsages::COPY_DST;
+        let params = Arc::new(Buffer::new(gpu, uniforms.len() as u64, usage, "params")?);
+        gpu.write(&params, &uniforms);
+
+        let cuts = cuts(launches.iter().map(|launch| launch.flops), flops_per_submission(gpu.info().kind));
+        let steps = launches
+            .into_iter()
+            .zip(offsets)
+            .map(|(launch, offset)| Step::new(gpu, launch, &params, offset))
+            .collect::<Result<_>>()?;
+        Ok(Sequence { gpu: gpu.clone(), steps, cuts })
+    }
+
+    /// Submits all dispatches in order, after the uploads that were filled.
+    pub fn submit(&self, uploads: &mut [Upload]) -> Result<()> {
+        self.gpu.check()?;
+        for (part, steps) in self.parts().enumerate() {
+            let mut encoder = self.encoder();
+            if part == 0 {
+                uploads.iter().for_each(|upload| upload.encode(&mut encoder));
+            }
+            {
+                let mut pass = encoder.begin_compute_pass(&wgpu::ComputePassDescriptor::default());
+                steps.iter().for_each(|step| step.encode(&mut pass));
+            }
+            self.gpu.submit(encoder);
+            if part == 0 {
+                uploads.iter_mut().for_each(Upload::submitted);
+            }
+        }
+        Ok(())
+    }
+
+    /// Runs all dispatches with a timestamp before and after each.
+    ///
+    /// # Errors
+    /// [`Error::Gpu`] if the device has no timestamps.
+    pub fn profile(&self, uploads: &mut [Upload]) -> Result<Vec<KernelTime>> {
+        if !self.gpu.has_timestamps() {
+            return Err(Error::Gpu("this adapter has no timestamp queries".into()));
+        }
+        let per_set = (wgpu::QUERY_SET_MAX_QUERIES / 2) as usize;
+        let mut times = Vec::new();
+        for steps in self.steps.chunks(per_set) {
+            times.extend(self.profile_part(steps, uploads)?);
+        }
+        Ok(times)
+    }
+
+    fn profile_part(&self, steps: &[Step], uploads: &mut [Upload]) -> Result<Vec<KernelTime>> {
+        let count = 2 * steps.len() as u32;
+        let queries = self.gpu.device.create_query_set(&wgpu::QuerySetDescriptor {
+            label: Some("profile"),
+            ty: wgpu::QueryType::Timestamp,
+            count,
+        });
+        let usage = wgpu::BufferUsages::QUERY_RESOLVE | wgpu::BufferUsages::COPY_SRC;
+        let resolved = Buffer::new(&self.gpu, u64::from(count) * 8, usage, "timestamps")?;
+        let mut encoder = self.encoder();
+        uploads.iter().for_each(|upload| upload.encode(&mut encoder));
+        for (step, at) in steps.iter().zip((0..).step_by(2)) {
+            let mut pass = encoder.begin_compute_pass(&wgpu::ComputePassDescriptor {
+                label: Some(&step.name),
+                timestamp_writes: Some(wgpu::ComputePassTimestampWrites {
+                    query_set: &queries,
+                    beginning_of_pass_write_index: Some(at),
+                    end_of_pass_write_index: Some(at + 1),
+                }),
+            });
+            step.encode(&mut pass);
+        }
+        encoder.resolve_query_set(&queries, 0..count, resolved.raw(), 0);
+        self.gpu.submit(encoder);
+        uploads.iter_mut().for_each(Upload::submitted);
+        let bytes = self.gpu.read(&resolved, u64::from(count) * 8)?.wait()?;
+        let ticks: Vec<u64> = bytemuck::pod_collect_to_vec(&bytes);
+        let tick = f64::from(self.gpu.queue.get_timestamp_period()) * 1e-9;
+        Ok(steps
+            .iter()
+            .zip(ticks.chunks_exact(2))
+            .map(|(step, t)| KernelTime {
+                kernel: step.name.clone(),
+                seconds: t[1].saturating_sub(t[0]) as f64 * tick,
+                flops: step.flops,
+            })
+            .collect())
+    }
+
+    fn parts(&self) -> impl Iterator<Item = &[Step]> {
+        let starts = self.cuts.iter().copied();
+        let ends = self.cuts.iter().copied().skip(1).chain([self.steps.len()]);
+        starts.zip(ends).map(|(start, end)| &self.steps[start..end])
+    }
+
+    fn encoder(&self) -> wgpu::CommandEncoder {
+        self.gpu.device.create_command_encoder(&wgpu::CommandEncoderDescriptor::default())
+    }
+}
+
+impl Step {
+    fn new(gpu: &Arc<Gpu>, launch: Launch, params: &Buffer, offset: u64) -> Result<Step> {
+        let kernel = launch.kernel;
+        assert_eq!(launch.params.len(), kernel.params, "params of {}", kernel.name());
+        assert_eq!(launch.reads.len(), kernel.reads, "tensors read by {}", kernel.name());
+        assert_eq!(launch.writes.len(), kernel.writes, "tensors written by {}", kernel.name());
+        let most = gpu.limits.max_compute_workgroups_per_dimension;
+        let grid = fold(launch.groups, most).ok_or_else(|| Error::TooLarge {
+            what: format!("the grid of {}", kernel.name()),
+            needed: launch.groups,
+            allowed: u64::from(most).pow(3),
+            advice: "use a smaller batch",
+        })?;
+        let pipeline = gpu.pipeline(&kernel)?;
+        let uniform = wgpu::BindingResource::Buffer(wgpu::BufferBinding {
+            buffer: params.raw(),
+            offset,
+            size: wgpu::BufferSize::new(kernel.params as u64),
+        });
+        let buffers =
+            launch.reads.iter().chain(&launch.writes).map(|buffer| buffer.raw().as_entire_binding());
+        let entries: Vec<_> = (0u32..)
+            .zip(std::iter::once(uniform).chain(buffers))
+            .map(|(binding, resource)| wgpu::BindGroupEntry { binding, resource })
+            .collect();
+        let scope = gpu.device.push_error_scope(wgpu::ErrorFilter::Validation);
+        let bind_group = gpu.device.create_bind_group(&wgpu::BindGroupDescriptor {
+            label: Some(kernel.entry),
+            layout: &pipeline.layout,
+            entries: &entries,
+        });
+        if let Some(problem) = pollster::block_on(scope.pop()) {
+            return Err(Error::Kernel { kernel: kernel.name(), problem: problem.to_string() });
+        }
+        Ok(Step {
+            name: kernel.name(),
+            pipeline,
+            bind_group,
+            grid,
+            flops: launch.flops,
+            written: launch.writes,
+            _read: launch.reads,
+        })
+    }
+
+    fn encode(&self, pass: &mut wgpu::ComputePass<'_>) {
+        pass.set_pipeline(&self.pipeline.pipeline);
+        pass.set_bind_group(0, &self.bind_group, &[]);
+        let [x, y, z] = self.grid;
+        pass.dispatch_workgroups(x, y, z);
+    }
+}
+
+/// Three axes of at most `most` groups that hold `groups` groups with little waste.
+fn fold(groups: u64, most: u32) -> Option<[u32; 3]> {
+    let most = u64::from(most);
+    let groups = groups.max(1);
+    let z = groups.div_ceil(most * most);
+    let slice = groups.div_ceil(z);
+    let y = slice.div_ceil(most);
+    let x = slice.div_ceil(y);
+    if z > most {
+        return None;
+    }
+    let axis = |size: u64| u32::try_from(size).expect("an axis is at most the device's limit");
+    Some([axis(x), axis(y), axis(z)])
+}
+
+/// Work after which a new submission begins, so that none nears a driver's watchdog (2 s on Windows): about
+/// 200 ms at rates that slow hardware of its kind reaches. Software drivers have no watchdog.
+fn flops_per_submission(kind: AdapterKind) -> u64 {
+    match kind {
+        AdapterKind::Discrete | AdapterKind::Virtual => 200_000_000_000,
+        AdapterKind::Integrated | AdapterKind::Other => 20_000_000_000,
+        AdapterKind::Software => u64::MAX,
+    }
+}
+
+/// Indices at which a submission begins; the first is always 0.
+fn cuts(flops: impl Iterator<Item = u64>, limit: u64) -> Vec<usize> {
+    let mut cuts = vec![0];
+    let mut sum = 0u64;
+    for (index, flops) in flops.enumerate() {
+        if sum > 0 && sum.saturating_add(flops) > limit {
+            cuts.push(index);
+            sum = 0;
+        }
+        sum = sum.saturating_add(flops);
+    }
+    cuts
+}
+
+#[cfg(feature = "check")]
+mod checked {
+    use super::*;
+
+    /// The word that outputs and guards hold before a kernel runs: a NaN.
+    const POISON: u32 = 0x7fc0_dead;
+
+    impl Sequence {
+        /// Like [`Sequence::submit`], with all that a dispatch writes filled with NaN before it. `outputs`
+        /// tells, for each dispatch, the bytes of the tensors it writes (`None` for one updated in place):
+        /// what lies behind them in the buffer must survive.
+        pub fn submit_poisoned(&self, uploads: &mut [Upload], outputs: &[Vec<Option<u64>>]) -> Result<()> {
+            for (index, (step, sizes)) in self.steps.iter().zip(outputs).enumerate() {
+                for (buffer, _) in step.written.iter().zip(sizes).filter(|(_, size)| size.is_some()) {
+                    self.gpu.write(buffer, bytemuck::cast_slice(&vec![POISON; buffer.size() as usize / 4]));
+                }
+                let mut encoder = self.encoder();
+                if index == 0 {
+                    uploads.iter().for_each(|upload| upload.encode(&mut encoder));
+                }
+                step.encode(&mut encoder.begin_compute_pass(&wgpu::ComputePassDescriptor::default()));
+                self.gpu.submit(encoder);
+                if index == 0 {
+                    uploads.iter_mut().for_each(Upload::submitted);
+                }
+                for (buffer, size) in step.written.iter().zip(sizes) {
+                    let Some(size) = size else { continue };
+                    let words: Vec<u32> =
+                        bytemuck::pod_collect_to_vec(&self.gpu.read(buffer, buffer.size())?.wait()?);
+                    if words[*size as usize / 4..].iter().any(|&word| word != POISON) {
+                        let problem = "wrote behind the end of its output".into();
+                        return Err(Error::Kernel { kernel: step.name.clone(), problem });
+                    }
+                }
+            }
+            Ok(())
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn folded_grids_hold_all_groups() {
+        for most in [1, 2, 7, 65_535] {
+            for groups in (1..500).chain([65_535, 65_536, 70_000, 4_294_967_295, 1 << 40]) {
+                match fold(groups, most) {
+                    Some(grid) => {
+                        assert!(grid.iter().all(|&axis| axis >= 1 && axis <= most));
+                        let held: u64 = grid.iter().map(|&axis| u64::from(axis)).product();
+                        assert!(held >= groups);
+                    }
+                    None => assert!(groups > u64::from(most).pow(3) - u64::from(most).pow(2)),
+                }
+            }
+        }
+        assert_eq!(fold(65_535, 65_535), Some([65_535, 1, 1]));
+    }
+
+    #[test]
+    fn submissions_are_cut_before_the_limit() {
+        assert_eq!(cuts([1, 1, 1].into_iter(), 10), [0]);
+        assert_eq!(cuts([6, 6, 1, 20, 1].into_iter(), 10), [0, 1, 3, 4]);
+        assert_eq!(cuts([20].into_iter(), 10), [0]);
+    }
+}

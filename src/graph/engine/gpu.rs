@@ -1,0 +1,106 @@
+//! A plan on a GPU: buffers for its tensors, a sequence of launches, rings for its inputs.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use crate::Result;
+use crate::gpu::{Buffer, Gpu, KernelTime, Launch, Sequence, Upload};
+use crate::graph::memory::Memory;
+use crate::graph::plan::Program;
+use crate::graph::program::{Origin, Tensor};
+use crate::graph::state::{Params, PendingState, StateMemory, to_bytes};
+use crate::tensor::Data;
+
+#[derive(Debug)]
+pub(in crate::graph) struct GpuEngine {
+    gpu: Arc<Gpu>,
+    sequence: Sequence,
+    uploads: Vec<Upload>,
+    /// For each input tensor, its place in `uploads`.
+    upload_of: HashMap<usize, usize>,
+    buffers: HashMap<usize, Arc<Buffer>>,
+    #[cfg(feature = "check")]
+    first_writes: Vec<Vec<Option<u64>>>,
+}
+
+impl GpuEngine {
+    pub fn new(gpu: &Arc<Gpu>, program: &Program, params: &Params) -> Result<(GpuEngine, Memory)> {
+        let mut memory = Memory::default();
+        let mut pooled = Vec::new();
+        for &(bytes, _) in &program.buffers {
+            let buffer = Arc::new(Buffer::storage(gpu, bytes, "an intermediate tensor")?);
+            memory.intermediates += buffer.size();
+            pooled.push(buffer);
+        }
+        let mut buffers = HashMap::new();
+        let mut uploads = Vec::new();
+        let mut upload_of = HashMap::new();
+        for (id, (ty, origin)) in program.tensors.iter().enumerate() {
+            let buffer = match origin {
+                Origin::Intermediate => match program.assigned.get(&id) {
+                    Some(&at) => pooled[at].clone(),
+                    None => continue,
+                },
+                Origin::State { name, initial } => {
+                    let StateMemory::Gpu(buffer) = params.require(name, ty, *initial)?.memory else {
+                        unreachable!("states of a store on a GPU lie in buffers");
+                    };
+                    memory.states += buffer.size();
+                    buffer
+                }
+                Origin::Input(name) => {
+                    let buffer = Arc::new(Buffer::storage(gpu, ty.bytes(), name)?);
+                    gpu.write(&buffer, &vec![0; ty.bytes() as usize]);
+                    let upload = Upload::new(gpu, buffer.clone(), ty.bytes())?;
+                    memory.inputs += buffer.size() + upload.size();
+                    upload_of.insert(id, uploads.len());
+                    uploads.push(upload);
+                    buffer
+                }
+            };
+            buffers.insert(id, buffer);
+        }
+        let of = |slots: &[(usize, usize)]| slots.iter().map(|(id, _)| buffers[id].clone()).collect();
+        let launches = program.dispatches.iter().map(|dispatch| Launch {
+            kernel: dispatch.kernel,
+            params: dispatch.params.clone(),
+            reads: of(&dispatch.reads),
+            writes: of(&dispatch.writes),
+            groups: dispatch.groups,
+            flops: dispatch.flops,
+        });
+        let sequence = Sequence::new(gpu, launches.collect())?;
+        let engine = GpuEngine {
+            gpu: gpu.clone(),
+            sequence,
+            uploads,
+            upload_of,
+            buffers,
+            #[cfg(feature = "check")]
+            first_writes: program.first_writes(),
+        };
+        Ok((engine, memory))
+    }
+
+    pub fn write(&mut self, tensor: usize, data: &Data) -> Result<()> {
+        self.uploads[self.upload_of[&tensor]].write(&to_bytes(data))
+    }
+
+    pub fn run(&mut self) -> Result<()> {
+        self.sequence.submit(&mut self.uploads)
+    }
+
+    pub fn start_read(&self, tensor: &Tensor) -> Result<PendingState> {
+        let bytes = self.gpu.read(&self.buffers[&tensor.id], tensor.ty.bytes())?;
+        Ok(PendingState::later(tensor.ty.clone(), bytes))
+    }
+
+    pub fn profile(&mut self) -> Result<Vec<KernelTime>> {
+        self.sequence.profile(&mut self.uploads)
+    }
+
+    #[cfg(feature = "check")]
+    pub fn run_poisoned(&mut self) -> Result<()> {
+        self.sequence.submit_poisoned(&mut self.uploads, &self.first_writes)
+    }
+}

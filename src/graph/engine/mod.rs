@@ -1,0 +1,73 @@
+//! Running a program: on a GPU, or on the CPU in 32 or 64 bits.
+
+mod cpu;
+mod gpu;
+
+use super::memory::Memory;
+use super::plan::Program;
+use super::program::Tensor;
+use super::state::{Params, PendingState};
+use crate::Result;
+use crate::gpu::KernelTime;
+use crate::tensor::Data;
+use cpu::CpuEngine;
+use gpu::GpuEngine;
+
+/// The device's side of a plan.
+#[derive(Debug)]
+pub(super) enum Engine {
+    Gpu(GpuEngine),
+    F32(CpuEngine<f32>),
+    F64(CpuEngine<f64>),
+}
+
+/// Calls a method of whichever engine it is.
+macro_rules! each {
+    ($engine:expr, $each:ident => $call:expr) => {
+        match $engine {
+            Engine::Gpu($each) => $call,
+            Engine::F32($each) => $call,
+            Engine::F64($each) => $call,
+        }
+    };
+}
+
+impl Engine {
+    pub fn new(program: &Program, params: &Params) -> Result<(Engine, Memory)> {
+        Ok(match params.device().gpu() {
+            Some(gpu) => {
+                let (engine, memory) = GpuEngine::new(gpu, program, params)?;
+                (Engine::Gpu(engine), memory)
+            }
+            None if params.device().is_reference() => {
+                let (engine, memory) = CpuEngine::new(program, params)?;
+                (Engine::F64(engine), memory)
+            }
+            None => {
+                let (engine, memory) = CpuEngine::new(program, params)?;
+                (Engine::F32(engine), memory)
+            }
+        })
+    }
+
+    pub fn write(&mut self, tensor: usize, data: &Data) -> Result<()> {
+        each!(self, engine => engine.write(tensor, data))
+    }
+
+    pub fn run(&mut self) -> Result<()> {
+        each!(self, engine => engine.run())
+    }
+
+    pub fn start_read(&self, tensor: &Tensor) -> Result<PendingState> {
+        each!(self, engine => engine.start_read(tensor))
+    }
+
+    pub fn profile(&mut self) -> Result<Vec<KernelTime>> {
+        each!(self, engine => engine.profile())
+    }
+
+    #[cfg(feature = "check")]
+    pub fn run_poisoned(&mut self) -> Result<()> {
+        each!(self, engine => engine.run_poisoned())
+    }
+}

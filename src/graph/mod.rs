@@ -1,0 +1,21 @@
+//! A graph that is built once and run many times: shapes are checked while it is built, gradients are nodes,
+//! and a [`Plan`] is the graph compiled for a device.
+
+mod arena;
+mod builtin;
+mod engine;
+mod gradients;
+mod memory;
+mod operator;
+mod plan;
+mod program;
+mod schedule;
+mod state;
+
+pub use arena::{Graph, Var};
+pub(crate) use builtin::KERNELS as BUILTIN_KERNELS;
+pub use memory::Memory;
+pub(crate) use operator::{Gradients, Node, Operator};
+pub use plan::Plan;
+pub(crate) use program::{Grid, Io, PlanBuilder, Tensor};
+pub use state::{Params, PendingState};

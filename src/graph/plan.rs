@@ -1,0 +1,220 @@
+//! A graph compiled for a device, to run many times.
+
+use std::collections::HashMap;
+
+use super::arena::Source;
+use super::engine::Engine;
+use super::memory::{self, Lifetime, Memory};
+use super::program::{Dispatch, Io, Origin, PlanBuilder, Tensor};
+use super::schedule::schedule;
+use super::state::PendingState;
+use super::{Graph, Params, Var};
+use crate::gpu::KernelTime;
+use crate::tensor::{Data, HostTensor, TensorType};
+use crate::{Error, Result};
+
+/// A list of dispatches with pipelines, bind groups and buffers made. [`Plan::run`] writes the inputs and
+/// submits; it allocates nothing and compiles nothing.
+#[derive(Debug)]
+pub struct Plan {
+    engine: Engine,
+    inputs: HashMap<String, (TensorType, usize)>,
+    outputs: HashMap<Var, Tensor>,
+    memory: Memory,
+    most_groups: u64,
+}
+
+/// What a plan needs to be built on a device.
+#[derive(Debug)]
+pub(super) struct Program {
+    pub tensors: Vec<(TensorType, Origin)>,
+    pub dispatches: Vec<Dispatch>,
+    /// For each intermediate tensor, its buffer.
+    pub assigned: HashMap<usize, usize>,
+    /// Sizes of the buffers of intermediate tensors.
+    pub buffers: Vec<(u64, crate::tensor::DType)>,
+}
+
+impl Plan {
+    /// Compiles what `outputs` and the graph's updates need, for the device of `params`. The states that the
+    /// graph names are found in `params`.
+    ///
+    /// # Errors
+    /// [`Error::State`] if a state is missing or of another type, [`Error::TooLarge`] if a tensor exceeds the
+    /// device's limits, [`Error::Kernel`] if the driver refuses a kernel.
+    pub fn new(graph: &Graph, params: &Params, outputs: &[Var]) -> Result<Plan> {
+        let mut builder = PlanBuilder::new(params.device());
+        let mut tensors: HashMap<Var, Tensor> = HashMap::new();
+        for index in schedule(graph, outputs)? {
+            lower(graph, index, &mut tensors, &mut builder)?;
+        }
+        let outputs: HashMap<Var, Tensor> = outputs.iter().map(|var| (*var, tensors[var].clone())).collect();
+        let kept: Vec<usize> = outputs.values().map(|tensor| tensor.id).collect();
+        let program = Program::new(builder, &kept);
+        let (engine, memory) = Engine::new(&program, params)?;
+        let inputs = program.tensors.iter().enumerate().filter_map(|(id, (ty, origin))| match origin {
+            Origin::Input(name) => Some((name.clone(), (ty.clone(), id))),
+            _ => None,
+        });
+        let most_groups = program.dispatches.iter().map(|dispatch| dispatch.groups).max().unwrap_or(0);
+        Ok(Plan { engine, inputs: inputs.collect(), outputs, memory, most_groups })
+    }
+
+    /// Sets an input for the runs that follow. An input that was never written holds zeros.
+    ///
+    /// # Errors
+    /// [`Error::HostData`] if there is no such input, or the number or type of elements is not its own.
+    pub fn write(&mut self, name: &str, data: &Data) -> Result<()> {
+        let found = || format!("{} elements of {}", data.len(), data.type_name());
+        let Some((ty, id)) = self.inputs.get(name) else {
+            let expected = format!("one of {:?}", self.inputs.keys());
+            return Err(Error::HostData { tensor: format!("input '{name}'"), found: found(), expected });
+        };
+        if data.len() != ty.len() || !data.fits(ty.dtype) {
+            return Err(Error::HostData {
+                tensor: format!("input '{name}'"),
+                found: found(),
+                expected: ty.to_string(),
+            });
+        }
+        self.engine.write(*id, data)
+    }
+
+    /// Runs all dispatches once. On a GPU it returns when they are submitted.
+    ///
+    /// # Errors
+    /// [`Error::Gpu`] if the device was lost.
+    pub fn run(&mut self) -> Result<()> {
+        self.engine.run()
+    }
+
+    /// The value of an output after the last run.
+    ///
+    /// # Errors
+    /// [`Error::HostData`] if the plan was not made with this output, [`Error::Gpu`] if the device was lost.
+    pub fn read(&self, output: Var) -> Result<HostTensor> {
+        self.start_read(output)?.wait()
+    }
+
+    /// Starts reading an output back; later runs do not change what arrives.
+    ///
+    /// # Errors
+    /// As [`Plan::read`].
+    pub fn start_read(&self, output: Var) -> Result<PendingState> {
+        let Some(tensor) = self.outputs.get(&output) else {
+            let expected = format!("one of the {} outputs it was made with", self.outputs.len());
+            return Err(Error::HostData { tensor: "plan".into(), found: format!("{output:?}"), expected });
+        };
+        self.engine.start_read(tensor)
+    }
+
+    /// Exact bytes of the buffers it holds.
+    pub fn memory(&self) -> Memory {
+        self.memory
+    }
+
+    /// Workgroups of its largest dispatch.
+    pub fn most_groups(&self) -> u64 {
+        self.most_groups
+    }
+
+    /// Runs once and measures each dispatch: with timestamps on a GPU, with the host's clock on the CPU.
+    ///
+    /// # Errors
+    /// [`Error::Gpu`] if the adapter has no timestamps.
+    pub fn profile(&mut self) -> Result<Vec<KernelTime>> {
+        self.engine.profile()
+    }
+
+    /// Like [`Plan::run`], with everything that a dispatch writes filled with NaN before it, and an error if a
+    /// kernel writes behind the end of its output.
+    ///
+    /// # Errors
+    /// [`Error::Kernel`] that names the kernel.
+    #[cfg(feature = "check")]
+    #[doc(hidden)]
+    pub fn run_poisoned(&mut self) -> Result<()> {
+        self.engine.run_poisoned()
+    }
+}
+
+/// Gives a node's outputs their tensors and adds its dispatches.
+fn lower(
+    graph: &Graph,
+    index: usize,
+    tensors: &mut HashMap<Var, Tensor>,
+    builder: &mut PlanBuilder<'_>,
+) -> Result<()> {
+    let data = &graph.nodes[index];
+    let node = graph.node(index);
+    let operator = match &data.source {
+        Source::Operator(operator) => operator,
+        Source::Input(name) => {
+            let tensor = builder.tensor(data.outputs[0].clone(), Origin::Input(name.clone()));
+            tensors.insert(node.output(0), tensor);
+            return Ok(());
+        }
+        Source::State { name, initial } => {
+            let origin = Origin::State { name: name.clone(), initial: *initial };
+            tensors.insert(node.output(0), builder.tensor(data.outputs[0].clone(), origin));
+            return Ok(());
+        }
+    };
+    let inputs: Vec<Tensor> = node.inputs.iter().map(|input| tensors[input].clone()).collect();
+    if operator.is_view() {
+        let view = Tensor { id: inputs[0].id, ty: data.outputs[0].clone() };
+        tensors.insert(node.output(0), view);
+        return Ok(());
+    }
+    let outputs: Vec<Tensor> =
+        data.outputs.iter().map(|ty| builder.tensor(ty.clone(), Origin::Intermediate)).collect();
+    tensors.extend(node.outputs.iter().copied().zip(outputs.iter().cloned()));
+    let types: Vec<TensorType> = inputs.iter().map(|input| input.ty.clone()).collect();
+    let before = builder.dispatches.len();
+    operator.dispatch(&Io { inputs, outputs }, builder)?;
+    let added = &mut builder.dispatches[before..];
+    let share = operator.flops(&types, &data.outputs) / added.len().max(1) as u64;
+    added.iter_mut().for_each(|dispatch| dispatch.flops = share);
+    Ok(())
+}
+
+impl Program {
+    /// Plans the memory of the intermediate tensors; those in `kept` live to the end.
+    fn new(builder: PlanBuilder<'_>, kept: &[usize]) -> Program {
+        let PlanBuilder { tensors, dispatches, .. } = builder;
+        let mut lifetimes: HashMap<usize, Lifetime> = HashMap::new();
+        for (step, dispatch) in dispatches.iter().enumerate() {
+            for &(id, _) in dispatch.reads.iter().chain(&dispatch.writes) {
+                let (ty, origin) = &tensors[id];
+                if *origin == Origin::Intermediate {
+                    let born = Lifetime { bytes: ty.bytes(), dtype: ty.dtype, first: step, last: step };
+                    lifetimes.entry(id).or_insert(born).last = step;
+                }
+            }
+        }
+        for id in kept {
+            if let Some(lifetime) = lifetimes.get_mut(id) {
+                lifetime.last = usize::MAX;
+            }
+        }
+        let mut ids: Vec<usize> = lifetimes.keys().copied().collect();
+        ids.sort_unstable();
+        let in_order: Vec<Lifetime> = ids.iter().map(|id| lifetimes[id]).collect();
+        let (assigned, buffers) = memory::assign(&in_order);
+        Program { tensors, dispatches, assigned: ids.into_iter().zip(assigned).collect(), buffers }
+    }
+
+    /// For each dispatch, the bytes of each tensor it is the first to write; `None` for what it updates.
+    #[cfg(feature = "check")]
+    pub(super) fn first_writes(&self) -> Vec<Vec<Option<u64>>> {
+        let mut written = std::collections::HashSet::new();
+        let first = |id: usize, written: &mut std::collections::HashSet<usize>| {
+            let (ty, origin) = &self.tensors[id];
+            (*origin == Origin::Intermediate && written.insert(id)).then(|| ty.bytes())
+        };
+        self.dispatches
+            .iter()
+            .map(|dispatch| dispatch.writes.iter().map(|&(id, _)| first(id, &mut written)).collect())
+            .collect()
+    }
+}

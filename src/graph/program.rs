@@ -1,0 +1,156 @@
+//! A plan's dispatches before they meet a device: what each operator adds.
+
+use bytemuck::NoUninit;
+
+use crate::Result;
+use crate::device::Device;
+use crate::gpu::Kernel;
+use crate::tensor::TensorType;
+
+/// Threads of a workgroup in element-wise kernels: `WORKGROUP` in `common/linear.wgsl`.
+pub(crate) const WORKGROUP: u64 = 256;
+
+/// A tensor of a plan: an id with a type.
+#[derive(Clone, Debug)]
+pub(crate) struct Tensor {
+    pub(super) id: usize,
+    pub(super) ty: TensorType,
+}
+
+impl Tensor {
+    /// Shape and element type.
+    pub fn ty(&self) -> &TensorType {
+        &self.ty
+    }
+
+    /// Number of elements.
+    pub fn len(&self) -> usize {
+        self.ty.len()
+    }
+}
+
+/// An operator's tensors while it adds its dispatches.
+#[derive(Debug)]
+pub(crate) struct Io {
+    pub(super) inputs: Vec<Tensor>,
+    pub(super) outputs: Vec<Tensor>,
+}
+
+impl Io {
+    /// The `i`-th input.
+    pub fn input(&self, i: usize) -> &Tensor {
+        &self.inputs[i]
+    }
+
+    /// How many inputs there are.
+    pub fn input_count(&self) -> usize {
+        self.inputs.len()
+    }
+
+    /// The `i`-th output.
+    pub fn output(&self, i: usize) -> &Tensor {
+        &self.outputs[i]
+    }
+
+    /// Types of the inputs.
+    pub fn input_types(&self) -> Vec<TensorType> {
+        self.inputs.iter().map(|input| input.ty.clone()).collect()
+    }
+}
+
+/// How many workgroups a dispatch has. Kernels see them in one row, whatever the device's limits.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Grid {
+    groups: u64,
+}
+
+impl Grid {
+    /// At least `threads` threads, in workgroups of [`WORKGROUP`].
+    pub fn linear(threads: usize) -> Grid {
+        Grid { groups: (threads as u64).div_ceil(WORKGROUP) }
+    }
+
+    /// Exactly `groups` workgroups, and perhaps some more that have nothing to do.
+    pub fn groups(groups: usize) -> Grid {
+        Grid { groups: groups as u64 }
+    }
+}
+
+/// Where a tensor's memory comes from.
+#[derive(Clone, Debug, PartialEq)]
+pub(super) enum Origin {
+    Input(String),
+    State { name: String, initial: Option<f32> },
+    Intermediate,
+}
+
+/// One dispatch, with ids for tensors.
+#[derive(Debug)]
+pub(super) struct Dispatch {
+    pub kernel: Kernel,
+    pub params: Vec<u8>,
+    pub reads: Vec<(usize, usize)>,
+    pub writes: Vec<(usize, usize)>,
+    pub groups: u64,
+    pub flops: u64,
+}
+
+/// Collects dispatches while a plan is made.
+#[derive(Debug)]
+pub(crate) struct PlanBuilder<'a> {
+    pub(super) device: &'a Device,
+    pub(super) tensors: Vec<(TensorType, Origin)>,
+    pub(super) dispatches: Vec<Dispatch>,
+}
+
+impl<'a> PlanBuilder<'a> {
+    pub(super) fn new(device: &'a Device) -> PlanBuilder<'a> {
+        PlanBuilder { device, tensors: vec![], dispatches: vec![] }
+    }
+
+    /// Adds a dispatch of `kernel`: tensors read and written in the order of the shader's bindings. A tensor
+    /// that is updated in place stands among `writes` only.
+    pub fn dispatch<P: NoUninit>(
+        &mut self,
+        kernel: &Kernel,
+        params: P,
+        reads: &[&Tensor],
+        writes: &[&Tensor],
+        grid: Grid,
+    ) -> Result<()> {
+        let ids = |tensors: &[&Tensor]| tensors.iter().map(|t| (t.id, t.len())).collect::<Vec<_>>();
+        let (reads, writes) = (ids(reads), ids(writes));
+        let name = kernel.name();
+        assert!(
+            !writes.iter().any(|w| reads.iter().any(|r| r.0 == w.0)),
+            "{name} reads and writes one tensor"
+        );
+        assert_eq!((reads.len(), writes.len()), (kernel.reads, kernel.writes), "tensors of {name}");
+        assert_eq!(size_of::<P>(), kernel.params, "params of {name}");
+        let params = bytemuck::bytes_of(&params).to_vec();
+        self.dispatches.push(Dispatch {
+            kernel: *kernel,
+            params,
+            reads,
+            writes,
+            groups: grid.groups,
+            flops: 0,
+        });
+        Ok(())
+    }
+
+    /// A tensor that lives only between dispatches of this operator.
+    pub fn scratch(&mut self, ty: TensorType) -> Tensor {
+        self.tensor(ty, Origin::Intermediate)
+    }
+
+    /// The device that the plan is made for: operators choose kernel variants by it.
+    pub fn device(&self) -> &Device {
+        self.device
+    }
+
+    pub(super) fn tensor(&mut self, ty: TensorType, origin: Origin) -> Tensor {
+        self.tensors.push((ty.clone(), origin));
+        Tensor { id: self.tensors.len() - 1, ty }
+    }
+}

@@ -1,0 +1,221 @@
+//! The store of persistent tensors that plans share by name.
+
+use std::collections::BTreeMap;
+use std::sync::{Arc, Mutex, MutexGuard};
+
+use crate::cpu::{Float, Storage};
+use crate::device::Device;
+use crate::gpu::{Buffer, ReadBack};
+use crate::tensor::{DType, Data, HostTensor, Shape, TensorType};
+use crate::{Error, Result};
+
+/// Parameters, optimizer moments, counters, running averages: buffers on one device, by name. Plans built on
+/// one store share them. Cheap to clone; clones are the same store.
+#[derive(Clone, Debug)]
+pub struct Params {
+    device: Device,
+    states: Arc<Mutex<BTreeMap<String, State>>>,
+}
+
+#[derive(Clone, Debug)]
+pub(super) struct State {
+    pub ty: TensorType,
+    pub memory: StateMemory,
+}
+
+/// A state's memory on its device. Plans on the CPU take the storage out while they run.
+#[derive(Clone, Debug)]
+pub(super) enum StateMemory {
+    Gpu(Arc<Buffer>),
+    F32(Arc<Mutex<Storage<f32>>>),
+    F64(Arc<Mutex<Storage<f64>>>),
+}
+
+impl Params {
+    /// An empty store on `device`.
+    pub fn new(device: &Device) -> Params {
+        Params { device: device.clone(), states: Arc::default() }
+    }
+
+    /// The device that the states lie on.
+    pub fn device(&self) -> &Device {
+        &self.device
+    }
+
+    /// Sets the value of a state, which is made if it is not there.
+    ///
+    /// # Errors
+    /// [`Error::State`] if it is there with another shape or element type.
+    pub fn set(&self, name: &str, value: &HostTensor) -> Result<()> {
+        let dtype = match value.data() {
+            Data::F32(_) | Data::F64(_) => DType::F32,
+            Data::U32(_) => DType::U32,
+            Data::U8(_) => DType::U8,
+        };
+        let ty = TensorType { shape: value.shape().clone(), dtype };
+        let state = self.ensure(name, &ty)?;
+        write(&self.device, &state.memory, value.data());
+        Ok(())
+    }
+
+    /// The value of a state, read back from the device. Floats are 64 bits wide on the reference device.
+    ///
+    /// # Errors
+    /// [`Error::State`] if there is none of that name.
+    pub fn get(&self, name: &str) -> Result<HostTensor> {
+        self.start_get(name)?.wait()
+    }
+
+    /// Starts reading a state back; what runs after this call does not change what arrives.
+    ///
+    /// # Errors
+    /// As [`Params::get`].
+    pub fn start_get(&self, name: &str) -> Result<PendingState> {
+        let state = self.find(name)?;
+        let len = state.ty.len();
+        let arriving = match &state.memory {
+            StateMemory::F32(storage) => Arriving::Here(lock(storage).read(len, false)),
+            StateMemory::F64(storage) => Arriving::Here(lock(storage).read(len, true)),
+            StateMemory::Gpu(buffer) => {
+                let gpu = self.device.gpu().expect("states with buffers lie on a GPU");
+                Arriving::Later(gpu.read(buffer, state.ty.bytes())?)
+            }
+        };
+        Ok(PendingState { ty: state.ty, arriving })
+    }
+
+    /// Names of all states, in order.
+    pub fn names(&self) -> Vec<String> {
+        self.lock().keys().cloned().collect()
+    }
+
+    /// The type of a state, if there is one of that name.
+    pub fn ty(&self, name: &str) -> Option<TensorType> {
+        self.lock().get(name).map(|state| state.ty.clone())
+    }
+
+    /// The state of this name, which `initial` fills if it is made now.
+    pub(super) fn require(&self, name: &str, ty: &TensorType, initial: Option<f32>) -> Result<State> {
+        if self.ty(name).is_none() {
+            let Some(value) = initial else {
+                let problem = "has no value; set it before making the plan".into();
+                return Err(Error::State { name: name.into(), problem });
+            };
+            let data = match ty.dtype {
+                DType::F32 => Data::F32(vec![value; ty.len()]),
+                DType::U32 => Data::U32(vec![value as u32; ty.len()]),
+                DType::U8 => Data::U8(vec![value as u8; ty.len()]),
+            };
+            self.set(name, &HostTensor::new(ty.shape.clone(), data))?;
+        }
+        self.ensure(name, ty)
+    }
+
+    fn ensure(&self, name: &str, ty: &TensorType) -> Result<State> {
+        let mut states = self.lock();
+        if let Some(state) = states.get(name) {
+            if state.ty != *ty {
+                let problem = format!("is {}, expected {ty}", state.ty);
+                return Err(Error::State { name: name.into(), problem });
+            }
+            return Ok(state.clone());
+        }
+        let memory = match self.device.gpu() {
+            Some(gpu) => StateMemory::Gpu(Arc::new(Buffer::storage(gpu, ty.bytes(), name)?)),
+            None if self.device.is_reference() => {
+                StateMemory::F64(Arc::new(Mutex::new(Storage::zeros(ty.dtype, ty.len()))))
+            }
+            None => StateMemory::F32(Arc::new(Mutex::new(Storage::zeros(ty.dtype, ty.len())))),
+        };
+        let state = State { ty: ty.clone(), memory };
+        states.insert(name.into(), state.clone());
+        Ok(state)
+    }
+
+    fn find(&self, name: &str) -> Result<State> {
+        let unknown = || Error::State { name: name.into(), problem: "there is none of this name".into() };
+        self.lock().get(name).cloned().ok_or_else(unknown)
+    }
+
+    fn lock(&self) -> MutexGuard<'_, BTreeMap<String, State>> {
+        self.states.lock().expect("the store's lock")
+    }
+}
+
+/// A state's value on its way from the device.
+#[derive(Debug)]
+pub struct PendingState {
+    ty: TensorType,
+    arriving: Arriving,
+}
+
+#[derive(Debug)]
+enum Arriving {
+    Here(Data),
+    Later(ReadBack),
+}
+
+impl PendingState {
+    /// Blocks until the value is here.
+    ///
+    /// # Errors
+    /// [`Error::Gpu`] if the device was lost.
+    pub fn wait(self) -> Result<HostTensor> {
+        match self.arriving {
+            Arriving::Here(data) => Ok(HostTensor::new(self.ty.shape, data)),
+            Arriving::Later(bytes) => Ok(from_bytes(&self.ty, &bytes.wait()?)),
+        }
+    }
+
+    /// The value, without blocking.
+    ///
+    /// # Errors
+    /// As [`PendingState::wait`].
+    pub async fn arrive(self) -> Result<HostTensor> {
+        match self.arriving {
+            Arriving::Here(data) => Ok(HostTensor::new(self.ty.shape, data)),
+            Arriving::Later(bytes) => Ok(from_bytes(&self.ty, &bytes.await?)),
+        }
+    }
+
+    pub(super) fn here(shape: Shape, dtype: DType, data: Data) -> PendingState {
+        PendingState { ty: TensorType { shape, dtype }, arriving: Arriving::Here(data) }
+    }
+
+    pub(super) fn later(ty: TensorType, bytes: ReadBack) -> PendingState {
+        PendingState { ty, arriving: Arriving::Later(bytes) }
+    }
+}
+
+/// The bytes of `data` as they lie in device memory.
+pub(super) fn to_bytes(data: &Data) -> std::borrow::Cow<'_, [u8]> {
+    match data {
+        Data::F32(v) => bytemuck::cast_slice(v).into(),
+        Data::F64(v) => bytemuck::pod_collect_to_vec(&v.iter().map(|&x| x as f32).collect::<Vec<_>>()).into(),
+        Data::U32(v) => bytemuck::cast_slice(v).into(),
+        Data::U8(v) => v.as_slice().into(),
+    }
+}
+
+fn from_bytes(ty: &TensorType, bytes: &[u8]) -> HostTensor {
+    let data = match ty.dtype {
+        DType::F32 => Data::F32(bytemuck::pod_collect_to_vec(bytes)),
+        DType::U32 => Data::U32(bytemuck::pod_collect_to_vec(bytes)),
+        DType::U8 => Data::U8(bytes[..ty.len()].to_vec()),
+    };
+    HostTensor::new(ty.shape.clone(), data)
+}
+
+fn write(device: &Device, memory: &StateMemory, data: &Data) {
+    match memory {
+        StateMemory::Gpu(buffer) => {
+            device.gpu().expect("states with buffers lie on a GPU").write(buffer, &to_bytes(data));
+        }
+        StateMemory::F32(storage) => lock(storage).write(data),
+        StateMemory::F64(storage) => lock(storage).write(data),
+    }
+}
+
+pub(super) fn lock<T: Float>(storage: &Mutex<Storage<T>>) -> MutexGuard<'_, Storage<T>> {
+    storage.lock().expect("a state's lock")
+}

@@ -1,0 +1,22 @@
+//! The operators: each is one file here, one shader of the same name, one test file of the same name.
+
+mod activation;
+mod window;
+
+pub use activation::Activation;
+pub use window::Padding;
+
+use crate::gpu::Kernel;
+use crate::tensor::{DType, TensorType};
+use crate::{Error, Result};
+
+/// The kernels of every operator: validation, warm-up and profiles follow from this list.
+pub(crate) const KERNELS: &[&[Kernel]] = &[crate::graph::BUILTIN_KERNELS, activation::KERNELS];
+
+/// Checks that all inputs of an operator hold floats.
+fn expect_floats(op: &'static str, inputs: &[TensorType]) -> Result<()> {
+    match inputs.iter().position(|input| input.dtype != DType::F32) {
+        None => Ok(()),
+        Some(input) => Err(Error::Type { op, input, found: inputs[input].dtype, expected: DType::F32 }),
+    }
+}
