@@ -1,0 +1,6 @@
+//! Bytes to named arrays and back. Every file is written whole or not at all.
+
+pub mod atomic;
+#[cfg(feature = "train")]
+pub mod npz;
+pub mod safetensors;
