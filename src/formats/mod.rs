@@ -2,5 +2,7 @@
 
 pub mod atomic;
 #[cfg(feature = "train")]
+mod npy;
+#[cfg(feature = "train")]
 pub mod npz;
 pub mod safetensors;
