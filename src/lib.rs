@@ -1,6 +1,10 @@
 //! Lookalike learns to tell people apart from their photos, on any GPU.
 
+#[cfg(feature = "vision")]
+pub mod detect;
 mod error;
 pub mod tensor;
+#[cfg(feature = "vision")]
+pub mod vision;
 
 pub use error::{Error, Result};
