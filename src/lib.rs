@@ -2,8 +2,12 @@
 
 #[cfg(feature = "train")]
 pub mod data;
+#[cfg(feature = "vision")]
+pub mod detect;
 mod error;
 pub mod formats;
 pub mod tensor;
+#[cfg(feature = "vision")]
+pub mod vision;
 
 pub use error::{Error, Result};
