@@ -1,0 +1,5 @@
+
+pub mod dataset;
+pub mod duplicates;
+pub mod people;
+pub mod split;
