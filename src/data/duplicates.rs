@@ -2,9 +2,13 @@
 //!
 //! A photo's fingerprint is the field of brightness gradients of its 16 × 16 miniature, scaled to length one; two
 //! photos are as far apart as one minus the cosine between their fingerprints. Gradients do not see brightness,
-//! and the scaling does not see contrast. Copies (other size, JPEG quality, gamma) come out below 0.08 and cut by
-//! 2 % at one corner around 0.07, while different photos start at 0.11 (one pair of tight head shots in celeb5),
-//! 0.32 (lfw10) and 0.60 (people-small); in the laboratory series of ORL, those with the same pose are below.
+//! and the scaling does not see contrast.
+//!
+//! Measured: noise, gamma and clipped highlights move 99 of 100 photos by less than 0.08, cutting 2 % off two sides
+//! moves a photo by 0.07 (median), cutting 4 % by 0.25. Different photos of one person start at 0.11 (one pair of
+//! tight head shots in celeb5), 0.32 (lfw10) and 0.60 (people-small). In ORL's series from one sitting they start
+//! at 0.03, so that pictures with the same pose and expression form groups, as those of a burst should: 4 to 10
+//! groups of each person's 10 photos.
 
 use std::collections::{BTreeMap, HashMap};
 
@@ -134,7 +138,7 @@ mod tests {
 
     /// A picture of smooth blobs that differ from seed to seed, sampled in the window `x0..x1` of both axes.
     fn picture(seed: u64, size: usize, (x0, x1): (f64, f64)) -> Vec<u8> {
-        let noise = |k: u64| ((seed * 16 + k) as f64 * 78.233).sin() * 43_758.5453 % 1.0;
+        let noise = |k: u64| ((seed * 16 + k) as f64 * 78.233).sin() * 43_758.545_3 % 1.0;
         let mut pixels = Vec::new();
         for y in 0..size {
             for x in 0..size {
@@ -208,5 +212,65 @@ mod tests {
             sources: vec![String::new(); 5],
         };
         assert_eq!(conflicts(&dataset), [[0, 2]]);
+    }
+
+    /// The photos in these folders of the shared set, and the pairs of them that are near.
+    fn near_pairs(folders: &[&str]) -> (Vec<String>, Vec<(usize, usize)>) {
+        let root = std::env::var("LOOKALIKE_DATA").expect("LOOKALIKE_DATA names the folder of shared data");
+        let photos = std::path::Path::new(&root).join("photos");
+        let mut names = Vec::new();
+        for folder in folders {
+            for person in std::fs::read_dir(photos.join(folder)).unwrap().map(|entry| entry.unwrap().path()) {
+                let files =
+                    std::fs::read_dir(person).into_iter().flatten().map(|entry| entry.unwrap().path());
+                names.extend(
+                    files.map(|file| file.strip_prefix(&photos).unwrap().to_str().unwrap().to_owned()),
+                );
+            }
+        }
+        names.sort();
+        let fingerprint = |name: &String| {
+            let image = crate::vision::decode(&photos.join(name), crate::vision::MAX_PIXELS).unwrap();
+            Fingerprint::new(image.pixels(), image.width(), image.height())
+        };
+        let fingerprints: Vec<_> = names.par_iter().map(fingerprint).collect();
+        let near = |a: usize, b: usize| fingerprints[a].distance(&fingerprints[b]) < NEAR;
+        let pairs =
+            (0..names.len()).flat_map(|a| (0..a).map(move |b| (b, a))).filter(|&(b, a)| near(b, a)).collect();
+        (names, pairs)
+    }
+
+    /// The table's clusters come from a coarser measure. By eye, 5 of its 26 pairs are one photo twice, and 21 are
+    /// different photos of alike composition, some of different people. The 4 found here are of the 5; the fifth
+    /// was cropped anew, which whole photos do not show.
+    #[test]
+    #[ignore = "needs LOOKALIKE_DATA, see README"]
+    fn what_is_found_in_web_photos_is_in_the_known_clusters() {
+        let root = std::env::var("LOOKALIKE_DATA").expect("LOOKALIKE_DATA names the folder of shared data");
+        let table = std::fs::read_to_string(format!("{root}/photos/gates-bezos_labels.csv")).unwrap();
+        let clusters: HashMap<&str, &str> = table
+            .lines()
+            .map(|line| (line.split(',').next().unwrap(), line.rsplit(',').next().unwrap()))
+            .collect();
+        let extra = ["ambiguous", "multi", "noface"].map(|status| format!("gates-bezos-extra/{status}"));
+        let folders: Vec<&str> = extra.iter().map(String::as_str).chain(["gates-bezos"]).collect();
+        let (names, pairs) = near_pairs(&folders);
+        for &(a, b) in &pairs {
+            let (a, b) = (names[a].as_str(), names[b].as_str());
+            assert_eq!(clusters[a], clusters[b], "{a} and {b}");
+        }
+        assert_eq!(pairs.len(), 4);
+    }
+
+    #[test]
+    #[ignore = "needs LOOKALIKE_DATA, see README"]
+    fn photos_of_different_people_are_never_near() {
+        for set in ["people-small", "lfw10", "celeb5", "orl", "mfr2", "bbt", "ramiz-elvis"] {
+            let (names, pairs) = near_pairs(&[set]);
+            let person = |photo: usize| names[photo].split('/').nth(1);
+            for &(a, b) in &pairs {
+                assert_eq!(person(a), person(b), "{} and {}", names[a], names[b]);
+            }
+        }
     }
 }

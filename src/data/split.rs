@@ -35,10 +35,11 @@ pub fn split_by_group(dataset: &Dataset, validation_share: f64, seed: u64) -> Re
     let mut validation = Vec::new();
     let mut only_trained = Vec::new();
     for (label, name) in dataset.names.iter().enumerate() {
-        let mut candidates: Vec<_> =
-            own.iter().filter(|(_, photos)| dataset.labels[photos[0]] == label).collect();
-        candidates.sort_by_key(|&&(&group, _)| (shuffle_key(seed, label, group), group));
-        let candidates: Vec<&[usize]> = candidates.into_iter().map(|(_, photos)| photos.as_slice()).collect();
+        let candidates = own.iter().filter(|(_, photos)| dataset.labels[photos[0]] == label);
+        let mut candidates: Vec<(u64, &[usize])> = candidates
+            .map(|&(&group, photos)| (shuffle_key(seed, label, group), photos.as_slice()))
+            .collect();
+        candidates.sort_unstable();
         let total = dataset.labels.iter().filter(|&&l| l == label).count();
         let elsewhere =
             mixed.iter().any(|(_, photos)| photos.iter().any(|&photo| dataset.labels[photo] == label));
@@ -59,7 +60,7 @@ pub fn split_by_group(dataset: &Dataset, validation_share: f64, seed: u64) -> Re
         (0..dataset.len()).filter(|photo| validation.binary_search(photo).is_err()).collect();
 
     let mut note = format!(
-        "{} photos to train on and {} to validate with, kept apart by photo before any augmentation: {} groups of equal or \
+        "{} photos to train on and {} to validate with, kept apart before any augmentation: {} groups of equal or \
          nearly equal photos, each whole on one side, drawn person by person with seed {seed}",
         train.len(),
         validation.len(),
@@ -78,18 +79,18 @@ pub fn split_by_group(dataset: &Dataset, validation_share: f64, seed: u64) -> Re
     Ok(Split { train, validation, note })
 }
 
-/// Photos of one person for validation: whole groups in the order given, as long as they fit into the share of the
+/// Photos of one person for validation: whole groups in the order given, where they fit into the share of the
 /// person's `total` photos; at least one group, the smallest if none fits.
-fn choose(groups: &[&[usize]], total: usize, share: f64) -> Vec<usize> {
+fn choose(groups: &[(u64, &[usize])], total: usize, share: f64) -> Vec<usize> {
     let room = ((total as f64 * share).round() as usize).clamp(1, total - 1);
     let mut chosen = Vec::new();
-    for group in groups {
+    for (_, group) in groups {
         if chosen.len() + group.len() <= room {
             chosen.extend_from_slice(group);
         }
     }
     if chosen.is_empty()
-        && let Some(smallest) = groups.iter().min_by_key(|group| group.len())
+        && let Some((_, smallest)) = groups.iter().min_by_key(|(_, group)| group.len())
     {
         chosen.extend_from_slice(smallest);
     }
