@@ -1,4 +1,6 @@
 //! Every operator against its reference, on every device.
 
 mod activation;
+mod avg_pool2d;
 mod builtin;
+mod max_pool2d;
