@@ -3,4 +3,8 @@
 mod activation;
 mod avg_pool2d;
 mod builtin;
+mod concat;
 mod max_pool2d;
+mod moving_average;
+mod multiply;
+mod reshape;
