@@ -1,4 +1,10 @@
 //! Every operator against its reference, on every device.
 
 mod activation;
+mod avg_pool2d;
 mod builtin;
+mod concat;
+mod max_pool2d;
+mod moving_average;
+mod multiply;
+mod reshape;

@@ -1,9 +1,17 @@
 //! The operators: each is one file here, one shader of the same name, one test file of the same name.
 
 mod activation;
+mod avg_pool2d;
+mod concat;
+mod max_pool2d;
+mod moving_average;
+mod multiply;
+mod pool2d;
+mod reshape;
 mod window;
 
 pub use activation::Activation;
+pub use pool2d::Pool2d;
 pub use window::Padding;
 
 use crate::gpu::Kernel;
@@ -11,7 +19,15 @@ use crate::tensor::{DType, TensorType};
 use crate::{Error, Result};
 
 /// The kernels of every operator: validation, warm-up and profiles follow from this list.
-pub(crate) const KERNELS: &[&[Kernel]] = &[crate::graph::BUILTIN_KERNELS, activation::KERNELS];
+pub(crate) const KERNELS: &[&[Kernel]] = &[
+    crate::graph::BUILTIN_KERNELS,
+    activation::KERNELS,
+    avg_pool2d::KERNELS,
+    concat::KERNELS,
+    max_pool2d::KERNELS,
+    moving_average::KERNELS,
+    multiply::KERNELS,
+];
 
 /// Checks that all inputs of an operator hold floats.
 fn expect_floats(op: &'static str, inputs: &[TensorType]) -> Result<()> {
