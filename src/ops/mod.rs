@@ -1,6 +1,8 @@
 //! The operators: each is one file here, one shader of the same name, one test file of the same name.
 
 mod activation;
+mod expect;
+pub mod random;
 mod window;
 
 pub use activation::Activation;
@@ -11,7 +13,8 @@ use crate::tensor::{DType, TensorType};
 use crate::{Error, Result};
 
 /// The kernels of every operator: validation, warm-up and profiles follow from this list.
-pub(crate) const KERNELS: &[&[Kernel]] = &[crate::graph::BUILTIN_KERNELS, activation::KERNELS];
+pub(crate) const KERNELS: &[&[Kernel]] =
+    &[crate::graph::BUILTIN_KERNELS, activation::KERNELS, random::KERNELS];
 
 /// Checks that all inputs of an operator hold floats.
 fn expect_floats(op: &'static str, inputs: &[TensorType]) -> Result<()> {
