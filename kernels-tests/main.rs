@@ -2,4 +2,6 @@
 
 mod activation;
 mod builtin;
+mod dropout;
 mod random;
+mod softmax_cross_entropy;

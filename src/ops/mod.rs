@@ -1,11 +1,14 @@
 //! The operators: each is one file here, one shader of the same name, one test file of the same name.
 
 mod activation;
+mod dropout;
 mod expect;
 pub mod random;
+mod softmax_cross_entropy;
 mod window;
 
 pub use activation::Activation;
+pub use dropout::Dropout;
 pub use window::Padding;
 
 use crate::gpu::Kernel;
