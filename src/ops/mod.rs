@@ -1,10 +1,14 @@
 //! The operators: each is one file here, one shader of the same name, one test file of the same name.
 
 mod activation;
+mod correct;
 mod dropout;
 mod expect;
+mod l2_penalty;
 pub mod random;
+mod record;
 mod softmax_cross_entropy;
+mod update;
 mod window;
 
 pub use activation::Activation;
