@@ -3,14 +3,23 @@
 mod activation;
 mod avg_pool2d;
 mod concat;
+mod correct;
+mod dropout;
+mod expect;
+mod l2_penalty;
 mod max_pool2d;
 mod moving_average;
 mod multiply;
 mod pool2d;
+pub mod random;
+mod record;
 mod reshape;
+mod softmax_cross_entropy;
+mod update;
 mod window;
 
 pub use activation::Activation;
+pub use dropout::Dropout;
 pub use pool2d::Pool2d;
 pub use window::Padding;
 
@@ -24,9 +33,16 @@ pub(crate) const KERNELS: &[&[Kernel]] = &[
     activation::KERNELS,
     avg_pool2d::KERNELS,
     concat::KERNELS,
+    correct::KERNELS,
+    dropout::KERNELS,
+    l2_penalty::KERNELS,
     max_pool2d::KERNELS,
     moving_average::KERNELS,
     multiply::KERNELS,
+    random::KERNELS,
+    record::KERNELS,
+    softmax_cross_entropy::KERNELS,
+    update::KERNELS,
 ];
 
 /// Checks that all inputs of an operator hold floats.
