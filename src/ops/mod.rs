@@ -2,12 +2,16 @@
 
 mod activation;
 mod avg_pool2d;
+mod column_sum;
 mod concat;
+mod global_avg_pool2d;
 mod max_pool2d;
 mod moving_average;
 mod multiply;
 mod pool2d;
+mod prelu;
 mod reshape;
+mod softmax;
 mod window;
 
 pub use activation::Activation;
@@ -23,10 +27,14 @@ pub(crate) const KERNELS: &[&[Kernel]] = &[
     crate::graph::BUILTIN_KERNELS,
     activation::KERNELS,
     avg_pool2d::KERNELS,
+    column_sum::KERNELS,
     concat::KERNELS,
+    global_avg_pool2d::KERNELS,
     max_pool2d::KERNELS,
     moving_average::KERNELS,
     multiply::KERNELS,
+    prelu::KERNELS,
+    softmax::KERNELS,
 ];
 
 /// Checks that all inputs of an operator hold floats.
