@@ -2,6 +2,8 @@
 
 mod activation;
 mod avg_pool2d;
+mod batch_norm;
+mod batch_norm_inference;
 mod builtin;
 mod concat;
 mod global_avg_pool2d;

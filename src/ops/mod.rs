@@ -2,6 +2,8 @@
 
 mod activation;
 mod avg_pool2d;
+mod batch_norm;
+mod batch_norm_inference;
 mod column_sum;
 mod concat;
 mod global_avg_pool2d;
@@ -15,6 +17,7 @@ mod softmax;
 mod window;
 
 pub use activation::Activation;
+pub use batch_norm::BatchNorm;
 pub use pool2d::Pool2d;
 pub use window::Padding;
 
@@ -27,6 +30,8 @@ pub(crate) const KERNELS: &[&[Kernel]] = &[
     crate::graph::BUILTIN_KERNELS,
     activation::KERNELS,
     avg_pool2d::KERNELS,
+    batch_norm::KERNELS,
+    batch_norm_inference::KERNELS,
     column_sum::KERNELS,
     concat::KERNELS,
     global_avg_pool2d::KERNELS,
