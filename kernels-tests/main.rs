@@ -2,11 +2,15 @@
 
 mod activation;
 mod avg_pool2d;
+mod batch_norm;
+mod batch_norm_inference;
 mod builtin;
 mod concat;
+mod global_avg_pool2d;
 mod max_pool2d;
 mod moving_average;
 mod multiply;
+mod prelu;
 mod reshape;
 mod correct;
 mod dropout;
@@ -15,3 +19,4 @@ mod random;
 mod record;
 mod softmax_cross_entropy;
 mod update;
+mod softmax;

@@ -2,11 +2,15 @@
 
 mod activation;
 mod avg_pool2d;
+mod batch_norm;
+mod batch_norm_inference;
+mod column_sum;
 mod concat;
 mod correct;
 mod dropout;
 mod expect;
 mod l2_penalty;
+mod global_avg_pool2d;
 mod max_pool2d;
 mod moving_average;
 mod multiply;
@@ -20,6 +24,13 @@ mod window;
 
 pub use activation::Activation;
 pub use dropout::Dropout;
+mod prelu;
+mod reshape;
+mod softmax;
+mod window;
+
+pub use activation::Activation;
+pub use batch_norm::BatchNorm;
 pub use pool2d::Pool2d;
 pub use window::Padding;
 
@@ -32,6 +43,9 @@ pub(crate) const KERNELS: &[&[Kernel]] = &[
     crate::graph::BUILTIN_KERNELS,
     activation::KERNELS,
     avg_pool2d::KERNELS,
+    batch_norm::KERNELS,
+    batch_norm_inference::KERNELS,
+    column_sum::KERNELS,
     concat::KERNELS,
     correct::KERNELS,
     dropout::KERNELS,
@@ -43,6 +57,12 @@ pub(crate) const KERNELS: &[&[Kernel]] = &[
     record::KERNELS,
     softmax_cross_entropy::KERNELS,
     update::KERNELS,
+    global_avg_pool2d::KERNELS,
+    max_pool2d::KERNELS,
+    moving_average::KERNELS,
+    multiply::KERNELS,
+    prelu::KERNELS,
+    softmax::KERNELS,
 ];
 
 /// Checks that all inputs of an operator hold floats.
