@@ -1,11 +1,13 @@
 //! Every operator against its reference, on every device.
 
 mod activation;
+mod adam;
 mod builtin;
 mod correct;
 mod dropout;
 mod l2_penalty;
 mod random;
 mod record;
+mod sgd;
 mod softmax_cross_entropy;
 mod update;

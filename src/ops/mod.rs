@@ -1,18 +1,22 @@
 //! The operators: each is one file here, one shader of the same name, one test file of the same name.
 
 mod activation;
+mod adam;
 mod correct;
 mod dropout;
 mod expect;
 mod l2_penalty;
 pub mod random;
 mod record;
+mod sgd;
 mod softmax_cross_entropy;
 mod update;
 mod window;
 
 pub use activation::Activation;
+pub use adam::{Adam, AdamForm};
 pub use dropout::Dropout;
+pub use sgd::Sgd;
 pub use window::Padding;
 
 use crate::gpu::Kernel;
