@@ -1,7 +1,5 @@
 //! Cutting a rectangle out of a picture and resampling it without aliasing.
 
-use std::ops::Range;
-
 use super::{Rect, RgbImage};
 
 /// The part of `image` inside `rect`, resampled to `width` by `height` pixels.
@@ -18,11 +16,10 @@ pub fn crop_resize(image: &RgbImage, rect: Rect, width: usize, height: usize) ->
     let rows = taps(rect.y, rect.height, image.height(), height);
 
     // Only the rows that some target row reads, already at their final width.
-    let needed = rows.iter().fold(usize::MAX..0, |all: Range<usize>, tap| {
-        all.start.min(tap.first)..all.end.max(tap.first + tap.weights.len())
-    });
-    let source = &image.pixels()[3 * image.width() * needed.start..3 * image.width() * needed.end];
-    let mut narrow = Vec::with_capacity(3 * width * needed.len());
+    let start = rows.iter().map(|tap| tap.first).min().expect("there are rows");
+    let end = rows.iter().map(|tap| tap.first + tap.weights.len()).max().expect("there are rows");
+    let source = &image.pixels()[3 * image.width() * start..3 * image.width() * end];
+    let mut narrow = Vec::with_capacity(3 * width * (end - start));
     for row in source.chunks_exact(3 * image.width()) {
         for tap in &columns {
             let mut sum = [0.0; 3];
@@ -39,7 +36,7 @@ pub fn crop_resize(image: &RgbImage, rect: Rect, width: usize, height: usize) ->
     let mut sums = vec![0.0; 3 * width];
     for tap in &rows {
         sums.fill(0.0);
-        let source = narrow[3 * width * (tap.first - needed.start)..].chunks_exact(3 * width);
+        let source = narrow[3 * width * (tap.first - start)..].chunks_exact(3 * width);
         for (row, weight) in source.zip(&tap.weights) {
             for (sum, value) in sums.iter_mut().zip(row) {
                 *sum += weight * value;
