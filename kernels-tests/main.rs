@@ -1,24 +1,24 @@
 //! Every operator against its reference, on every device.
 
 mod activation;
+mod adam;
 mod avg_pool2d;
 mod batch_norm;
 mod batch_norm_inference;
-mod adam;
 mod builtin;
 mod concat;
+mod correct;
+mod dropout;
 mod global_avg_pool2d;
+mod l2_penalty;
 mod max_pool2d;
 mod moving_average;
 mod multiply;
 mod prelu;
-mod reshape;
-mod correct;
-mod dropout;
-mod l2_penalty;
 mod random;
 mod record;
+mod reshape;
 mod sgd;
+mod softmax;
 mod softmax_cross_entropy;
 mod update;
-mod softmax;

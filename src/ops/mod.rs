@@ -1,39 +1,35 @@
 //! The operators: each is one file here, one shader of the same name, one test file of the same name.
 
 mod activation;
+mod adam;
 mod avg_pool2d;
 mod batch_norm;
 mod batch_norm_inference;
 mod column_sum;
 mod concat;
-mod adam;
 mod correct;
 mod dropout;
 mod expect;
-mod l2_penalty;
 mod global_avg_pool2d;
+mod l2_penalty;
 mod max_pool2d;
 mod moving_average;
 mod multiply;
 mod pool2d;
+mod prelu;
 pub mod random;
 mod record;
 mod reshape;
 mod sgd;
+mod softmax;
 mod softmax_cross_entropy;
 mod update;
 mod window;
 
 pub use activation::Activation;
 pub use adam::{Adam, AdamForm};
-pub use dropout::Dropout;
-mod prelu;
-mod reshape;
-mod softmax;
-mod window;
-
-pub use activation::Activation;
 pub use batch_norm::BatchNorm;
+pub use dropout::Dropout;
 pub use pool2d::Pool2d;
 pub use sgd::Sgd;
 pub use window::Padding;
@@ -46,6 +42,7 @@ use crate::{Error, Result};
 pub(crate) const KERNELS: &[&[Kernel]] = &[
     crate::graph::BUILTIN_KERNELS,
     activation::KERNELS,
+    adam::KERNELS,
     avg_pool2d::KERNELS,
     batch_norm::KERNELS,
     batch_norm_inference::KERNELS,
@@ -53,20 +50,18 @@ pub(crate) const KERNELS: &[&[Kernel]] = &[
     concat::KERNELS,
     correct::KERNELS,
     dropout::KERNELS,
+    global_avg_pool2d::KERNELS,
     l2_penalty::KERNELS,
     max_pool2d::KERNELS,
     moving_average::KERNELS,
     multiply::KERNELS,
+    prelu::KERNELS,
     random::KERNELS,
     record::KERNELS,
+    sgd::KERNELS,
+    softmax::KERNELS,
     softmax_cross_entropy::KERNELS,
     update::KERNELS,
-    global_avg_pool2d::KERNELS,
-    max_pool2d::KERNELS,
-    moving_average::KERNELS,
-    multiply::KERNELS,
-    prelu::KERNELS,
-    softmax::KERNELS,
 ];
 
 /// Checks that all inputs of an operator hold floats.
