@@ -2,10 +2,12 @@
 
 mod activation;
 mod adam;
+mod augment;
 mod builtin;
 mod correct;
 mod dropout;
 mod l2_penalty;
+mod normalize;
 mod random;
 mod record;
 mod sgd;

@@ -2,10 +2,12 @@
 
 mod activation;
 mod adam;
+mod augment;
 mod correct;
 mod dropout;
 mod expect;
 mod l2_penalty;
+mod normalize;
 pub mod random;
 mod record;
 mod sgd;
@@ -15,7 +17,9 @@ mod window;
 
 pub use activation::Activation;
 pub use adam::{Adam, AdamForm};
+pub use augment::Augment;
 pub use dropout::Dropout;
+pub use normalize::Normalize;
 pub use sgd::Sgd;
 pub use window::Padding;
 
