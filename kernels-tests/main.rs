@@ -12,4 +12,5 @@ mod random;
 mod record;
 mod sgd;
 mod softmax_cross_entropy;
+mod training;
 mod update;
