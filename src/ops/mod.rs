@@ -28,8 +28,21 @@ use crate::tensor::{DType, TensorType};
 use crate::{Error, Result};
 
 /// The kernels of every operator: validation, warm-up and profiles follow from this list.
-pub(crate) const KERNELS: &[&[Kernel]] =
-    &[crate::graph::BUILTIN_KERNELS, activation::KERNELS, random::KERNELS];
+pub(crate) const KERNELS: &[&[Kernel]] = &[
+    crate::graph::BUILTIN_KERNELS,
+    activation::KERNELS,
+    adam::KERNELS,
+    augment::KERNELS,
+    correct::KERNELS,
+    dropout::KERNELS,
+    l2_penalty::KERNELS,
+    normalize::KERNELS,
+    random::KERNELS,
+    record::KERNELS,
+    sgd::KERNELS,
+    softmax_cross_entropy::KERNELS,
+    update::KERNELS,
+];
 
 /// Checks that all inputs of an operator hold floats.
 fn expect_floats(op: &'static str, inputs: &[TensorType]) -> Result<()> {
