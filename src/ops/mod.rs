@@ -7,6 +7,7 @@ mod batch_norm;
 mod batch_norm_inference;
 mod column_sum;
 mod concat;
+mod augment;
 mod correct;
 mod dropout;
 mod expect;
@@ -17,6 +18,7 @@ mod moving_average;
 mod multiply;
 mod pool2d;
 mod prelu;
+mod normalize;
 pub mod random;
 mod record;
 mod reshape;
@@ -31,6 +33,9 @@ pub use adam::{Adam, AdamForm};
 pub use batch_norm::BatchNorm;
 pub use dropout::Dropout;
 pub use pool2d::Pool2d;
+pub use augment::Augment;
+pub use dropout::Dropout;
+pub use normalize::Normalize;
 pub use sgd::Sgd;
 pub use window::Padding;
 
@@ -60,6 +65,14 @@ pub(crate) const KERNELS: &[&[Kernel]] = &[
     record::KERNELS,
     sgd::KERNELS,
     softmax::KERNELS,
+    augment::KERNELS,
+    correct::KERNELS,
+    dropout::KERNELS,
+    l2_penalty::KERNELS,
+    normalize::KERNELS,
+    random::KERNELS,
+    record::KERNELS,
+    sgd::KERNELS,
     softmax_cross_entropy::KERNELS,
     update::KERNELS,
 ];
