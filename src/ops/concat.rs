@@ -53,7 +53,9 @@ impl Operator for Concat {
         let joined = inputs.iter().map(|x| x.shape.get(self.axis).copied().unwrap_or(0)).sum();
         let with_axis = |x: &TensorType| {
             let mut sizes = x.shape.to_vec();
-            sizes.get_mut(self.axis).map(|size| *size = joined);
+            if let Some(size) = sizes.get_mut(self.axis) {
+                *size = joined;
+            }
             Shape::from(sizes)
         };
         let y = with_axis(first);
