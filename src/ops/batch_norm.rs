@@ -3,7 +3,7 @@
 use rayon::prelude::*;
 
 use super::batch_norm_inference::{Params, check, inverse_deviation, normalize, parameter_gradients};
-use super::column_sum::{finish, sum_chunks};
+use super::chunk_sum::{finish, sum_chunks};
 use crate::cpu::{Float, Slots, params};
 use crate::gpu::{Kernel, Shader, shader};
 use crate::graph::{Gradients, Graph, Grid, Io, Node, Operator, PlanBuilder, Var};

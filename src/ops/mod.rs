@@ -5,7 +5,7 @@ mod adam;
 mod avg_pool2d;
 mod batch_norm;
 mod batch_norm_inference;
-mod column_sum;
+mod chunk_sum;
 mod concat;
 mod augment;
 mod correct;
@@ -51,7 +51,7 @@ pub(crate) const KERNELS: &[&[Kernel]] = &[
     avg_pool2d::KERNELS,
     batch_norm::KERNELS,
     batch_norm_inference::KERNELS,
-    column_sum::KERNELS,
+    chunk_sum::KERNELS,
     concat::KERNELS,
     correct::KERNELS,
     dropout::KERNELS,

@@ -1,4 +1,4 @@
-// column_sum: sums over chunks of the rows of a matrix, column by column.
+// chunk_sum: sums over chunks of the rows of a matrix, column by column.
 //
 //   y[k,c] = factor * sum of x[r,c] over k*chunk <= r < (k+1)*chunk
 //

@@ -9,7 +9,7 @@ use crate::gpu::{Kernel, Shader, shader};
 use crate::graph::{Grid, PlanBuilder, Tensor};
 use crate::tensor::TensorType;
 
-const SHADER: Shader = shader!("column_sum", "common/linear.wgsl", "common/reduce.wgsl", "column_sum.wgsl");
+const SHADER: Shader = shader!("chunk_sum", "common/linear.wgsl", "common/reduce.wgsl", "chunk_sum.wgsl");
 const SUM: Kernel = SHADER.kernel("sum").params::<Params>().reads(1).writes(1).twin(sum::<f32>, sum::<f64>);
 pub(crate) const KERNELS: &[Kernel] = &[SUM];
 
@@ -105,7 +105,7 @@ fn sum<T: Float>(bytes: &[u8], slots: &mut Slots<'_, T>) {
     y.iter_mut().for_each(|y| *y *= factor);
 }
 
-/// `Params` of `column_sum.wgsl`, field for field.
+/// `Params` of `chunk_sum.wgsl`, field for field.
 #[repr(C)]
 #[derive(Clone, Copy, Debug, Pod, Zeroable)]
 struct Params {
