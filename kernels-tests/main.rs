@@ -2,3 +2,6 @@
 
 mod activation;
 mod builtin;
+mod column_sum;
+mod dense;
+mod matmul;
