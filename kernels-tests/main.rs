@@ -25,3 +25,6 @@ mod softmax;
 mod softmax_cross_entropy;
 mod training;
 mod update;
+mod column_sum;
+mod dense;
+mod matmul;

@@ -105,9 +105,9 @@ impl Device {
         self.gpu().map_or(u64::MAX, |gpu| gpu.max_binding())
     }
 
-    /// What limits its speed and memory: which kernel variants suit it.
+    /// Whether kernel variants for large GPUs suit it.
     pub(crate) fn is_large_gpu(&self) -> bool {
-        self.gpu().is_some_and(|gpu| gpu.info().kind == AdapterKind::Discrete)
+        self.gpu().is_some_and(|gpu| gpu.is_large())
     }
 }
 

@@ -17,6 +17,7 @@ pub struct Check {
     factor: f64,
     gradients: bool,
     folded: bool,
+    large: bool,
 }
 
 /// Why a case failed: device, tensor, worst place, both values.
@@ -49,6 +50,7 @@ impl Check {
             factor: 8.0,
             gradients: true,
             folded: false,
+            large: false,
         }
     }
 
@@ -89,6 +91,12 @@ impl Check {
         self
     }
 
+    /// Also runs the kernel variants for large GPUs.
+    pub fn large(mut self) -> Check {
+        self.large = true;
+        self
+    }
+
     /// Checks the graph that `build` makes of the inputs and states, and panics with the [`Failure`].
     ///
     /// # Panics
@@ -116,6 +124,9 @@ impl Check {
         let mut devices = vec![devices::gpu().clone(), Device::cpu()];
         if self.folded {
             devices.push(devices::folded().clone());
+        }
+        if self.large {
+            devices.push(devices::large().clone());
         }
         for device in &devices {
             let found = self.evaluate(device, build, true).map_err(|e| self.failure(device, &e))?;

@@ -12,7 +12,7 @@ use crate::gpu::GpuOptions;
 /// If there is no such adapter.
 pub fn gpu() -> &'static Device {
     static DEVICE: OnceLock<Device> = OnceLock::new();
-    DEVICE.get_or_init(|| open(GpuOptions { default_limits: true, max_groups: None }))
+    DEVICE.get_or_init(|| open(GpuOptions { default_limits: true, ..GpuOptions::default() }))
 }
 
 /// The same with at most 7 workgroups per grid axis, so that small tensors need folded grids.
@@ -21,7 +21,18 @@ pub fn gpu() -> &'static Device {
 /// If there is no such adapter.
 pub fn folded() -> &'static Device {
     static DEVICE: OnceLock<Device> = OnceLock::new();
-    DEVICE.get_or_init(|| open(GpuOptions { default_limits: true, max_groups: Some(7) }))
+    DEVICE.get_or_init(|| {
+        open(GpuOptions { default_limits: true, max_groups: Some(7), ..GpuOptions::default() })
+    })
+}
+
+/// The same as [`gpu`] with the kernel variants for large GPUs.
+///
+/// # Panics
+/// If there is no such adapter.
+pub fn large() -> &'static Device {
+    static DEVICE: OnceLock<Device> = OnceLock::new();
+    DEVICE.get_or_init(|| open(GpuOptions { default_limits: true, large: true, ..GpuOptions::default() }))
 }
 
 /// Whether `device` is the one of [`folded`].

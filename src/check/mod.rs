@@ -6,7 +6,7 @@ mod devices;
 mod values;
 
 pub use case::{Check, Failure};
-pub use devices::{folded, gpu};
+pub use devices::{folded, gpu, large};
 pub use values::{apart, bytes, integers, normal, uniform};
 
 use crate::gpu::Kernel;

@@ -52,6 +52,8 @@ pub struct GpuOptions {
     pub default_limits: bool,
     /// Most workgroups per grid axis, where less than the adapter's.
     pub max_groups: Option<u32>,
+    /// Take the kernel variants for large GPUs, whatever the adapter is.
+    pub large: bool,
 }
 
 /// An open GPU. Cheap to share through an `Arc`; all work goes through one queue.
@@ -67,6 +69,7 @@ pub struct Gpu {
     /// The first error that the driver reported outside of a call.
     pub(super) problem: Arc<Mutex<Option<String>>>,
     info: AdapterInfo,
+    large: bool,
 }
 
 const FEATURES: [(wgpu::Features, &str); 4] = [
@@ -125,12 +128,18 @@ impl Gpu {
             submissions: AtomicU64::new(0),
             problem,
             info: describe(adapter),
+            large: options.large || describe(adapter).kind == AdapterKind::Discrete,
         }))
     }
 
     /// Facts about the adapter.
     pub fn info(&self) -> &AdapterInfo {
         &self.info
+    }
+
+    /// Whether kernel variants for large GPUs suit it.
+    pub(crate) fn is_large(&self) -> bool {
+        self.large
     }
 
     /// Largest storage binding in bytes.
