@@ -27,7 +27,7 @@ impl Optimizer {
     pub fn build(&self, graph: &mut Graph, name: &str, gradient: Var, rate: Var, step: Var) -> Result<()> {
         let ty = graph.ty(gradient).clone();
         let param = graph.state(name, ty.clone())?;
-        let mut moment = |graph: &mut Graph, which: &str| {
+        let moment = |graph: &mut Graph, which: &str| {
             graph.state_filled(&format!("optimizer/{name}/{which}"), ty.clone(), 0.0)
         };
         match self {

@@ -2,23 +2,27 @@
 
 mod activation;
 mod adam;
+mod augment;
 mod avg_pool2d;
 mod batch_norm;
 mod batch_norm_inference;
 mod chunk_sum;
+mod column_sum;
 mod concat;
-mod augment;
 mod correct;
+mod dense;
 mod dropout;
 mod expect;
+mod gemm;
 mod global_avg_pool2d;
 mod l2_penalty;
+mod matmul;
 mod max_pool2d;
 mod moving_average;
 mod multiply;
+mod normalize;
 mod pool2d;
 mod prelu;
-mod normalize;
 pub mod random;
 mod record;
 mod reshape;
@@ -30,21 +34,13 @@ mod window;
 
 pub use activation::Activation;
 pub use adam::{Adam, AdamForm};
+pub use augment::Augment;
 pub use batch_norm::BatchNorm;
 pub use dropout::Dropout;
-pub use pool2d::Pool2d;
-pub use augment::Augment;
-pub use dropout::Dropout;
-pub use normalize::Normalize;
-pub use sgd::Sgd;
-mod column_sum;
-mod dense;
-mod gemm;
-mod matmul;
-mod window;
-
-pub use activation::Activation;
 pub use matmul::Transpose;
+pub use normalize::Normalize;
+pub use pool2d::Pool2d;
+pub use sgd::Sgd;
 pub use window::Padding;
 
 use crate::gpu::Kernel;
@@ -56,36 +52,30 @@ pub(crate) const KERNELS: &[&[Kernel]] = &[
     crate::graph::BUILTIN_KERNELS,
     activation::KERNELS,
     adam::KERNELS,
+    augment::KERNELS,
     avg_pool2d::KERNELS,
     batch_norm::KERNELS,
     batch_norm_inference::KERNELS,
     chunk_sum::KERNELS,
+    column_sum::KERNELS,
     concat::KERNELS,
     correct::KERNELS,
     dropout::KERNELS,
     global_avg_pool2d::KERNELS,
     l2_penalty::KERNELS,
+    matmul::KERNELS,
     max_pool2d::KERNELS,
     moving_average::KERNELS,
     multiply::KERNELS,
+    normalize::KERNELS,
     prelu::KERNELS,
     random::KERNELS,
     record::KERNELS,
     sgd::KERNELS,
     softmax::KERNELS,
-    augment::KERNELS,
-    correct::KERNELS,
-    dropout::KERNELS,
-    l2_penalty::KERNELS,
-    normalize::KERNELS,
-    random::KERNELS,
-    record::KERNELS,
-    sgd::KERNELS,
     softmax_cross_entropy::KERNELS,
     update::KERNELS,
 ];
-pub(crate) const KERNELS: &[&[Kernel]] =
-    &[crate::graph::BUILTIN_KERNELS, activation::KERNELS, column_sum::KERNELS, matmul::KERNELS];
 
 /// Checks that all inputs of an operator hold floats.
 fn expect_floats(op: &'static str, inputs: &[TensorType]) -> Result<()> {
@@ -95,13 +85,10 @@ fn expect_floats(op: &'static str, inputs: &[TensorType]) -> Result<()> {
     }
 }
 
-/// Checks that a bias has one element for each of `out` channels.
+/// Checks that a bias has one element for each of a weight's outputs.
 fn expect_bias(op: &'static str, bias: &Shape, out: usize) -> Result<()> {
     match bias[..] {
         [len] if len == out => Ok(()),
-        _ => Err(Error::shape(
-            op,
-            format!("bias has shape {bias}, expected [{out}] as weight has {out} outputs"),
-        )),
+        _ => Err(Error::shape(op, format!("bias has shape {bias}, expected [{out}] as weight has {out} outputs"))),
     }
 }

@@ -1,6 +1,5 @@
 //! Learning curves: one row an epoch.
 
-use std::io::Write;
 use std::path::Path;
 
 use serde_json::{Value, json};
