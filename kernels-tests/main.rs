@@ -3,5 +3,6 @@
 mod activation;
 mod builtin;
 mod column_sum;
+mod conv2d;
 mod dense;
 mod matmul;

@@ -2,12 +2,17 @@
 
 mod activation;
 mod column_sum;
+mod conv2d;
+mod conv2d_input_gradient;
+mod conv2d_weight_gradient;
 mod dense;
 mod gemm;
 mod matmul;
+mod patches;
 mod window;
 
 pub use activation::Activation;
+pub use conv2d::Conv2d;
 pub use matmul::Transpose;
 pub use window::Padding;
 
