@@ -10,6 +10,7 @@ mod builtin;
 mod column_sum;
 mod concat;
 mod correct;
+mod conv2d;
 mod dense;
 mod dropout;
 mod global_avg_pool2d;

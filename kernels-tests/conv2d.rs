@@ -1,0 +1,154 @@
+//! Convolution; its gradients are operators with kernels of their own, checked here too.
+
+use lookalike::check::{Check, normal};
+use lookalike::graph::Graph;
+use lookalike::ops::{Activation, Conv2d, Padding};
+use lookalike::tensor::TensorType;
+
+/// x `[batch, height, width, channels]` and weight `[window height, window width, channels, out]`.
+struct Case {
+    name: &'static str,
+    x: [usize; 4],
+    window: [usize; 2],
+    out: usize,
+    conv: Conv2d,
+}
+
+impl Case {
+    fn check(&self) -> Check {
+        let Case { name, x, window: [u, v], out, .. } = *self;
+        let [batch, height, width, channels] = x;
+        let terms = (u * v * channels.max(out)).max(batch * height * width) + 1;
+        Check::new(&format!("{name}: {x:?}, window {u} x {v} to {out}, {:?}", self.conv))
+            .input(normal(x, 1))
+            .input(normal([u, v, channels, out], 2))
+            .input(normal([out], 3))
+            .terms(terms)
+    }
+
+    fn run(&self, check: Check) {
+        check.run(|graph, v| Ok(vec![graph.conv2d(v[0], v[1], Some(v[2]), self.conv)?]));
+    }
+}
+
+fn same() -> Conv2d {
+    Conv2d { padding: Padding::Same, ..Conv2d::default() }
+}
+
+fn padded(padding: [[usize; 2]; 2]) -> Conv2d {
+    Conv2d { padding: Padding::Explicit(padding), ..Conv2d::default() }
+}
+
+#[test]
+fn around_the_tiles() {
+    let case = |name, x, window, out| Case { name, x, window, out, conv: same() };
+    let cases = [
+        case("one pixel", [1, 1, 1, 1], [1, 1], 1),
+        case("one pixel under a window", [1, 1, 1, 2], [3, 3], 3),
+        case("31 pixels, 33 channels", [1, 1, 31, 3], [1, 3], 33),
+        case("32 pixels, 32 channels, depth 36", [1, 4, 8, 4], [3, 3], 32),
+        case("33 pixels, depth 31", [1, 3, 11, 31], [1, 1], 31),
+        case("65 pixels, 65 channels", [1, 5, 13, 8], [2, 1], 65),
+        case("two images", [2, 5, 7, 3], [3, 3], 5),
+    ];
+    for case in cases {
+        case.run(case.check().large());
+    }
+}
+
+#[test]
+fn windows_strides_dilations_paddings() {
+    let case = |name, x, window, out, conv| Case { name, x, window, out, conv };
+    let strided = |stride, padding| Conv2d { stride, padding, ..Conv2d::default() };
+    let dilated = |dilation, padding| Conv2d { dilation, padding, ..Conv2d::default() };
+    let cases = [
+        case("valid", [2, 6, 5, 3], [3, 2], 4, Conv2d::default()),
+        case("even window, asymmetric same", [1, 5, 6, 4], [2, 4], 3, same()),
+        case("asymmetric same under a stride", [2, 6, 7, 3], [3, 3], 4, strided([2, 2], Padding::Same)),
+        case("a stride longer than the window", [1, 7, 8, 4], [1, 2], 4, strided([2, 3], Padding::Valid)),
+        case("pixels that no window meets", [1, 6, 9, 2], [2, 2], 3, strided([3, 4], Padding::Valid)),
+        case("dilated", [1, 7, 8, 4], [3, 2], 5, dilated([2, 3], Padding::Valid)),
+        case("dilated same", [1, 5, 4, 3], [3, 3], 2, dilated([2, 1], Padding::Same)),
+        case(
+            "all at once",
+            [2, 8, 9, 3],
+            [3, 2],
+            5,
+            Conv2d {
+                stride: [2, 3],
+                dilation: [2, 3],
+                padding: Padding::Explicit([[3, 0], [1, 2]]),
+                ..Conv2d::default()
+            },
+        ),
+        case("one side padded", [1, 4, 4, 4], [3, 3], 4, padded([[2, 0], [0, 1]])),
+        case("padded beyond the window", [1, 2, 3, 2], [2, 2], 3, padded([[3, 2], [4, 5]])),
+        case("1 x 1", [2, 5, 5, 6], [1, 1], 7, Conv2d::default()),
+        case("1 x 1 under a stride", [1, 5, 6, 4], [1, 1], 3, strided([2, 2], Padding::Same)),
+    ];
+    for case in cases {
+        case.run(case.check());
+    }
+}
+
+#[test]
+fn a_long_depth_is_split() {
+    let case = Case { name: "all three", x: [1, 16, 17, 30], window: [3, 3], out: 34, conv: same() };
+    case.run(case.check().large());
+}
+
+#[test]
+fn several_tiles_of_patches() {
+    let case = Case { name: "cpu", x: [2, 12, 13, 2], window: [3, 3], out: 3, conv: same() };
+    case.run(case.check());
+    let wide = Case { name: "cpu, deep", x: [1, 12, 13, 64], window: [3, 3], out: 2, conv: same() };
+    wide.run(wide.check());
+}
+
+#[test]
+fn activations() {
+    for activation in [Activation::Relu, Activation::LeakyRelu(0.3), Activation::Sigmoid, Activation::Tanh] {
+        for (name, channels) in [("one split", 3), ("split", 30)] {
+            let conv = Conv2d { activation, ..same() };
+            let case = Case { name, x: [1, 4, 5, channels], window: [3, 3], out: 6, conv };
+            case.run(case.check());
+        }
+    }
+}
+
+#[test]
+fn without_bias_there_are_two_gradients() {
+    Check::new("no bias")
+        .input(normal([2, 4, 5, 3], 1))
+        .input(normal([3, 3, 3, 4], 2))
+        .terms(40)
+        .run(|graph, v| Ok(vec![graph.conv2d(v[0], v[1], None, same())?]));
+}
+
+#[test]
+fn folded_grid() {
+    let pixels = Case { name: "many tiles", x: [2, 12, 13, 5], window: [1, 2], out: 33, conv: same() };
+    pixels.run(pixels.check().folded());
+    let depth = Case { name: "many splits", x: [1, 32, 33, 5], window: [2, 1], out: 3, conv: same() };
+    depth.run(depth.check().folded());
+}
+
+#[test]
+fn errors_name_the_shapes() {
+    let mut graph = Graph::new();
+    let x = graph.input("x", TensorType::f32([8, 224, 224, 4]));
+    let weight = graph.input("weight", TensorType::f32([3, 3, 3, 64]));
+    let message = graph.conv2d(x, weight, None, same()).unwrap_err().to_string();
+    assert_eq!(
+        message,
+        "conv2d: x has 4 channels but weight expects 3 (x: [8, 224, 224, 4], weight: [3, 3, 3, 64])"
+    );
+    let fitting = graph.input("fitting", TensorType::f32([3, 3, 4, 64]));
+    let flat = graph.input("flat", TensorType::f32([64, 1]));
+    let message = graph.conv2d(x, fitting, Some(flat), same()).unwrap_err().to_string();
+    assert!(message.contains("[64, 1]") && message.contains("[64]"), "{message}");
+    assert!(graph.conv2d(flat, fitting, None, same()).is_err());
+    let small = graph.input("small", TensorType::f32([1, 2, 2, 4]));
+    assert!(graph.conv2d(small, fitting, None, Conv2d::default()).is_err());
+    assert!(graph.conv2d(x, fitting, None, Conv2d { stride: [0, 1], ..same() }).is_err());
+}

@@ -1,0 +1,122 @@
+//! The gradient of a convolution with respect to its weight.
+
+use rayon::prelude::*;
+
+use super::column_sum::Ending;
+use super::conv2d::{Geometry, Params};
+use super::gemm::{self, Size, Tiled};
+use crate::Result;
+use crate::cpu::{Float, Matrix, Slots, params, product};
+use crate::gpu::{Kernel, Shader, shader};
+use crate::graph::{Io, Operator, PlanBuilder};
+use crate::tensor::TensorType;
+
+const TILE_32: Shader = shader!(
+    "conv2d_weight_gradient",
+    "common/linear.wgsl",
+    "common/tile_32.wgsl",
+    "common/gemm.wgsl",
+    "common/conv2d.wgsl",
+    "conv2d_weight_gradient.wgsl"
+);
+const TILE_64: Shader = shader!(
+    "conv2d_weight_gradient",
+    "common/linear.wgsl",
+    "common/tile_64.wgsl",
+    "common/gemm.wgsl",
+    "common/conv2d.wgsl",
+    "conv2d_weight_gradient.wgsl"
+);
+const GRADIENT: Tiled = Tiled {
+    tile_32: kernel(TILE_32).twin(gradient::<f32>, gradient::<f64>).fast(gradient_fast),
+    tile_64: kernel(TILE_64),
+};
+pub(crate) const KERNELS: &[Kernel] = &[GRADIENT.tile_32, GRADIENT.tile_64];
+
+const fn kernel(shader: Shader) -> Kernel {
+    shader.kernel("gradient").params::<Params>().reads(2).writes(1)
+}
+
+/// dweight, from x and dy.
+#[derive(Debug)]
+pub(super) struct Conv2dWeightGradient(pub Geometry);
+
+impl Conv2dWeightGradient {
+    fn size(&self) -> Size {
+        let Geometry { channels, out_channels, .. } = self.0;
+        Size { rows: self.0.taps() * channels, columns: out_channels, depth: self.0.out_pixels() }
+    }
+}
+
+impl Operator for Conv2dWeightGradient {
+    fn name(&self) -> &'static str {
+        "conv2d_weight_gradient"
+    }
+
+    fn outputs(&self, _inputs: &[TensorType]) -> Result<Vec<TensorType>> {
+        Ok(vec![TensorType::f32(self.0.weight_shape())])
+    }
+
+    fn dispatch(&self, io: &Io, plan: &mut PlanBuilder<'_>) -> Result<()> {
+        let reads = [io.input(0), io.input(1)];
+        gemm::dispatch(plan, &GRADIENT, self.size(), &reads, io.output(0), Ending::default(), |product| {
+            Params::new(product, &self.0)
+        })
+    }
+
+    fn flops(&self, _inputs: &[TensorType], _outputs: &[TensorType]) -> u64 {
+        self.size().flops()
+    }
+}
+
+fn gradient<T: Float>(bytes: &[u8], slots: &mut Slots<'_, T>) {
+    let p: Params = params(bytes);
+    let Geometry { batch, channels, out_channels, axes: [down, right] } = p.geometry();
+    let (x, dy) = (slots.float(0), slots.float(1));
+    slots.out().par_chunks_mut(out_channels).enumerate().for_each(|(row, dweight)| {
+        let (tap, c) = (row / channels, row % channels);
+        let (u, v) = (tap / right.window, tap % right.window);
+        dweight.fill(T::zero());
+        for n in 0..batch {
+            for i in 0..down.out {
+                let Some(h) = down.pixel(i, u) else { continue };
+                for j in 0..right.out {
+                    let Some(w) = right.pixel(j, v) else { continue };
+                    let x = x[((n * down.size + h) * right.size + w) * channels + c];
+                    let dy = &dy[((n * down.out + i) * right.out + j) * out_channels..];
+                    dweight.iter_mut().zip(dy).for_each(|(dweight, &dy)| *dweight += x * dy);
+                }
+            }
+        }
+    });
+}
+
+/// Partial results of the fast body: enough for a machine with many cores, but no more memory than this.
+const PIECES: usize = 32;
+const PARTIAL_BYTES: usize = 64 << 20;
+
+/// The transposed matrix of patches by dy. Each piece of the pixels, which the shapes alone determine, adds up its
+/// tiles; the pieces are added in order.
+fn gradient_fast(bytes: &[u8], slots: &mut Slots<'_, f32>) {
+    let p: Params = params(bytes);
+    let geometry = p.geometry();
+    let dy = slots.float(1);
+    let patches = geometry.patches(slots.float(0));
+    let (pixels, columns, depth) = (geometry.out_pixels(), geometry.out_channels, patches.depth());
+    let dweight = slots.out();
+
+    let tile = patches.tile_rows();
+    let pieces = PIECES.min(PARTIAL_BYTES / 4 / dweight.len()).max(1);
+    let piece = pixels.div_ceil(pieces).next_multiple_of(tile);
+    let mut partial = vec![0.0; pixels.div_ceil(piece) * dweight.len()];
+    partial.par_chunks_mut(dweight.len()).enumerate().for_each_init(Vec::new, |buffer, (index, partial)| {
+        let end = pixels.min((index + 1) * piece);
+        for first in (index * piece..end).step_by(tile) {
+            let count = tile.min(end - first);
+            let patches = patches.tile(first..first + count, buffer);
+            let dy = Matrix::rows(&dy[first * columns..], columns);
+            product(partial, true, patches.transposed(), dy, [depth, columns, count]);
+        }
+    });
+    gemm::add_up(dweight, &partial);
+}
