@@ -14,13 +14,13 @@ use std::process::ExitCode;
 use std::sync::Arc;
 
 use flate2::read::GzDecoder;
+use lookalike::Device;
 use lookalike::graph::{Graph, Params, Plan, Var};
 use lookalike::models::Model;
 use lookalike::nn::layers::{Conv2d, Dense, Dropout, Flatten, MaxPooling2d};
 use lookalike::nn::{CrossEntropy, LayerActivation, Mode, Optimizer};
 use lookalike::ops::{Normalize, random};
 use lookalike::tensor::{Data, HostTensor, Shape, TensorType};
-use lookalike::Device;
 
 const BATCH: usize = 64;
 const EPOCHS: u32 = 5;
@@ -28,7 +28,8 @@ const SEED: u32 = 1;
 const GOAL: f64 = 0.99;
 
 fn main() -> Result<ExitCode, Box<dyn Error>> {
-    let data = std::env::var("LOOKALIKE_DATA").map_err(|_| "set LOOKALIKE_DATA to the folder that holds mnist/")?;
+    let data =
+        std::env::var("LOOKALIKE_DATA").map_err(|_| "set LOOKALIKE_DATA to the folder that holds mnist/")?;
     let folder = Path::new(&data).join("mnist");
     let train = Digits::read(&folder, "train")?;
     let test = Digits::read(&folder, "t10k")?;
@@ -93,8 +94,10 @@ fn training_step(model: &Model, params: &Params) -> lookalike::Result<Plan> {
     let logits = model.build(&mut graph, x, Mode::Train, SEED, Some(step))?;
     let loss = CrossEntropy::default().build(&mut graph, logits, targets)?.loss;
     let parameters = model.parameters()?;
-    let states: Vec<Var> =
-        parameters.iter().map(|p| graph.state(&p.name, TensorType::f32(&p.shape))).collect::<Result<_, _>>()?;
+    let states: Vec<Var> = parameters
+        .iter()
+        .map(|p| graph.state(&p.name, TensorType::f32(&p.shape)))
+        .collect::<Result<_, _>>()?;
     for (parameter, gradient) in parameters.iter().zip(graph.gradients(loss, &states)?) {
         Optimizer::default().build(&mut graph, &parameter.name, gradient, rate, step)?;
     }

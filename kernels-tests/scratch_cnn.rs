@@ -87,11 +87,13 @@ fn losses(device: &Device, batch: usize, steps: usize) -> Result<Vec<f64>> {
 
 /// The pictures and one-hot labels of a step, as `golden/scratch_cnn.py` makes them.
 fn pictures(step: u32, batch: usize) -> (Vec<u8>, Vec<f32>) {
-    let labels: Vec<u32> = (0..batch as u32).map(|n| random::word(SEED, 200 + step, 0, n) % CLASSES as u32).collect();
+    let labels: Vec<u32> =
+        (0..batch as u32).map(|n| random::word(SEED, 200 + step, 0, n) % CLASSES as u32).collect();
     let pixel = |element: usize| {
         let noise = (random::word(SEED, 100 + step, 0, element as u32) & 255) >> 1;
         (noise + 12 * labels[element / PICTURE]).min(255) as u8
     };
-    let targets = labels.iter().flat_map(|&label| (0..CLASSES as u32).map(move |c| f32::from(u8::from(c == label))));
+    let targets =
+        labels.iter().flat_map(|&label| (0..CLASSES as u32).map(move |c| f32::from(u8::from(c == label))));
     ((0..batch * PICTURE).map(pixel).collect(), targets.collect())
 }

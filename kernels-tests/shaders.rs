@@ -37,7 +37,8 @@ fn every_entry_point_translates_for_every_backend() {
         let entry = || Some((ShaderStage::Compute, kernel.entry.to_string()));
         let name = &kernel.name;
 
-        let options = spv::PipelineOptions { shader_stage: ShaderStage::Compute, entry_point: kernel.entry.into() };
+        let options =
+            spv::PipelineOptions { shader_stage: ShaderStage::Compute, entry_point: kernel.entry.into() };
         let words = spv::write_vec(&module, &info, &spv::Options::default(), Some(&options));
         assert!(words.unwrap_or_else(|e| panic!("{name} to SPIR-V: {e}")).len() > 100, "{name}");
 
@@ -59,9 +60,16 @@ fn every_entry_point_translates_for_every_backend() {
             multiview: None,
         };
         let mut text = String::new();
-        glsl::Writer::new(&mut text, &module, &info, &glsl::Options::default(), &options, BoundsCheckPolicies::default())
-            .and_then(|mut writer| writer.write())
-            .unwrap_or_else(|e| panic!("{name} to GLSL: {e}"));
+        glsl::Writer::new(
+            &mut text,
+            &module,
+            &info,
+            &glsl::Options::default(),
+            &options,
+            BoundsCheckPolicies::default(),
+        )
+        .and_then(|mut writer| writer.write())
+        .unwrap_or_else(|e| panic!("{name} to GLSL: {e}"));
         assert!(text.contains("local_size_x"), "{name}");
     }
 }
@@ -70,7 +78,8 @@ fn every_entry_point_translates_for_every_backend() {
 fn every_entry_point_is_within_webgpus_limits() {
     for kernel in kernels() {
         let (module, info) = resolve(&kernel);
-        let entry = module.entry_points.iter().position(|entry| entry.name == kernel.entry).expect("the entry point");
+        let entry =
+            module.entry_points.iter().position(|entry| entry.name == kernel.entry).expect("the entry point");
         let invocations: u32 = module.entry_points[entry].workgroup_size.iter().product();
         assert!(invocations <= 256, "{} has {invocations} invocations", kernel.name);
         let used = |handle| !info.get_entry_point(entry)[handle].is_empty();
@@ -91,7 +100,8 @@ fn every_entry_point_is_within_webgpus_limits() {
 fn every_binding_is_what_its_kernel_says() {
     for kernel in kernels() {
         let (module, info) = resolve(&kernel);
-        let entry = module.entry_points.iter().position(|entry| entry.name == kernel.entry).expect("the entry point");
+        let entry =
+            module.entry_points.iter().position(|entry| entry.name == kernel.entry).expect("the entry point");
         let used = |handle| !info.get_entry_point(entry)[handle].is_empty();
         let (reads, writes) = kernel.bindings;
         for (_, variable) in module.global_variables.iter().filter(|(handle, _)| used(*handle)) {
@@ -104,12 +114,19 @@ fn every_binding_is_what_its_kernel_says() {
                 at if at <= reads + writes => {
                     AddressSpace::Storage { access: StorageAccess::LOAD | StorageAccess::STORE }
                 }
-                _ => panic!("{}: binding {at} ({name}) is beyond its {reads} reads and {writes} writes", kernel.name),
+                _ => panic!(
+                    "{}: binding {at} ({name}) is beyond its {reads} reads and {writes} writes",
+                    kernel.name
+                ),
             };
             assert_eq!(variable.space, expected, "{}: binding {at} ({name})", kernel.name);
             if at == 0 {
                 let size = module.types[variable.ty].inner.size(module.to_ctx());
-                assert_eq!(size as usize, kernel.params, "{}: bytes of Params in WGSL and in Rust", kernel.name);
+                assert_eq!(
+                    size as usize, kernel.params,
+                    "{}: bytes of Params in WGSL and in Rust",
+                    kernel.name
+                );
             }
         }
     }
@@ -118,7 +135,8 @@ fn every_binding_is_what_its_kernel_says() {
 #[test]
 fn every_file_belongs_to_a_kernel_and_begins_with_its_story() {
     let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("shaders");
-    let used: BTreeSet<String> = kernels().iter().flat_map(|k| k.files).map(|file| file.to_string()).collect();
+    let used: BTreeSet<String> =
+        kernels().iter().flat_map(|k| k.files).map(|file| file.to_string()).collect();
     let mut found = BTreeSet::new();
     for (folder, prefix) in [(root.clone(), ""), (root.join("common"), "common/")] {
         for entry in std::fs::read_dir(folder).expect("the folder of shaders") {

@@ -73,18 +73,39 @@ mod walls {
 
     /// From the ground up.
     const ROOMS: [&str; 19] = [
-        "tensor", "error", "vision", "formats", "cpu", "gpu", "device", "graph", "ops", "nn", "models", "check", "detect",
-        "recognize", "data", "train", "report", "cli", "main",
+        "tensor",
+        "error",
+        "vision",
+        "formats",
+        "cpu",
+        "gpu",
+        "device",
+        "graph",
+        "ops",
+        "nn",
+        "models",
+        "check",
+        "detect",
+        "recognize",
+        "data",
+        "train",
+        "report",
+        "cli",
+        "main",
     ];
 
     fn floor(room: &str) -> usize {
-        ROOMS.iter().position(|known| *known == room).unwrap_or_else(|| panic!("room '{room}' is not in ROOMS"))
+        ROOMS
+            .iter()
+            .position(|known| *known == room)
+            .unwrap_or_else(|| panic!("room '{room}' is not in ROOMS"))
     }
 
     /// Rooms that a line names after `crate::`.
     fn named(line: &str) -> Vec<String> {
         let code = line.split("//").next().unwrap_or_default();
-        let word = |text: &str| text.chars().take_while(|c| c.is_alphanumeric() || *c == '_').collect::<String>();
+        let word =
+            |text: &str| text.chars().take_while(|c| c.is_alphanumeric() || *c == '_').collect::<String>();
         let mut rooms = Vec::new();
         for after in code.split("crate::").skip(1) {
             match after.strip_prefix('{') {

@@ -140,9 +140,12 @@ impl Plan {
 impl Graph {
     /// Floating-point operations of all nodes together.
     pub fn flops(&self) -> u64 {
-        let types = |node: &super::Node| node.inputs.iter().map(|&input| self.ty(input).clone()).collect::<Vec<_>>();
+        let types =
+            |node: &super::Node| node.inputs.iter().map(|&input| self.ty(input).clone()).collect::<Vec<_>>();
         let flops = |index: usize| match &self.nodes[index].source {
-            Source::Operator(operator) => operator.flops(&types(&self.node(index)), &self.nodes[index].outputs),
+            Source::Operator(operator) => {
+                operator.flops(&types(&self.node(index)), &self.nodes[index].outputs)
+            }
             Source::Input(_) | Source::State { .. } => 0,
         };
         (0..self.nodes.len()).map(flops).sum()
@@ -155,7 +158,10 @@ impl Graph {
     pub fn memory(&self, outputs: &[Var]) -> Result<Memory> {
         let device = Device::cpu();
         let (program, _) = Program::of(self, &device, outputs)?;
-        let mut memory = Memory { intermediates: program.buffers.iter().map(|(bytes, _)| bytes).sum(), ..Memory::default() };
+        let mut memory = Memory {
+            intermediates: program.buffers.iter().map(|(bytes, _)| bytes).sum(),
+            ..Memory::default()
+        };
         for (ty, origin) in &program.tensors {
             match origin {
                 Origin::Input(_) => memory.inputs += ty.bytes(),

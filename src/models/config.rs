@@ -6,8 +6,8 @@ use serde_json::{Map, Value, json};
 
 use super::Model;
 use crate::nn::layers::{
-    Activation, AveragePooling2d, BatchNormalization, Conv2d, Dense, Dropout, Flatten, GlobalAveragePooling2d,
-    LeakyRelu, MaxPooling2d, Prelu,
+    Activation, AveragePooling2d, BatchNormalization, Conv2d, Dense, Dropout, Flatten,
+    GlobalAveragePooling2d, LeakyRelu, MaxPooling2d, Prelu,
 };
 use crate::nn::{Layer, LayerActivation};
 use crate::ops::Padding;
@@ -41,7 +41,8 @@ impl Model {
             return Err(unsupported("model", &format!("class {}; only Sequential is", config["class_name"])));
         }
         let config = &config["config"];
-        let entries = config["layers"].as_array().ok_or_else(|| unsupported("model", "a config without layers"))?;
+        let entries =
+            config["layers"].as_array().ok_or_else(|| unsupported("model", "a config without layers"))?;
         let mut input = None;
         let mut layers = Vec::new();
         for entry in entries {
@@ -126,7 +127,8 @@ fn layer(fields: &Fields<'_>) -> Result<Arc<dyn Layer>> {
         }
         "PReLU" => {
             let shared = fields.config.get("shared_axes").and_then(Value::as_array);
-            let shared = shared.ok_or_else(|| unsupported(fields.name, "a slope per position (shared_axes)"))?;
+            let shared =
+                shared.ok_or_else(|| unsupported(fields.name, "a slope per position (shared_axes)"))?;
             Arc::new(Prelu { name, rank: shared.len() + 2 })
         }
         class => return Err(unsupported(fields.name, &format!("layer class {class}"))),
@@ -142,13 +144,16 @@ struct Fields<'a> {
 
 impl<'a> Fields<'a> {
     fn new(entry: &'a Value) -> Result<Fields<'a>> {
-        let class = entry["class_name"].as_str().ok_or_else(|| unsupported("model", "a layer without class_name"))?;
-        let config = entry["config"].as_object().ok_or_else(|| unsupported(class, "a layer without config"))?;
+        let class =
+            entry["class_name"].as_str().ok_or_else(|| unsupported("model", "a layer without class_name"))?;
+        let config =
+            entry["config"].as_object().ok_or_else(|| unsupported(class, "a layer without config"))?;
         Ok(Fields { class, name: config.get("name").and_then(Value::as_str).unwrap_or(class), config })
     }
 
     fn batch_shape(&self) -> Option<Shape> {
-        let shape = self.config.get("batch_shape").or_else(|| self.config.get("batch_input_shape"))?.as_array()?;
+        let shape =
+            self.config.get("batch_shape").or_else(|| self.config.get("batch_input_shape"))?.as_array()?;
         let sizes: Option<Vec<usize>> = shape.get(1..)?.iter().map(as_size).collect();
         sizes.map(Shape::from)
     }
@@ -171,7 +176,8 @@ impl<'a> Fields<'a> {
         match self.config.get(key) {
             None | Some(Value::Null) => Ok(default),
             Some(value) => {
-                let number = value.as_f64().ok_or_else(|| unsupported(self.name, &format!("{key} = {value}")))?;
+                let number =
+                    value.as_f64().ok_or_else(|| unsupported(self.name, &format!("{key} = {value}")))?;
                 Ok(number as f32)
             }
         }
@@ -252,6 +258,9 @@ mod tests {
         assert_eq!(message, "c: groups = 2 is not supported");
         let config = json!({"class_name": "Sequential", "config": {"layers": [
             {"class_name": "LSTM", "config": {"name": "l"}}]}});
-        assert_eq!(Model::from_keras(&config).unwrap_err().to_string(), "l: layer class LSTM is not supported");
+        assert_eq!(
+            Model::from_keras(&config).unwrap_err().to_string(),
+            "l: layer class LSTM is not supported"
+        );
     }
 }

@@ -53,12 +53,15 @@ impl ModelFile {
         let TensorFile { tensors, metadata } = safetensors::read(path)?;
         let wrong = |problem: String| Error::format(path, problem);
         if metadata.is_null() {
-            let problem = "is a safetensors file, but not a model that lookalike wrote; give the file that train wrote";
+            let problem =
+                "is a safetensors file, but not a model that lookalike wrote; give the file that train wrote";
             return Err(wrong(problem.into()));
         }
         let version = metadata["version"].as_u64().unwrap_or(0);
         if version != VERSION {
-            return Err(wrong(format!("has format version {version}, this program reads {VERSION}; use the program that wrote it")));
+            return Err(wrong(format!(
+                "has format version {version}, this program reads {VERSION}; use the program that wrote it"
+            )));
         }
         let model = Model::from_keras(&metadata["keras"]).map_err(|e| wrong(e.to_string()))?;
         let labels: Vec<String> =
@@ -69,7 +72,13 @@ impl ModelFile {
         if labels.len() != classes {
             return Err(wrong(format!("has {} labels for {classes} outputs", labels.len())));
         }
-        let file = ModelFile { model, labels, preprocessing, training: metadata["training"].clone(), weights: tensors };
+        let file = ModelFile {
+            model,
+            labels,
+            preprocessing,
+            training: metadata["training"].clone(),
+            weights: tensors,
+        };
         file.load(&Params::new(&crate::Device::cpu())).map_err(|e| wrong(e.to_string()))?;
         Ok(file)
     }

@@ -84,8 +84,14 @@ impl Model {
             let input = graph.shape(y).clone();
             let before = graph.flops();
             let parameters = layer.parameters(&input)?;
-            let mut build =
-                Build { graph: &mut graph, mode: Mode::Predict, seed: 0, step: None, first_row: 0, logits: false };
+            let mut build = Build {
+                graph: &mut graph,
+                mode: Mode::Predict,
+                seed: 0,
+                step: None,
+                first_row: 0,
+                logits: false,
+            };
             y = layer.build(&mut build, y)?;
             let output = graph.shape(y).clone();
             trace.push(LayerShape { input, output, parameters, flops: graph.flops() - before });
@@ -116,7 +122,10 @@ impl Model {
     /// As [`Model::trace`], or if the device has no room.
     pub fn initialize(&self, params: &Params, seed: u32) -> Result<()> {
         for parameter in self.parameters()? {
-            params.set(&parameter.name, &parameter.initializer.values(&parameter.name, &parameter.shape, seed))?;
+            params.set(
+                &parameter.name,
+                &parameter.initializer.values(&parameter.name, &parameter.shape, seed),
+            )?;
         }
         Ok(())
     }
@@ -125,11 +134,17 @@ impl Model {
     ///
     /// # Errors
     /// [`Error::State`] for a parameter that is missing, has another shape, or is not finite.
-    pub fn load(&self, params: &Params, values: &std::collections::BTreeMap<String, HostTensor>) -> Result<()> {
+    pub fn load(
+        &self,
+        params: &Params,
+        values: &std::collections::BTreeMap<String, HostTensor>,
+    ) -> Result<()> {
         for Parameter { name, shape, .. } in self.parameters()? {
             let problem = match values.get(&name) {
                 None => "is missing".into(),
-                Some(value) if *value.shape() != shape => format!("has shape {}, expected {shape}", value.shape()),
+                Some(value) if *value.shape() != shape => {
+                    format!("has shape {}, expected {shape}", value.shape())
+                }
                 Some(value) if value.to_f32().iter().any(|x| !x.is_finite()) => {
                     "holds values that are not finite; train the model again".into()
                 }
@@ -148,7 +163,8 @@ impl Model {
     /// # Errors
     /// As [`Model::trace`].
     pub fn largest_batch(&self, bytes: u64) -> Result<usize> {
-        let largest = self.trace(1)?.iter().map(|layer| layer.input.len().max(layer.output.len()) as u64 * 4).max();
+        let largest =
+            self.trace(1)?.iter().map(|layer| layer.input.len().max(layer.output.len()) as u64 * 4).max();
         Ok((bytes / largest.unwrap_or(1).max(1)).max(1).try_into().unwrap_or(usize::MAX))
     }
 }

@@ -108,7 +108,11 @@ impl fmt::Display for Summary {
         let width = self.rows.iter().map(|row| row.layer.chars().count()).max().unwrap_or(0).max(5);
         let rule = "─".repeat(width + 62);
         writeln!(f, "Model: {}\n{rule}", self.name)?;
-        writeln!(f, "{:<width$}  {:<20} {:>12} {:>11} {:>12}", "Layer", "Output shape", "Parameters", "Bytes", "FLOPs")?;
+        writeln!(
+            f,
+            "{:<width$}  {:<20} {:>12} {:>11} {:>12}",
+            "Layer", "Output shape", "Parameters", "Bytes", "FLOPs"
+        )?;
         writeln!(f, "{rule}")?;
         for row in &self.rows {
             let parameters = row.trainable + row.fixed;
@@ -126,7 +130,13 @@ impl fmt::Display for Summary {
         let trainable: usize = self.rows.iter().map(|row| row.trainable).sum();
         let total = self.parameters();
         writeln!(f, "{rule}")?;
-        writeln!(f, "Parameters: {} ({}), trained: {}", grouped(total as u64), bytes(total as u64 * 4), grouped(trainable as u64))?;
+        writeln!(
+            f,
+            "Parameters: {} ({}), trained: {}",
+            grouped(total as u64),
+            bytes(total as u64 * 4),
+            grouped(trainable as u64)
+        )?;
         writeln!(f, "Work per picture: {:.3} GFLOP to predict", self.flops() as f64 / 1e9)?;
         writeln!(f, "Memory to train on {} pictures at a time: {}", self.batch, described(self.training))?;
         write!(f, "Memory to predict one picture: {}", described(self.prediction))
@@ -136,7 +146,12 @@ impl fmt::Display for Summary {
 fn described(memory: Memory) -> String {
     let Memory { intermediates, inputs, states } = memory;
     let total = bytes(memory.total());
-    format!("{total} (states {}, intermediates {}, inputs {})", bytes(states), bytes(intermediates), bytes(inputs))
+    format!(
+        "{total} (states {}, intermediates {}, inputs {})",
+        bytes(states),
+        bytes(intermediates),
+        bytes(inputs)
+    )
 }
 
 /// 1234567 as `1,234,567`.
@@ -144,7 +159,9 @@ fn grouped(number: u64) -> String {
     let digits = number.to_string();
     let first = (digits.len() - 1) % 3 + 1;
     let (head, tail) = digits.split_at(first);
-    tail.as_bytes().chunks(3).fold(head.to_string(), |text, three| text + "," + &String::from_utf8_lossy(three))
+    tail.as_bytes()
+        .chunks(3)
+        .fold(head.to_string(), |text, three| text + "," + &String::from_utf8_lossy(three))
 }
 
 /// Bytes in the unit that a reader would choose.
@@ -174,7 +191,14 @@ mod tests {
     #[test]
     fn the_table_holds_layers_and_totals() {
         let text = Summary::new(&scratch_cnn(&ScratchCnn::new(10)), 16).unwrap().to_string();
-        for part in ["conv1 (Conv2D)", "224 × 224 × 16", "28 × 28 × 64", "6,422,656", "6,447,530", "Memory to train on 16"] {
+        for part in [
+            "conv1 (Conv2D)",
+            "224 × 224 × 16",
+            "28 × 28 × 64",
+            "6,422,656",
+            "6,447,530",
+            "Memory to train on 16",
+        ] {
             assert!(text.contains(part), "'{part}' is not in\n{text}");
         }
     }

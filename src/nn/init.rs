@@ -31,7 +31,8 @@ impl Initializer {
                 let stream = random::stream(name);
                 (0..len as u32)
                     .map(|element| {
-                        let unit = f64::from(random::word(seed, stream, 0, element) >> 8) / f64::from(1u32 << 24);
+                        let unit =
+                            f64::from(random::word(seed, stream, 0, element) >> 8) / f64::from(1u32 << 24);
                         ((2.0 * unit - 1.0) * limit) as f32
                     })
                     .collect()

@@ -9,10 +9,10 @@ mod batch_norm_inference;
 mod chunk_sum;
 mod column_sum;
 mod concat;
-mod correct;
 mod conv2d;
 mod conv2d_input_gradient;
 mod conv2d_weight_gradient;
+mod correct;
 mod dense;
 mod dropout;
 mod expect;
@@ -24,6 +24,7 @@ mod max_pool2d;
 mod moving_average;
 mod multiply;
 mod normalize;
+mod patches;
 mod pool2d;
 mod prelu;
 pub mod random;
@@ -39,12 +40,8 @@ pub use activation::Activation;
 pub use adam::{Adam, AdamForm};
 pub use augment::Augment;
 pub use batch_norm::BatchNorm;
-pub use dropout::Dropout;
-mod patches;
-mod window;
-
-pub use activation::Activation;
 pub use conv2d::Conv2d;
+pub use dropout::Dropout;
 pub use matmul::Transpose;
 pub use normalize::Normalize;
 pub use pool2d::Pool2d;
@@ -67,6 +64,9 @@ pub(crate) const KERNELS: &[&[Kernel]] = &[
     chunk_sum::KERNELS,
     column_sum::KERNELS,
     concat::KERNELS,
+    conv2d::KERNELS,
+    conv2d_input_gradient::KERNELS,
+    conv2d_weight_gradient::KERNELS,
     correct::KERNELS,
     dropout::KERNELS,
     global_avg_pool2d::KERNELS,
@@ -97,6 +97,9 @@ fn expect_floats(op: &'static str, inputs: &[TensorType]) -> Result<()> {
 fn expect_bias(op: &'static str, bias: &Shape, out: usize) -> Result<()> {
     match bias[..] {
         [len] if len == out => Ok(()),
-        _ => Err(Error::shape(op, format!("bias has shape {bias}, expected [{out}] as weight has {out} outputs"))),
+        _ => Err(Error::shape(
+            op,
+            format!("bias has shape {bias}, expected [{out}] as weight has {out} outputs"),
+        )),
     }
 }

@@ -192,7 +192,11 @@ impl<'a> Run<'a> {
             if stop.load(Ordering::Relaxed) {
                 return Ok(None);
             }
-            let plan = self.train.iter_mut().find(|step| step.rows <= rest.len()).expect("a plan for the last batch");
+            let plan = self
+                .train
+                .iter_mut()
+                .find(|step| step.rows <= rest.len())
+                .expect("a plan for the last batch");
             let (now, later) = rest.split_at(plan.rows);
             plan.run(gather(self.dataset, &self.keys, now))?;
             ring.stepped(now.len())?;
@@ -207,7 +211,11 @@ impl<'a> Run<'a> {
         ValidationStep::reset(self.params)?;
         let mut rest = &self.split.validation[..];
         while !rest.is_empty() {
-            let plan = self.validation.iter_mut().find(|step| step.rows <= rest.len()).expect("a plan for the last batch");
+            let plan = self
+                .validation
+                .iter_mut()
+                .find(|step| step.rows <= rest.len())
+                .expect("a plan for the last batch");
             let (now, later) = rest.split_at(plan.rows);
             plan.run(gather(self.dataset, &self.keys, now))?;
             rest = later;
@@ -230,7 +238,9 @@ fn gather(dataset: &Dataset, keys: &[u32], pictures: &[usize]) -> Batch {
     for &picture in pictures {
         batch.pixels.extend_from_slice(dataset.image(picture));
         batch.keys.push(keys[picture]);
-        batch.targets.extend((0..dataset.classes()).map(|class| f32::from(u8::from(class == dataset.labels[picture]))));
+        batch.targets.extend(
+            (0..dataset.classes()).map(|class| f32::from(u8::from(class == dataset.labels[picture]))),
+        );
     }
     batch
 }
@@ -309,7 +319,9 @@ mod tests {
 
     #[test]
     fn every_picture_is_in_one_batch() {
-        for (count, batch, expected) in [(10, 4, vec![4, 2]), (8, 4, vec![4]), (3, 4, vec![3]), (4, 4, vec![4])] {
+        for (count, batch, expected) in
+            [(10, 4, vec![4, 2]), (8, 4, vec![4]), (3, 4, vec![3]), (4, 4, vec![4])]
+        {
             assert_eq!(sizes(count, batch).collect::<Vec<_>>(), expected);
         }
     }

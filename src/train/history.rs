@@ -50,12 +50,22 @@ impl History {
     /// [`Error::Io`](crate::Error::Io) if it cannot be written.
     pub fn write_csv(&self, path: &Path) -> Result<()> {
         write_atomically(path, |file| {
-            writeln!(file, "epoch,loss,accuracy,val_loss,val_accuracy,learning_rate,seconds,pictures_per_second")?;
+            writeln!(
+                file,
+                "epoch,loss,accuracy,val_loss,val_accuracy,learning_rate,seconds,pictures_per_second"
+            )?;
             for e in &self.0 {
                 writeln!(
                     file,
                     "{},{:.6},{:.6},{:.6},{:.6},{},{:.3},{:.1}",
-                    e.number, e.loss, e.accuracy, e.val_loss, e.val_accuracy, e.rate, e.seconds, e.pictures_per_second
+                    e.number,
+                    e.loss,
+                    e.accuracy,
+                    e.val_loss,
+                    e.val_accuracy,
+                    e.rate,
+                    e.seconds,
+                    e.pictures_per_second
                 )?;
             }
             Ok(())

@@ -47,13 +47,24 @@ mod tests {
 
     fn epoch(val_loss: f64, val_accuracy: f64) -> Epoch {
         let rate = 1e-3;
-        Epoch { number: 1, loss: 1.0, accuracy: 0.5, val_loss, val_accuracy, rate, seconds: 1.0, pictures_per_second: 1.0 }
+        Epoch {
+            number: 1,
+            loss: 1.0,
+            accuracy: 0.5,
+            val_loss,
+            val_accuracy,
+            rate,
+            seconds: 1.0,
+            pictures_per_second: 1.0,
+        }
     }
 
     #[test]
     fn stops_when_the_loss_no_longer_falls() {
         let mut monitor = Monitor::new(2);
-        for (loss, done) in [(1.0, false), (0.9, false), (0.95, false), (0.8, false), (0.8, false), (0.9, true)] {
+        for (loss, done) in
+            [(1.0, false), (0.9, false), (0.95, false), (0.8, false), (0.8, false), (0.9, true)]
+        {
             monitor.observe(&epoch(loss, 0.5));
             assert_eq!(monitor.is_done(), done, "at {loss}");
         }
@@ -62,7 +73,8 @@ mod tests {
     #[test]
     fn the_best_epoch_is_the_most_accurate_then_the_surest() {
         let mut monitor = Monitor::new(9);
-        let seen = [(1.0, 0.5, true), (0.5, 0.4, false), (0.9, 0.5, true), (0.9, 0.5, false), (2.0, 0.6, true)];
+        let seen =
+            [(1.0, 0.5, true), (0.5, 0.4, false), (0.9, 0.5, true), (0.9, 0.5, false), (2.0, 0.6, true)];
         for (loss, accuracy, best) in seen {
             assert_eq!(monitor.observe(&epoch(loss, accuracy)), best);
         }

@@ -39,7 +39,13 @@ pub(super) struct TrainStep {
 }
 
 impl TrainStep {
-    pub fn new(model: &Model, params: &Params, normalize: Normalize, rows: usize, options: &FitOptions) -> Result<TrainStep> {
+    pub fn new(
+        model: &Model,
+        params: &Params,
+        normalize: Normalize,
+        rows: usize,
+        options: &FitOptions,
+    ) -> Result<TrainStep> {
         let mut graph = Graph::new();
         let pixels = graph.input("pixels", TensorType::u8(batched(model, rows)));
         let keys = graph.input("keys", TensorType::u32([rows]));
@@ -90,7 +96,13 @@ pub(super) struct ValidationStep {
 }
 
 impl ValidationStep {
-    pub fn new(model: &Model, params: &Params, normalize: Normalize, rows: usize, options: &FitOptions) -> Result<ValidationStep> {
+    pub fn new(
+        model: &Model,
+        params: &Params,
+        normalize: Normalize,
+        rows: usize,
+        options: &FitOptions,
+    ) -> Result<ValidationStep> {
         let mut graph = Graph::new();
         let pixels = graph.input("pixels", TensorType::u8(batched(model, rows)));
         let x = graph.normalize(pixels, normalize)?;
@@ -123,7 +135,10 @@ impl ValidationStep {
     pub fn totals(params: &Params) -> Result<(f64, f64)> {
         let scalar = |name: &str| -> Result<f64> {
             let value = params.get(name)?.to_f64();
-            value.first().copied().ok_or_else(|| Error::State { name: name.into(), problem: "is empty".into() })
+            value
+                .first()
+                .copied()
+                .ok_or_else(|| Error::State { name: name.into(), problem: "is empty".into() })
         };
         Ok((scalar(LOSS)?, scalar(CORRECT)?))
     }

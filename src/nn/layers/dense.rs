@@ -30,7 +30,9 @@ impl Dense {
     fn kernel_shape(&self, input: &Shape) -> Result<Shape> {
         match input.dims() {
             Some([_, features]) => Ok(Shape::from([features, self.units])),
-            None => Err(Error::shape("Dense", format!("{} takes [batch, features], given {input}", self.name))),
+            None => {
+                Err(Error::shape("Dense", format!("{} takes [batch, features], given {input}", self.name)))
+            }
         }
     }
 }

@@ -71,7 +71,8 @@ impl Layer for MaxPooling2d {
     }
 
     fn build(&self, build: &mut Build<'_>, x: Var) -> Result<Var> {
-        let pool = Pool2d { window: self.pool_size, stride: self.strides, padding: self.padding, ceil: false };
+        let pool =
+            Pool2d { window: self.pool_size, stride: self.strides, padding: self.padding, ceil: false };
         build.graph.max_pool2d(x, pool)
     }
 }
@@ -90,7 +91,8 @@ impl Layer for AveragePooling2d {
     }
 
     fn build(&self, build: &mut Build<'_>, x: Var) -> Result<Var> {
-        let pool = Pool2d { window: self.pool_size, stride: self.strides, padding: self.padding, ceil: false };
+        let pool =
+            Pool2d { window: self.pool_size, stride: self.strides, padding: self.padding, ceil: false };
         build.graph.avg_pool2d(x, pool)
     }
 }
