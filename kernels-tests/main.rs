@@ -1,8 +1,33 @@
 //! Every operator against its reference, on every device.
 
 mod activation;
+mod adam;
+mod augment;
+mod avg_pool2d;
+mod batch_norm;
+mod batch_norm_inference;
 mod builtin;
 mod column_sum;
+mod concat;
 mod conv2d;
+mod correct;
 mod dense;
+mod dropout;
+mod global_avg_pool2d;
+mod l2_penalty;
 mod matmul;
+mod max_pool2d;
+mod moving_average;
+mod multiply;
+mod normalize;
+mod prelu;
+mod random;
+mod record;
+mod reshape;
+mod scratch_cnn;
+mod sgd;
+mod shaders;
+mod softmax;
+mod softmax_cross_entropy;
+mod training;
+mod update;

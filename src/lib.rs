@@ -1,15 +1,162 @@
 //! Lookalike learns to tell people apart from their photos, on any GPU.
+//!
+//! Under it lies a small GPU compute library: hand-written WGSL kernels with CPU twins, behind a graph with
+//! autograd. The rooms of the house, each calling only those below it:
+//!
+//! - `cli`, `report`: the program, its pictures.
+//! - [`train`], [`data`]: the training loop; folders of people, datasets, honest splits.
+//! - [`recognize`], [`detect`]: a photo in, names out; finding faces.
+//! - [`models`], [`nn`]: networks and their files; layers, losses, optimizers by their Keras names.
+//! - [`ops`], [`graph`]: operators, one file each; the graph, its gradients, and plans that run it.
+//! - [`Device`], [`gpu`], `cpu`: where a plan runs.
+//! - [`formats`], [`vision`], [`tensor`], [`Error`]: files, pictures, shapes, what can go wrong.
+//!
+//! # A graph, its gradient, a run
+//!
+//! ```
+//! use lookalike::graph::{Graph, Params, Plan};
+//! use lookalike::ops::Activation;
+//! use lookalike::tensor::{Data, HostTensor, TensorType};
+//! use lookalike::Device;
+//!
+//! let params = Params::new(&Device::cpu());
+//! params.set("weight", &HostTensor::new([3, 1], vec![1.0f32, -2.0, 0.5]))?;
+//!
+//! let mut graph = Graph::new();
+//! let x = graph.input("x", TensorType::f32([1, 3]));
+//! let weight = graph.state("weight", TensorType::f32([3, 1]))?;
+//! let y = graph.dense(x, weight, None, Activation::Sigmoid)?;
+//! let gradient = graph.gradients(y, &[weight])?[0];
+//!
+//! let mut plan = Plan::new(&graph, &params, &[y, gradient])?;
+//! plan.write("x", &Data::F32(vec![2.0, 1.0, 0.0]))?;
+//! plan.run()?;
+//! assert_eq!(plan.read(y)?.to_f32(), [0.5]);
+//! assert_eq!(plan.read(gradient)?.to_f32(), [0.5, 0.25, 0.0]);
+//! # Ok::<(), lookalike::Error>(())
+//! ```
+
+#![warn(missing_docs)]
 
 #[cfg(feature = "check")]
 #[doc(hidden)]
+#[allow(missing_docs, reason = "for tests and benches only")]
 pub mod check;
 mod cpu;
+#[cfg(feature = "train")]
+pub mod data;
+#[cfg(feature = "vision")]
+pub mod detect;
 mod device;
 mod error;
+pub mod formats;
 pub mod gpu;
 pub mod graph;
+pub mod models;
+pub mod nn;
 pub mod ops;
 pub mod tensor;
+#[cfg(feature = "train")]
+pub mod train;
+#[cfg(feature = "vision")]
+pub mod vision;
 
 pub use device::Device;
 pub use error::{Error, Result};
+
+#[cfg(test)]
+mod walls {
+    //! The house's walls: a room calls itself and the rooms below it.
+
+    use std::fs;
+    use std::path::{Path, PathBuf};
+
+    /// From the ground up.
+    const ROOMS: [&str; 19] = [
+        "tensor",
+        "error",
+        "vision",
+        "formats",
+        "cpu",
+        "gpu",
+        "device",
+        "graph",
+        "ops",
+        "nn",
+        "models",
+        "check",
+        "detect",
+        "recognize",
+        "data",
+        "train",
+        "report",
+        "cli",
+        "main",
+    ];
+
+    fn floor(room: &str) -> usize {
+        ROOMS
+            .iter()
+            .position(|known| *known == room)
+            .unwrap_or_else(|| panic!("room '{room}' is not in ROOMS"))
+    }
+
+    /// Rooms that a line names after `crate::`.
+    fn named(line: &str) -> Vec<String> {
+        let code = line.split("//").next().unwrap_or_default();
+        let word =
+            |text: &str| text.chars().take_while(|c| c.is_alphanumeric() || *c == '_').collect::<String>();
+        let mut rooms = Vec::new();
+        for after in code.split("crate::").skip(1) {
+            match after.strip_prefix('{') {
+                Some(list) => rooms.extend(list.split(['{', ',']).map(|item| word(item.trim_start()))),
+                None => rooms.push(word(after)),
+            }
+        }
+        let of_root = |name: String| match name.as_str() {
+            "Device" => "device".to_string(),
+            "Error" | "Result" => "error".to_string(),
+            _ => name,
+        };
+        rooms.into_iter().map(of_root).filter(|room| ROOMS.contains(&room.as_str())).collect()
+    }
+
+    fn sources(folder: &Path, found: &mut Vec<PathBuf>) {
+        for entry in fs::read_dir(folder).expect("a folder of sources") {
+            let path = entry.expect("a readable entry").path();
+            match path.is_dir() {
+                true => sources(&path, found),
+                false => found.push(path),
+            }
+        }
+    }
+
+    #[test]
+    fn no_room_calls_one_above_it() {
+        let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("src");
+        let mut files = Vec::new();
+        sources(&root, &mut files);
+        let mut steps_up = Vec::new();
+        for file in files {
+            let path = file.strip_prefix(&root).expect("a file under src").to_path_buf();
+            let room = path.iter().next().expect("a name").to_string_lossy().replace(".rs", "");
+            if room == "lib" {
+                continue;
+            }
+            let text = fs::read_to_string(&file).expect("a readable source");
+            for (number, line) in text.lines().enumerate() {
+                for called in named(line).into_iter().filter(|called| floor(called) > floor(&room)) {
+                    steps_up.push(format!("src/{}:{}: {room} calls {called}", path.display(), number + 1));
+                }
+            }
+        }
+        assert!(steps_up.is_empty(), "{}", steps_up.join("\n"));
+    }
+
+    #[test]
+    fn the_test_sees_steps_up() {
+        assert_eq!(named("use crate::{Error, graph::Graph};"), ["error", "graph"]);
+        assert_eq!(named("let x = crate::ops::Pool2d {};"), ["ops"]);
+        assert!(named("// crate::train").is_empty());
+    }
+}

@@ -31,7 +31,7 @@ impl Graph {
         let on_path = self.between(params, seeds);
         let mut grads = HashMap::new();
         for &(y, dy) in seeds {
-            self.accumulate(&mut grads, y, dy)?;
+            self.add_gradient(&mut grads, y, dy)?;
         }
         for index in (0..=last).rev().filter(|&index| on_path[index]) {
             let Source::Operator(operator) = self.nodes[index].source.clone() else { continue };
@@ -42,7 +42,7 @@ impl Graph {
             }
             for (&input, gradient) in zip(&node.inputs, operator.gradient(self, &node, &dy)?) {
                 if let Some(gradient) = gradient.filter(|_| on_path[input.node]) {
-                    self.accumulate(&mut grads, input, gradient)?;
+                    self.add_gradient(&mut grads, input, gradient)?;
                 }
             }
         }
@@ -73,7 +73,7 @@ impl Graph {
     }
 
     /// The first gradient of a tensor arrives as it is, others are added to it.
-    fn accumulate(&mut self, grads: &mut HashMap<Var, Var>, of: Var, gradient: Var) -> Result<()> {
+    fn add_gradient(&mut self, grads: &mut HashMap<Var, Var>, of: Var, gradient: Var) -> Result<()> {
         let sum = match grads.get(&of) {
             None => gradient,
             Some(&known) => self.add(known, gradient)?,

@@ -9,6 +9,7 @@ use super::program::{Dispatch, Io, Origin, PlanBuilder, Tensor};
 use super::schedule::schedule;
 use super::state::PendingState;
 use super::{Graph, Params, Var};
+use crate::device::Device;
 use crate::gpu::KernelTime;
 use crate::tensor::{Data, HostTensor, TensorType};
 use crate::{Error, Result};
@@ -43,14 +44,7 @@ impl Plan {
     /// [`Error::State`] if a state is missing or of another type, [`Error::TooLarge`] if a tensor exceeds the
     /// device's limits, [`Error::Kernel`] if the driver refuses a kernel.
     pub fn new(graph: &Graph, params: &Params, outputs: &[Var]) -> Result<Plan> {
-        let mut builder = PlanBuilder::new(params.device());
-        let mut tensors: HashMap<Var, Tensor> = HashMap::new();
-        for index in schedule(graph, outputs)? {
-            lower(graph, index, &mut tensors, &mut builder)?;
-        }
-        let outputs: HashMap<Var, Tensor> = outputs.iter().map(|var| (*var, tensors[var].clone())).collect();
-        let kept: Vec<usize> = outputs.values().map(|tensor| tensor.id).collect();
-        let program = Program::new(builder, &kept);
+        let (program, outputs) = Program::of(graph, params.device(), outputs)?;
         let (engine, memory) = Engine::new(&program, params)?;
         let inputs = program.tensors.iter().enumerate().filter_map(|(id, (ty, origin))| match origin {
             Origin::Input(name) => Some((name.clone(), (ty.clone(), id))),
@@ -78,6 +72,11 @@ impl Plan {
             });
         }
         self.engine.write(*id, data)
+    }
+
+    /// Whether it has an input of that name: an input that no output needs is not part of a plan.
+    pub fn has_input(&self, name: &str) -> bool {
+        self.inputs.contains_key(name)
     }
 
     /// Runs all dispatches once. On a GPU it returns when they are submitted.
@@ -138,6 +137,42 @@ impl Plan {
     }
 }
 
+impl Graph {
+    /// Floating-point operations of all nodes together.
+    pub fn flops(&self) -> u64 {
+        let types =
+            |node: &super::Node| node.inputs.iter().map(|&input| self.ty(input).clone()).collect::<Vec<_>>();
+        let flops = |index: usize| match &self.nodes[index].source {
+            Source::Operator(operator) => {
+                operator.flops(&types(&self.node(index)), &self.nodes[index].outputs)
+            }
+            Source::Input(_) | Source::State { .. } => 0,
+        };
+        (0..self.nodes.len()).map(flops).sum()
+    }
+
+    /// Bytes that a plan for `outputs` would hold on the CPU, without making it. A GPU rounds buffers up.
+    ///
+    /// # Errors
+    /// [`Error::State`] if two updates wait for each other.
+    pub fn memory(&self, outputs: &[Var]) -> Result<Memory> {
+        let device = Device::cpu();
+        let (program, _) = Program::of(self, &device, outputs)?;
+        let mut memory = Memory {
+            intermediates: program.buffers.iter().map(|(bytes, _)| bytes).sum(),
+            ..Memory::default()
+        };
+        for (ty, origin) in &program.tensors {
+            match origin {
+                Origin::Input(_) => memory.inputs += ty.bytes(),
+                Origin::State { .. } => memory.states += ty.bytes(),
+                Origin::Intermediate => {}
+            }
+        }
+        Ok(memory)
+    }
+}
+
 /// Gives a node's outputs their tensors and adds its dispatches.
 fn lower(
     graph: &Graph,
@@ -179,6 +214,18 @@ fn lower(
 }
 
 impl Program {
+    /// The dispatches that `outputs` and the graph's updates need on `device`, and the outputs' tensors.
+    fn of(graph: &Graph, device: &Device, outputs: &[Var]) -> Result<(Program, HashMap<Var, Tensor>)> {
+        let mut builder = PlanBuilder::new(device);
+        let mut tensors: HashMap<Var, Tensor> = HashMap::new();
+        for index in schedule(graph, outputs)? {
+            lower(graph, index, &mut tensors, &mut builder)?;
+        }
+        let outputs: HashMap<Var, Tensor> = outputs.iter().map(|var| (*var, tensors[var].clone())).collect();
+        let kept: Vec<usize> = outputs.values().map(|tensor| tensor.id).collect();
+        Ok((Program::new(builder, &kept), outputs))
+    }
+
     /// Plans the memory of the intermediate tensors; those in `kept` live to the end.
     fn new(builder: PlanBuilder<'_>, kept: &[usize]) -> Program {
         let PlanBuilder { tensors, dispatches, .. } = builder;

@@ -1,19 +1,51 @@
 //! The operators: each is one file here, one shader of the same name, one test file of the same name.
 
 mod activation;
+mod adam;
+mod augment;
+mod avg_pool2d;
+mod batch_norm;
+mod batch_norm_inference;
+mod chunk_sum;
 mod column_sum;
+mod concat;
 mod conv2d;
 mod conv2d_input_gradient;
 mod conv2d_weight_gradient;
+mod correct;
 mod dense;
+mod dropout;
+mod expect;
 mod gemm;
+mod global_avg_pool2d;
+mod l2_penalty;
 mod matmul;
+mod max_pool2d;
+mod moving_average;
+mod multiply;
+mod normalize;
 mod patches;
+mod pool2d;
+mod prelu;
+pub mod random;
+mod record;
+mod reshape;
+mod sgd;
+mod softmax;
+mod softmax_cross_entropy;
+mod update;
 mod window;
 
 pub use activation::Activation;
+pub use adam::{Adam, AdamForm};
+pub use augment::Augment;
+pub use batch_norm::BatchNorm;
 pub use conv2d::Conv2d;
+pub use dropout::Dropout;
 pub use matmul::Transpose;
+pub use normalize::Normalize;
+pub use pool2d::Pool2d;
+pub use sgd::Sgd;
 pub use window::Padding;
 
 use crate::gpu::Kernel;
@@ -21,8 +53,37 @@ use crate::tensor::{DType, Shape, TensorType};
 use crate::{Error, Result};
 
 /// The kernels of every operator: validation, warm-up and profiles follow from this list.
-pub(crate) const KERNELS: &[&[Kernel]] =
-    &[crate::graph::BUILTIN_KERNELS, activation::KERNELS, column_sum::KERNELS, matmul::KERNELS];
+pub(crate) const KERNELS: &[&[Kernel]] = &[
+    crate::graph::BUILTIN_KERNELS,
+    activation::KERNELS,
+    adam::KERNELS,
+    augment::KERNELS,
+    avg_pool2d::KERNELS,
+    batch_norm::KERNELS,
+    batch_norm_inference::KERNELS,
+    chunk_sum::KERNELS,
+    column_sum::KERNELS,
+    concat::KERNELS,
+    conv2d::KERNELS,
+    conv2d_input_gradient::KERNELS,
+    conv2d_weight_gradient::KERNELS,
+    correct::KERNELS,
+    dropout::KERNELS,
+    global_avg_pool2d::KERNELS,
+    l2_penalty::KERNELS,
+    matmul::KERNELS,
+    max_pool2d::KERNELS,
+    moving_average::KERNELS,
+    multiply::KERNELS,
+    normalize::KERNELS,
+    prelu::KERNELS,
+    random::KERNELS,
+    record::KERNELS,
+    sgd::KERNELS,
+    softmax::KERNELS,
+    softmax_cross_entropy::KERNELS,
+    update::KERNELS,
+];
 
 /// Checks that all inputs of an operator hold floats.
 fn expect_floats(op: &'static str, inputs: &[TensorType]) -> Result<()> {
@@ -32,7 +93,7 @@ fn expect_floats(op: &'static str, inputs: &[TensorType]) -> Result<()> {
     }
 }
 
-/// Checks that a bias has one element for each of `out` channels.
+/// Checks that a bias has one element for each of a weight's outputs.
 fn expect_bias(op: &'static str, bias: &Shape, out: usize) -> Result<()> {
     match bias[..] {
         [len] if len == out => Ok(()),

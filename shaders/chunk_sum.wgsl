@@ -1,0 +1,31 @@
+// chunk_sum: sums over chunks of the rows of a matrix, column by column.
+//
+//   y[k,c] = factor * sum of x[r,c] over k*chunk <= r < (k+1)*chunk
+//
+// Shapes   x  [rows, channels]
+//          y  [chunks, channels], chunks = rows / chunk, rounded up
+// Mapping  one workgroup per chunk and `width` columns, as common/reduce.wgsl; neighbours differ in column
+// Cost     reads x once. Long sums take two dispatches: chunks first, then the sum of their sums.
+
+struct Params { columns: Columns, factor: f32 }
+
+@group(0) @binding(0) var<uniform> p: Params;
+@group(0) @binding(1) var<storage, read> x: array<f32>;
+@group(0) @binding(2) var<storage, read_write> y: array<f32>;
+
+@compute @workgroup_size(WORKGROUP)
+fn sum(
+    @builtin(local_invocation_index) local: u32,
+    @builtin(workgroup_id) group: vec3<u32>,
+    @builtin(num_workgroups) groups: vec3<u32>,
+) {
+    let share = share_of(p.columns, group_index(group, groups), local);
+    var sum = 0.0;
+    for (var r = share.first; r < share.end; r += share.step) {
+        sum += x[r * p.columns.channels + share.column];
+    }
+    sum = tree_sum(local, sum, p.columns.width);
+    if share.stores {
+        y[share.out] = p.factor * sum;
+    }
+}

@@ -1,0 +1,71 @@
+// softmax: probabilities from logits, row by row, and its gradient.
+//
+//   y[r,i]  = exp(x[r,i] - max of x[r,:]) / sum over j of exp(x[r,j] - max of x[r,:])
+//   dx[r,i] = y[r,i] * (dy[r,i] - sum over j of y[r,j] * dy[r,j])
+//
+// Shapes   x, y, dy, dx   [rows, length]
+// Mapping  a workgroup takes `width` rows; WORKGROUP / width threads share a row and add by a tree, as
+//          common/reduce.wgsl: 256 rows of 1, or one row of 256 and more
+// Cost     reads a row three times (forward) or twice (backward), from the second time out of a cache
+
+struct Params { rows: u32, length: u32, width: u32 }
+
+// The most negative float: WGSL has no literal for minus infinity.
+const LOWEST = -3.40282346e38;
+
+@group(0) @binding(0) var<uniform> p: Params;
+
+@group(0) @binding(1) var<storage, read> x: array<f32>;
+@group(0) @binding(2) var<storage, read_write> y: array<f32>;
+
+// A thread's elements: first, first + step, ... below end.
+struct Elements { first: u32, end: u32, step: u32 }
+
+fn elements_of(group: u32, local: u32) -> Elements {
+    let row = group * p.width + local % p.width;
+    let start = row * p.length;
+    return Elements(start + local / p.width, select(0u, start + p.length, row < p.rows), WORKGROUP / p.width);
+}
+
+@compute @workgroup_size(WORKGROUP)
+fn forward(
+    @builtin(local_invocation_index) local: u32,
+    @builtin(workgroup_id) group: vec3<u32>,
+    @builtin(num_workgroups) groups: vec3<u32>,
+) {
+    let mine = elements_of(group_index(group, groups), local);
+    var highest = LOWEST;
+    for (var i = mine.first; i < mine.end; i += mine.step) {
+        highest = max(highest, x[i]);
+    }
+    highest = tree_max(local, highest, p.width);
+    var sum = 0.0;
+    for (var i = mine.first; i < mine.end; i += mine.step) {
+        sum += exp(x[i] - highest);
+    }
+    sum = tree_sum(local, sum, p.width);
+    for (var i = mine.first; i < mine.end; i += mine.step) {
+        y[i] = exp(x[i] - highest) / sum;
+    }
+}
+
+@group(0) @binding(1) var<storage, read> probabilities: array<f32>;
+@group(0) @binding(2) var<storage, read> dy: array<f32>;
+@group(0) @binding(3) var<storage, read_write> dx: array<f32>;
+
+@compute @workgroup_size(WORKGROUP)
+fn backward(
+    @builtin(local_invocation_index) local: u32,
+    @builtin(workgroup_id) group: vec3<u32>,
+    @builtin(num_workgroups) groups: vec3<u32>,
+) {
+    let mine = elements_of(group_index(group, groups), local);
+    var sum = 0.0;
+    for (var i = mine.first; i < mine.end; i += mine.step) {
+        sum += probabilities[i] * dy[i];
+    }
+    sum = tree_sum(local, sum, p.width);
+    for (var i = mine.first; i < mine.end; i += mine.step) {
+        dx[i] = probabilities[i] * (dy[i] - sum);
+    }
+}

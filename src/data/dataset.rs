@@ -1,0 +1,249 @@
+//! The faces of several people, each with a label, and the `.npz` file they are kept in.
+
+use std::borrow::Cow;
+use std::collections::BTreeMap;
+use std::path::Path;
+
+use crate::formats::npz::{self, NpzArray, NpzData};
+use crate::{Error, Result};
+
+/// Square pictures of faces, and who is on them.
+///
+/// The file is a compressed `.npz` of plain NumPy arrays: `x` u8 `[N, size, size, 3]`, `y` f32 one-hot `[N, C]`,
+/// `labels` i64 `[N]`, `names` strings `[C]`, `group` i64 `[N]` and `source` strings `[N]`.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Dataset {
+    /// Width and height of each picture, in pixels; 224 unless told otherwise.
+    pub size: usize,
+    /// All pictures, RGB, `[N, size, size, 3]`.
+    pub pixels: Vec<u8>,
+    /// Who is on each picture: index into `names`.
+    pub labels: Vec<usize>,
+    /// Names of the people.
+    pub names: Vec<String>,
+    /// Photos with the same number belong together: the same photo, or nearly.
+    pub groups: Vec<i64>,
+    /// The photo each picture was cut from, as [`Person::source`](super::people::Person::source) calls it.
+    pub sources: Vec<String>,
+}
+
+impl Dataset {
+    /// Number of pictures.
+    pub fn len(&self) -> usize {
+        self.labels.len()
+    }
+
+    /// Whether there is no picture.
+    pub fn is_empty(&self) -> bool {
+        self.labels.is_empty()
+    }
+
+    /// Number of people.
+    pub fn classes(&self) -> usize {
+        self.names.len()
+    }
+
+    /// Pixels of the picture at `index`, RGB, `[size, size, 3]`.
+    pub fn image(&self, index: usize) -> &[u8] {
+        let bytes = self.size * self.size * 3;
+        &self.pixels[index * bytes..][..bytes]
+    }
+
+    /// Writes the file at `path`, whole or not at all.
+    ///
+    /// # Errors
+    /// [`Error::Io`] if the file cannot be written.
+    ///
+    /// # Panics
+    /// If the fields do not agree in their lengths.
+    pub fn save(&self, path: &Path) -> Result<()> {
+        let (count, classes) = (self.len(), self.classes());
+        let labels: Vec<i64> = self.labels.iter().map(|&label| label as i64).collect();
+        let arrays = [
+            ("x", NpzArray::new([count, self.size, self.size, 3], NpzData::U8(Cow::Borrowed(&self.pixels)))),
+            ("y", NpzArray::new([count, classes], NpzData::F32(one_hot(&self.labels, classes).into()))),
+            ("labels", NpzArray::new([count], NpzData::I64(labels.into()))),
+            ("names", NpzArray::new([classes], NpzData::Text(Cow::Borrowed(&self.names)))),
+            ("group", NpzArray::new([count], NpzData::I64(Cow::Borrowed(&self.groups)))),
+            ("source", NpzArray::new([count], NpzData::Text(Cow::Borrowed(&self.sources)))),
+        ];
+        npz::write(path, &arrays)
+    }
+
+    /// Reads the file at `path`, and checks that its arrays agree with each other.
+    ///
+    /// # Errors
+    /// [`Error::Io`] if the file cannot be read; [`Error::Format`] if it is damaged, is no dataset, its arrays
+    /// contradict each other, or it shows fewer than two people.
+    pub fn load(path: &Path) -> Result<Dataset> {
+        let arrays = npz::read(path)?;
+        from_arrays(arrays).map_err(|problem| Error::format(path, problem))
+    }
+}
+
+type Arrays = BTreeMap<String, NpzArray<'static>>;
+type Checked<T> = std::result::Result<T, String>;
+
+const MAKE_AGAIN: &str = "make the file again with `lookalike crop`";
+
+fn from_arrays(mut arrays: Arrays) -> Checked<Dataset> {
+    let x = take(&mut arrays, "x")?;
+    let &[count, size, width, 3] = x.shape() else {
+        return Err(unlike("x", "u8 [N, size, size, 3]", x.shape()));
+    };
+    let (true, NpzData::U8(pixels)) = (size == width && size > 0, x.into_data()) else {
+        return Err(format!("array 'x' is no u8 array of square pictures; {MAKE_AGAIN}"));
+    };
+    let names = texts(take(&mut arrays, "names")?, "names", None)?;
+    let sources = texts(take(&mut arrays, "source")?, "source", Some(count))?;
+    let groups = integers(take(&mut arrays, "group")?, "group", count)?;
+    let labels = integers(take(&mut arrays, "labels")?, "labels", count)?;
+    let labels = labels.into_iter().map(|label| in_range(label, names.len())).collect::<Checked<Vec<_>>>()?;
+
+    let y = take(&mut arrays, "y")?;
+    if y.shape() != [count, names.len()] {
+        return Err(unlike("y", &format!("f32 [{count}, {}]", names.len()), y.shape()));
+    }
+    if *y.data() != NpzData::F32(one_hot(&labels, names.len()).into()) {
+        return Err(format!("array 'y' is not the one-hot form of 'labels'; {MAKE_AGAIN}"));
+    }
+    let mut seen = labels.clone();
+    seen.sort_unstable();
+    seen.dedup();
+    if seen.len() < 2 {
+        return Err(format!(
+            "shows {} of {} people; telling people apart takes two or more",
+            seen.len(),
+            names.len()
+        ));
+    }
+    Ok(Dataset { size, pixels: pixels.into_owned(), labels, names, groups, sources })
+}
+
+fn take(arrays: &mut Arrays, name: &str) -> Checked<NpzArray<'static>> {
+    arrays
+        .remove(name)
+        .ok_or_else(|| format!("has no array '{name}', so it is no dataset of faces; {MAKE_AGAIN}"))
+}
+
+fn unlike(name: &str, expected: &str, shape: &[usize]) -> String {
+    format!("array '{name}' has shape {shape:?}, expected {expected}; {MAKE_AGAIN}")
+}
+
+fn texts(array: NpzArray<'_>, name: &str, count: Option<usize>) -> Checked<Vec<String>> {
+    let shape = array.shape().to_vec();
+    match array.into_data() {
+        NpzData::Text(texts) if shape.len() == 1 && count.is_none_or(|count| count == shape[0]) => {
+            Ok(texts.into_owned())
+        }
+        _ => Err(unlike(
+            name,
+            &format!("strings [{}]", count.map_or("C".to_owned(), |count| count.to_string())),
+            &shape,
+        )),
+    }
+}
+
+fn integers(array: NpzArray<'_>, name: &str, count: usize) -> Checked<Vec<i64>> {
+    let shape = array.shape().to_vec();
+    match array.into_data() {
+        NpzData::I64(integers) if shape == [count] => Ok(integers.into_owned()),
+        _ => Err(unlike(name, &format!("i64 [{count}]"), &shape)),
+    }
+}
+
+fn in_range(label: i64, classes: usize) -> Checked<usize> {
+    usize::try_from(label)
+        .ok()
+        .filter(|&label| label < classes)
+        .ok_or_else(|| format!("label {label} is none of the {classes} people in 'names'; {MAKE_AGAIN}"))
+}
+
+/// A row per label, one at the label's place and zero elsewhere.
+fn one_hot(labels: &[usize], classes: usize) -> Vec<f32> {
+    let mut rows = vec![0.0; labels.len() * classes];
+    for (row, &label) in rows.chunks_exact_mut(classes.max(1)).zip(labels) {
+        row[label] = 1.0;
+    }
+    rows
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn example() -> Dataset {
+        Dataset {
+            size: 2,
+            pixels: (0..36).collect(),
+            labels: vec![1, 0, 1],
+            names: vec!["anna".into(), "Zoë".into()],
+            groups: vec![0, 1, 0],
+            sources: vec!["Zoë/1.jpg".into(), "anna/1.png".into(), "Zoë/masked/ü.jpg".into()],
+        }
+    }
+
+    #[test]
+    fn a_dataset_loads_as_saved() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("faces.npz");
+        example().save(&path).unwrap();
+        let loaded = Dataset::load(&path).unwrap();
+        assert_eq!(loaded, example());
+        assert_eq!((loaded.len(), loaded.classes()), (3, 2));
+        assert_eq!(loaded.image(1), (12..24).collect::<Vec<u8>>());
+    }
+
+    #[test]
+    fn arrays_that_contradict_each_other_are_refused() {
+        let text = |v: &[&str]| NpzData::Text(v.iter().map(|&s| s.to_owned()).collect());
+        let cases = [
+            ("x", NpzArray::new([3, 12], NpzData::U8((0..36).collect())), "expected u8 [N, size, size, 3]"),
+            ("x", NpzArray::new([3, 1, 4, 3], NpzData::U8((0..36).collect())), "square pictures"),
+            ("x", NpzArray::new([3, 2, 2, 3], NpzData::F32(vec![0.0; 36].into())), "square pictures"),
+            ("x", NpzArray::new([3, 0, 0, 3], NpzData::U8(vec![].into())), "square pictures"),
+            (
+                "labels",
+                NpzArray::new([3], NpzData::I64(vec![1, 0, 2].into())),
+                "label 2 is none of the 2 people",
+            ),
+            ("labels", NpzArray::new([3], NpzData::I64(vec![1, -1, 1].into())), "label -1 is none"),
+            (
+                "labels",
+                NpzArray::new([2], NpzData::I64(vec![1, 0].into())),
+                "'labels' has shape [2], expected i64 [3]",
+            ),
+            ("labels", NpzArray::new([3], NpzData::I64(vec![0, 0, 1].into())), "one-hot form of 'labels'"),
+            ("y", NpzArray::new([3, 1], NpzData::F32(vec![1.0; 3].into())), "expected f32 [3, 2]"),
+            ("names", NpzArray::new([1], text(&["anna"])), "label 1 is none of the 1 people"),
+            ("names", NpzArray::new([2], NpzData::I64(vec![0, 1].into())), "expected strings [C]"),
+            ("source", NpzArray::new([2], text(&["a", "b"])), "expected strings [3]"),
+            ("group", NpzArray::new([3], NpzData::F64(vec![0.0; 3].into())), "expected i64 [3]"),
+        ];
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("faces.npz");
+        example().save(&path).unwrap();
+        for (name, array, expected) in cases {
+            let mut arrays = npz::read(&path).unwrap();
+            arrays.insert(name.to_owned(), array);
+            let problem = from_arrays(arrays).expect_err(expected);
+            assert!(problem.contains(expected), "expected '{expected}' in: {problem}");
+        }
+    }
+
+    #[test]
+    fn a_dataset_of_one_person_and_another_kind_of_file_are_refused() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("faces.npz");
+        Dataset { labels: vec![1, 1, 1], ..example() }.save(&path).unwrap();
+        let message = Dataset::load(&path).unwrap_err().to_string();
+        assert!(
+            message.ends_with("faces.npz: shows 1 of 2 people; telling people apart takes two or more"),
+            "{message}"
+        );
+
+        npz::write(&path, &[("weights", NpzArray::new([1], NpzData::F32(vec![0.5].into())))]).unwrap();
+        let message = Dataset::load(&path).unwrap_err().to_string();
+        assert!(message.contains("no dataset of faces"), "{message}");
+    }
+}

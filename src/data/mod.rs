@@ -1,0 +1,10 @@
+//! From folders of photos to a dataset that is split honestly: people, crops, groups of near-duplicates, files.
+
+pub mod crops;
+mod dataset;
+pub mod duplicates;
+pub mod people;
+mod split;
+
+pub use dataset::Dataset;
+pub use split::{Split, split_by_group};

@@ -1,0 +1,229 @@
+//! Which photos are trained on and which are kept to validate: whole groups, person by person, before anything else.
+
+use super::dataset::Dataset;
+use super::duplicates::{by_group, shows_several};
+use crate::{Error, Result};
+
+/// Photos for training and for validation.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Split {
+    /// Indices of the photos to train on, in order.
+    pub train: Vec<usize>,
+    /// Indices of the photos to validate with, in order.
+    pub validation: Vec<usize>,
+    /// How the split was made, for the report.
+    pub note: String,
+}
+
+/// Keeps about `validation_share` (0.2 is usual) of each person's photos for validation.
+///
+/// A group of near-duplicates is never divided. Whoever has two groups or more is on both sides; whoever has one
+/// is only trained on, as is a group with photos of several people. The same `seed` gives the same split
+/// everywhere.
+///
+/// # Errors
+/// [`Error::Input`] if the share is not between 0 and 1, or nobody has two different photos.
+pub fn split_by_group(dataset: &Dataset, validation_share: f64, seed: u64) -> Result<Split> {
+    if !(validation_share > 0.0 && validation_share < 1.0) {
+        return Err(Error::Input(format!(
+            "a share of {validation_share} for validation leaves one side empty; take one between 0 and 1, such as 0.2"
+        )));
+    }
+    let groups = by_group(dataset);
+    let (mixed, own): (Vec<_>, Vec<_>) =
+        groups.iter().partition(|(_, photos)| shows_several(dataset, photos));
+    let mut validation = Vec::new();
+    let mut only_trained = Vec::new();
+    for (label, name) in dataset.names.iter().enumerate() {
+        let candidates = own.iter().filter(|(_, photos)| dataset.labels[photos[0]] == label);
+        let mut candidates: Vec<(u64, &[usize])> = candidates
+            .map(|&(&group, photos)| (shuffle_key(seed, label, group), photos.as_slice()))
+            .collect();
+        candidates.sort_unstable();
+        let total = dataset.labels.iter().filter(|&&l| l == label).count();
+        let elsewhere =
+            mixed.iter().any(|(_, photos)| photos.iter().any(|&photo| dataset.labels[photo] == label));
+        if candidates.len() + usize::from(elsewhere) >= 2 {
+            validation.extend(choose(&candidates, total, validation_share));
+        } else if total > 0 {
+            only_trained.push(name.as_str());
+        }
+    }
+    if validation.is_empty() {
+        return Err(Error::Input(
+            "nobody has two different photos, so none can be kept for validation; add photos of each person"
+                .to_owned(),
+        ));
+    }
+    validation.sort_unstable();
+    let train: Vec<usize> =
+        (0..dataset.len()).filter(|photo| validation.binary_search(photo).is_err()).collect();
+
+    let mut note = format!(
+        "{} photos to train on and {} to validate with, kept apart before any augmentation: {} groups of equal or \
+         nearly equal photos, each whole on one side, drawn person by person with seed {seed}",
+        train.len(),
+        validation.len(),
+        groups.len()
+    );
+    if !only_trained.is_empty() {
+        note += &format!(
+            "; trained on but not validated, for want of a second group: {}",
+            only_trained.join(", ")
+        );
+    }
+    if !mixed.is_empty() {
+        note +=
+            &format!("; trained on, because they carry the names of several people: {} groups", mixed.len());
+    }
+    Ok(Split { train, validation, note })
+}
+
+/// Photos of one person for validation: whole groups in the order given, where they fit into the share of the
+/// person's `total` photos; at least one group, the smallest if none fits.
+fn choose(groups: &[(u64, &[usize])], total: usize, share: f64) -> Vec<usize> {
+    let room = ((total as f64 * share).round() as usize).clamp(1, total - 1);
+    let mut chosen = Vec::new();
+    for (_, group) in groups {
+        if chosen.len() + group.len() <= room {
+            chosen.extend_from_slice(group);
+        }
+    }
+    if chosen.is_empty()
+        && let Some((_, smallest)) = groups.iter().min_by_key(|(_, group)| group.len())
+    {
+        chosen.extend_from_slice(smallest);
+    }
+    chosen
+}
+
+/// A number that looks random, the same everywhere: sorting by it shuffles a person's groups.
+fn shuffle_key(seed: u64, label: usize, group: i64) -> u64 {
+    mix(mix(mix(seed) ^ label as u64) ^ group as u64)
+}
+
+/// The output function of SplitMix64 (Steele, Lea, Flood, OOPSLA 2014).
+fn mix(x: u64) -> u64 {
+    let x = x.wrapping_add(0x9e37_79b9_7f4a_7c15);
+    let x = (x ^ (x >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+    let x = (x ^ (x >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
+    x ^ (x >> 31)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// A dataset of these (label, group) pairs; the pixels do not matter.
+    fn dataset(photos: &[(usize, i64)]) -> Dataset {
+        let classes = photos.iter().map(|&(label, _)| label + 1).max().unwrap_or(0);
+        Dataset {
+            size: 1,
+            pixels: vec![0; photos.len() * 3],
+            labels: photos.iter().map(|&(label, _)| label).collect(),
+            names: (0..classes).map(|label| format!("p{label}")).collect(),
+            groups: photos.iter().map(|&(_, group)| group).collect(),
+            sources: vec![String::new(); photos.len()],
+        }
+    }
+
+    /// Up to six people with up to thirty photos each, in groups of any size, now and then across people.
+    fn random_dataset(seed: u64) -> Dataset {
+        let draw = |at: u64, below: u64| mix(mix(seed) ^ at) % below;
+        let mut photos = Vec::new();
+        for label in 0..2 + draw(0, 5) {
+            let groups = 1 + draw(100 + label, 12);
+            for photo in 0..1 + draw(200 + label, 30) {
+                let at = 1000 * (label + 1) + photo;
+                let owner = if draw(at + 500, 40) == 0 { 0 } else { label };
+                photos.push((label as usize, (owner * 100 + draw(at, groups)) as i64));
+            }
+        }
+        dataset(&photos)
+    }
+
+    #[test]
+    fn every_split_is_honest() {
+        let mut made = 0;
+        for seed in 0..500 {
+            let dataset = random_dataset(seed);
+            let Ok(split) = split_by_group(&dataset, 0.2, seed) else { continue };
+            made += 1;
+            let mut all = [split.train.clone(), split.validation.clone()].concat();
+            all.sort_unstable();
+            assert_eq!(
+                all,
+                (0..dataset.len()).collect::<Vec<_>>(),
+                "seed {seed}: every photo is on one side"
+            );
+
+            for (group, photos) in by_group(&dataset) {
+                let kept = photos.iter().filter(|photo| split.validation.contains(photo)).count();
+                assert!(kept == 0 || kept == photos.len(), "seed {seed}: group {group} is divided");
+                assert!(
+                    kept == 0 || !shows_several(&dataset, &photos),
+                    "seed {seed}: group {group} shows several"
+                );
+            }
+            for label in 0..dataset.classes() {
+                let side =
+                    |side: &[usize]| side.iter().filter(|&&photo| dataset.labels[photo] == label).count();
+                let own = |(_, photos): &(i64, Vec<usize>)| {
+                    photos.iter().any(|&photo| dataset.labels[photo] == label)
+                };
+                let groups: Vec<_> = by_group(&dataset).into_iter().filter(own).collect();
+                let several = groups.iter().filter(|(_, photos)| shows_several(&dataset, photos)).count();
+                let two_sided = groups.len() >= 2 && several < groups.len();
+                assert!(side(&split.train) >= 1, "seed {seed}: person {label} is not trained on");
+                if two_sided {
+                    assert!(side(&split.validation) >= 1, "seed {seed}: person {label} is not validated");
+                }
+            }
+            assert_eq!(split, split_by_group(&dataset, 0.2, seed).unwrap(), "seed {seed}: the same again");
+        }
+        assert!(made > 450, "{made} datasets were split");
+    }
+
+    #[test]
+    fn single_photos_are_split_by_the_share_and_differently_by_seed() {
+        let dataset = dataset(&(0..100).map(|i| ((i % 2) as usize, i)).collect::<Vec<_>>());
+        let splits: Vec<_> = (0..20).map(|seed| split_by_group(&dataset, 0.2, seed).unwrap()).collect();
+        assert!(splits.iter().all(|split| split.validation.len() == 20 && split.train.len() == 80));
+        assert!(splits.windows(2).all(|pair| pair[0].validation != pair[1].validation));
+        // Each photo is kept by about a fifth of the seeds.
+        let kept = |photo| splits.iter().filter(|split| split.validation.contains(&photo)).count();
+        assert!((0..100).map(kept).max().unwrap() < 14);
+    }
+
+    #[test]
+    fn a_large_group_moves_whole_and_leaves_somebody_to_train_on() {
+        let split =
+            split_by_group(&dataset(&[(0, 0), (0, 0), (0, 0), (0, 1), (0, 1), (1, 2), (1, 3)]), 0.9, 1)
+                .unwrap();
+        assert_eq!(split.validation[..2], [3, 4], "the smaller of two groups");
+        assert_eq!((split.validation.len(), split.train.len()), (3, 4));
+    }
+
+    #[test]
+    fn the_note_says_who_is_not_validated() {
+        let split =
+            split_by_group(&dataset(&[(0, 0), (0, 1), (0, 2), (1, 3), (1, 3), (2, 4), (2, 2)]), 0.2, 0)
+                .unwrap();
+        assert!(split.note.starts_with("5 photos to train on and 2 to validate with"), "{}", split.note);
+        assert!(
+            split.note.contains("5 groups") && split.note.contains("second group: p1;"),
+            "{}",
+            split.note
+        );
+        assert!(split.note.ends_with("names of several people: 1 groups"), "{}", split.note);
+    }
+
+    #[test]
+    fn without_two_groups_or_a_sensible_share_there_is_no_split() {
+        let message = split_by_group(&dataset(&[(0, 0), (0, 0), (1, 1)]), 0.2, 0).unwrap_err().to_string();
+        assert!(message.contains("nobody has two different photos"), "{message}");
+        for share in [0.0, 1.0, -0.5, f64::NAN] {
+            assert!(split_by_group(&dataset(&[(0, 0), (0, 1), (1, 2)]), share, 0).is_err(), "{share}");
+        }
+    }
+}

@@ -1,0 +1,34 @@
+//! Finding faces in pictures, cutting them out. What a face's owner is called is none of its business.
+
+pub mod cascade;
+pub mod crop;
+
+pub use cascade::{Cascade, CascadeOptions};
+pub use crop::{face_crop, whole_crop};
+
+use crate::Result;
+use crate::vision::{Rect, RgbImage};
+
+/// A face in a picture.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Face {
+    /// Where it is, in pixels of the picture.
+    pub rect: Rect,
+    /// How sure the detector is, in 0..=1. Scores of different detectors do not compare.
+    pub score: f32,
+    /// Left eye, right eye, nose, left and right corner of the mouth as seen in the picture, as `[x, y]` in pixels.
+    /// None from a detector that finds boxes only.
+    pub landmarks: Option<[[f32; 2]; 5]>,
+}
+
+/// Something that finds faces.
+pub trait Detector: Send + Sync {
+    /// Short name, as on the command line: `lbp`.
+    fn name(&self) -> &'static str;
+
+    /// The faces in `image`, the surest first.
+    ///
+    /// # Errors
+    /// If the detector's own computation fails; a picture without a face is an empty list.
+    fn detect(&self, image: &RgbImage) -> Result<Vec<Face>>;
+}

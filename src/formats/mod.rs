@@ -1,0 +1,8 @@
+//! Bytes to named arrays and back. Every file is written whole or not at all.
+
+pub mod atomic;
+#[cfg(feature = "train")]
+mod npy;
+#[cfg(feature = "train")]
+pub mod npz;
+pub mod safetensors;

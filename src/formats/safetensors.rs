@@ -1,0 +1,301 @@
+//! Named arrays with one JSON document beside them, in a `.safetensors` file.
+//!
+//! The format: eight bytes with the header's length, the header in JSON, then the tensors' bytes end to end,
+//! little-endian. Here all metadata stand under the one key `lookalike`, as JSON text with sorted keys, so that
+//! equal content gives equal files.
+
+use std::collections::{BTreeMap, HashMap};
+use std::fs;
+use std::path::Path;
+
+use half::{bf16, f16};
+use safetensors::Dtype;
+use safetensors::tensor::{TensorInfo, TensorView, serialize};
+use serde_json::{Map, Value};
+
+use super::atomic::write_atomically;
+use crate::tensor::{Data, HostTensor, Shape};
+use crate::{Error, Result};
+
+/// The key under which our metadata stand.
+const METADATA_KEY: &str = "lookalike";
+/// The key under which the format keeps everybody's metadata, beside the names of the tensors.
+const ALL_METADATA: &str = "__metadata__";
+/// Bytes of the header's length at the start of the file.
+const LENGTH_BYTES: usize = 8;
+
+/// The content of a `.safetensors` file.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct TensorFile {
+    /// The arrays by name.
+    pub tensors: BTreeMap<String, HostTensor>,
+    /// Our metadata; null in a file without them, as other programs write.
+    pub metadata: Value,
+}
+
+/// Reads the file at `path`. Half floats (F16, BF16) come as 32-bit floats.
+///
+/// # Errors
+/// [`Error::Io`] if the file cannot be read, [`Error::Format`] if it is cut short or no such file.
+pub fn read(path: impl AsRef<Path>) -> Result<TensorFile> {
+    let path = path.as_ref();
+    let bytes = fs::read(path).map_err(|source| Error::io(path, source, "check the name of the file"))?;
+    read_bytes(path, &bytes)
+}
+
+/// [`read`] of a file that is in memory already; errors call it `name`.
+///
+/// # Errors
+/// [`Error::Format`] if the bytes are cut short or no such file.
+pub fn read_bytes(name: &Path, bytes: &[u8]) -> Result<TensorFile> {
+    let (mut header, data) = split_header(bytes).map_err(|problem| Error::format(name, problem))?;
+    let metadata = match header.remove(ALL_METADATA) {
+        Some(all) => our_metadata(&all).map_err(|problem| Error::format(name, problem))?,
+        None => Value::Null,
+    };
+
+    let mut infos = Vec::with_capacity(header.len());
+    for (tensor, info) in header {
+        let info: TensorInfo = serde_json::from_value(info)
+            .map_err(|error| Error::format(name, format!("tensor '{tensor}': {error}; {DAMAGED}")))?;
+        infos.push((tensor, info));
+    }
+    infos.sort_by_key(|(_, info)| info.data_offsets);
+
+    let mut tensors = BTreeMap::new();
+    let mut end = 0;
+    for (tensor, info) in infos {
+        let array = array(&info, end, data)
+            .map_err(|problem| Error::format(name, format!("tensor '{tensor}': {problem}")))?;
+        end = info.data_offsets.1;
+        tensors.insert(tensor, array);
+    }
+    if end != data.len() {
+        let extra = data.len() - end;
+        return Err(Error::format(name, format!("{extra} bytes follow the last tensor; {DAMAGED}")));
+    }
+    Ok(TensorFile { tensors, metadata })
+}
+
+/// Writes the file at `path`, whole or not at all; equal content gives equal bytes.
+///
+/// # Errors
+/// [`Error::Io`] if the file cannot be written.
+pub fn write(path: impl AsRef<Path>, file: &TensorFile) -> Result<()> {
+    let path = path.as_ref();
+    let refused =
+        |error: safetensors::SafeTensorError| Error::format(path, format!("cannot be written: {error}"));
+    let mut views = Vec::with_capacity(file.tensors.len());
+    for (name, tensor) in &file.tensors {
+        let (dtype, bytes) = little_endian(tensor.data());
+        views.push((name, TensorView::new(dtype, tensor.shape().to_vec(), bytes).map_err(refused)?));
+    }
+    let metadata = match &file.metadata {
+        Value::Null => None,
+        value => Some(HashMap::from([(METADATA_KEY.to_owned(), value.to_string())])),
+    };
+    let bytes = serialize(views, metadata).map_err(refused)?;
+    write_atomically(path, |out| out.write_all(&bytes))
+}
+
+const DAMAGED: &str = "the file is damaged or no safetensors file";
+const CUT_SHORT: &str = "the file is cut short; copy or download it again";
+
+/// The header, and the bytes of all tensors.
+fn split_header(bytes: &[u8]) -> std::result::Result<(Map<String, Value>, &[u8]), String> {
+    let Some((length, rest)) = bytes.split_first_chunk::<LENGTH_BYTES>() else {
+        return Err(format!("has only {} bytes; {DAMAGED}", bytes.len()));
+    };
+    let length = u64::from_le_bytes(*length);
+    let header = usize::try_from(length).ok().and_then(|length| rest.split_at_checked(length));
+    let Some((header, data)) = header else {
+        return Err(format!(
+            "the header should have {length} bytes, only {} are there; the file is cut short or no safetensors file",
+            rest.len()
+        ));
+    };
+    let header = serde_json::from_slice(header).map_err(|error| format!("header: {error}; {DAMAGED}"))?;
+    Ok((header, data))
+}
+
+/// What stands under our key, if anything does.
+fn our_metadata(all: &Value) -> std::result::Result<Value, String> {
+    match all.get(METADATA_KEY) {
+        None => Ok(Value::Null),
+        Some(Value::String(text)) => serde_json::from_str(text)
+            .map_err(|error| format!("metadata '{METADATA_KEY}': {error}; {DAMAGED}")),
+        Some(_) => Err(format!("metadata '{METADATA_KEY}' is no text; {DAMAGED}")),
+    }
+}
+
+/// The array that `info` describes. Tensors lie end to end: it has to begin where the last one ended.
+fn array(info: &TensorInfo, last_end: usize, data: &[u8]) -> std::result::Result<HostTensor, String> {
+    let (start, end) = info.data_offsets;
+    let shape = &info.shape;
+    let size = shape.iter().try_fold(1, |product: usize, &axis| product.checked_mul(axis));
+    let size = size.and_then(|elements| elements.checked_mul(info.dtype.bitsize())).map(|bits| bits / 8);
+    if start != last_end || end.checked_sub(start) != size {
+        return Err(format!(
+            "bytes {start} to {end} do not fit {} {shape:?} after byte {last_end}; {DAMAGED}",
+            info.dtype
+        ));
+    }
+    let Some(bytes) = data.get(start..end) else {
+        return Err(format!("ends at byte {end} of the data, only {} are there; {CUT_SHORT}", data.len()));
+    };
+    let data = match info.dtype {
+        Dtype::F32 => Data::F32(elements(bytes, f32::from_le_bytes)),
+        Dtype::F64 => Data::F64(elements(bytes, f64::from_le_bytes)),
+        Dtype::U32 => Data::U32(elements(bytes, u32::from_le_bytes)),
+        Dtype::U8 => Data::U8(bytes.to_vec()),
+        Dtype::F16 => Data::F32(elements(bytes, |b| f16::from_le_bytes(b).to_f32())),
+        Dtype::BF16 => Data::F32(elements(bytes, |b| bf16::from_le_bytes(b).to_f32())),
+        other => return Err(format!("has type {other}; convert it to F32, F64, F16, BF16, U32 or U8")),
+    };
+    Ok(HostTensor::new(Shape::from(shape.as_slice()), data))
+}
+
+/// The elements of `N` bytes each.
+fn elements<const N: usize, T>(bytes: &[u8], from_bytes: impl Fn([u8; N]) -> T) -> Vec<T> {
+    bytes.as_chunks().0.iter().map(|&chunk| from_bytes(chunk)).collect()
+}
+
+/// Elements as the file holds them. Every target of wgpu is little-endian, as memory is then.
+fn little_endian(data: &Data) -> (Dtype, &[u8]) {
+    match data {
+        Data::F32(v) => (Dtype::F32, bytemuck::cast_slice(v)),
+        Data::F64(v) => (Dtype::F64, bytemuck::cast_slice(v)),
+        Data::U32(v) => (Dtype::U32, bytemuck::cast_slice(v)),
+        Data::U8(v) => (Dtype::U8, v),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    fn example() -> TensorFile {
+        let tensors = [
+            (
+                "conv/kernel",
+                HostTensor::new([2, 3], vec![1.5_f32, -0.0, f32::MAX, f32::INFINITY, 1e-40, 7.0]),
+            ),
+            ("mean", HostTensor::new([2], vec![1e300_f64, -2.0])),
+            ("step", HostTensor::new([0_usize; 0], vec![u32::MAX])),
+            ("pixels", HostTensor::new([3], vec![0_u8, 128, 255])),
+            ("none", HostTensor::new([0, 4], Vec::<f32>::new())),
+        ];
+        let metadata = json!({"zebra": 1, "names": ["Zoë", "a\"b"], "alpha": {"y": null, "b": 0.5}});
+        TensorFile { tensors: tensors.map(|(name, tensor)| (name.to_owned(), tensor)).into(), metadata }
+    }
+
+    /// A file with this header and so many bytes of data.
+    fn raw(header: &str, data: &[u8]) -> Vec<u8> {
+        [&(header.len() as u64).to_le_bytes()[..], header.as_bytes(), data].concat()
+    }
+
+    fn problem(bytes: &[u8]) -> String {
+        read_bytes(Path::new("m.safetensors"), bytes).expect_err("a broken file").to_string()
+    }
+
+    #[test]
+    fn a_file_reads_back_as_written_and_equal_content_gives_equal_bytes() {
+        let folder = tempfile::tempdir().unwrap();
+        let [a, b] = ["a", "b"].map(|name| folder.path().join(name));
+        write(&a, &example()).unwrap();
+        write(&b, &example()).unwrap();
+        assert_eq!(read(&a).unwrap(), example());
+        assert_eq!(fs::read(&a).unwrap(), fs::read(&b).unwrap());
+    }
+
+    #[test]
+    fn metadata_stand_under_one_key_with_sorted_keys() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("a");
+        write(&path, &example()).unwrap();
+        let bytes = fs::read(path).unwrap();
+        let (header, _) = split_header(&bytes).unwrap();
+        let all = header[ALL_METADATA].as_object().unwrap();
+        let text = r#"{"alpha":{"b":0.5,"y":null},"names":["Zoë","a\"b"],"zebra":1}"#;
+        assert_eq!(all.iter().collect::<Vec<_>>(), [(&METADATA_KEY.to_owned(), &json!(text))]);
+    }
+
+    #[test]
+    fn half_floats_come_as_f32_and_foreign_metadata_as_null() {
+        let header = r#"{"__metadata__":{"format":"pt"},
+            "a":{"dtype":"F16","shape":[2],"data_offsets":[0,4]},
+            "b":{"dtype":"BF16","shape":[1],"data_offsets":[4,6]}}"#;
+        let bytes = raw(header, &[0x00, 0x3e, 0x01, 0x00, 0xc0, 0x3f]);
+        let file = read_bytes(Path::new("m"), &bytes).unwrap();
+        assert_eq!(file.tensors["a"], HostTensor::new([2], vec![1.5_f32, 2.0_f32.powi(-24)]));
+        assert_eq!(file.tensors["b"], HostTensor::new([1], vec![1.5_f32]));
+        assert_eq!(file.metadata, Value::Null);
+    }
+
+    #[test]
+    fn no_beginning_of_a_file_is_taken_for_one() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("a");
+        write(&path, &example()).unwrap();
+        let bytes = fs::read(path).unwrap();
+        for length in 0..bytes.len() {
+            let message = problem(&bytes[..length]);
+            assert!(message.starts_with("m.safetensors: "), "{length} bytes: {message}");
+        }
+        let message = problem(&bytes[..bytes.len() - 1]);
+        assert!(message.contains("tensor 'pixels'") && message.contains("cut short"), "{message}");
+        assert!(problem(&[&bytes[..], &[0]].concat()).contains("1 bytes follow"));
+    }
+
+    #[test]
+    fn a_changed_byte_never_panics() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("a");
+        write(&path, &example()).unwrap();
+        let bytes = fs::read(&path).unwrap();
+        for at in 0..bytes.len() {
+            for flip in [1, 0x10, 0x80, 0xff] {
+                let mut changed = bytes.clone();
+                changed[at] ^= flip;
+                // Most changes are in elements or names, and no error.
+                let _ = read_bytes(&path, &changed);
+            }
+        }
+    }
+
+    #[test]
+    fn absurd_headers_are_refused_by_name() {
+        let tensor = |dtype: &str, shape: &str, offsets: &str| {
+            format!(r#"{{"w":{{"dtype":"{dtype}","shape":{shape},"data_offsets":{offsets}}}}}"#)
+        };
+        let cases = [
+            (raw("{", b""), "header: "),
+            (u64::MAX.to_le_bytes().to_vec(), "only 0 are there"),
+            (raw(&"[".repeat(100_000), b""), "header: "),
+            (raw(&tensor("F32", "[4294967296,4294967296]", "[0,4]"), &[0; 4]), "tensor 'w': bytes 0 to 4"),
+            (
+                raw(&tensor("F32", "[1000000000000]", "[0,4000000000000]"), &[0; 4]),
+                "tensor 'w': ends at byte",
+            ),
+            (raw(&tensor("F32", "[1]", "[4,8]"), &[0; 8]), "tensor 'w': bytes 4 to 8"),
+            (raw(&tensor("F32", "[1]", "[4,0]"), &[0; 4]), "tensor 'w': bytes 4 to 0"),
+            (raw(&tensor("F32", "[-1]", "[0,4]"), &[0; 4]), "tensor 'w': invalid value"),
+            (raw(&tensor("X7", "[1]", "[0,4]"), &[0; 4]), "tensor 'w': unknown variant"),
+            (raw(&tensor("I64", "[1]", "[0,8]"), &[0; 8]), "tensor 'w': has type I64; convert it"),
+            (raw(r#"{"__metadata__":{"lookalike":"{"}}"#, b""), "metadata 'lookalike'"),
+            (raw(r#"{"__metadata__":{"lookalike":7}}"#, b""), "is no text"),
+        ];
+        for (bytes, expected) in cases {
+            let message = problem(&bytes);
+            assert!(message.contains(expected), "expected '{expected}' in: {message}");
+        }
+    }
+
+    #[test]
+    fn a_missing_file_is_named() {
+        let message = read("no/such.safetensors").unwrap_err().to_string();
+        assert!(message.starts_with("no/such.safetensors: "), "{message}");
+    }
+}

@@ -1,0 +1,266 @@
+//! Keras's JSON for a model: class names and layer configurations, limited to the layers we have.
+
+use std::sync::Arc;
+
+use serde_json::{Map, Value, json};
+
+use super::Model;
+use crate::nn::layers::{
+    Activation, AveragePooling2d, BatchNormalization, Conv2d, Dense, Dropout, Flatten,
+    GlobalAveragePooling2d, LeakyRelu, MaxPooling2d, Prelu,
+};
+use crate::nn::{Layer, LayerActivation};
+use crate::ops::Padding;
+use crate::tensor::Shape;
+use crate::{Error, Result};
+
+impl Model {
+    /// The `model_config` that Keras reads: a `Sequential` with an `InputLayer`.
+    pub fn to_keras(&self) -> Value {
+        let batch_shape: Vec<Value> =
+            std::iter::once(Value::Null).chain(self.input.iter().map(|&size| json!(size))).collect();
+        let input = json!({
+            "class_name": "InputLayer",
+            "config": {"batch_shape": batch_shape, "dtype": "float32", "name": "input"},
+        });
+        let layers = self.layers.iter().map(|layer| {
+            let mut config = layer.config();
+            config.insert("name".into(), json!(layer.name()));
+            json!({"class_name": layer.class_name(), "config": config})
+        });
+        let layers: Vec<Value> = std::iter::once(input).chain(layers).collect();
+        json!({"class_name": "Sequential", "config": {"name": self.name, "layers": layers}})
+    }
+
+    /// The model that a Keras `model_config` describes, of Keras 2 or 3.
+    ///
+    /// # Errors
+    /// [`Error::Input`] that names the layer and what about it is not supported.
+    pub fn from_keras(config: &Value) -> Result<Model> {
+        if config["class_name"] != "Sequential" {
+            return Err(unsupported("model", &format!("class {}; only Sequential is", config["class_name"])));
+        }
+        let config = &config["config"];
+        let entries =
+            config["layers"].as_array().ok_or_else(|| unsupported("model", "a config without layers"))?;
+        let mut input = None;
+        let mut layers = Vec::new();
+        for entry in entries {
+            let fields = Fields::new(entry)?;
+            input = input.or_else(|| fields.batch_shape());
+            if fields.class != "InputLayer" {
+                layers.push(layer(&fields)?);
+            }
+        }
+        let input = input.ok_or_else(|| unsupported("model", "a config without an input shape"))?;
+        let name = config["name"].as_str().unwrap_or("model").to_string();
+        Ok(Model { name, input, layers })
+    }
+}
+
+fn unsupported(layer: &str, what: &str) -> Error {
+    Error::Input(format!("{layer}: {what} is not supported"))
+}
+
+/// The layer that an entry of a Keras config describes.
+fn layer(fields: &Fields<'_>) -> Result<Arc<dyn Layer>> {
+    let name = fields.name.to_string();
+    Ok(match fields.class {
+        "Conv2D" => {
+            fields.only("data_format", &json!("channels_last"))?;
+            fields.only("groups", &json!(1))?;
+            Arc::new(Conv2d {
+                name,
+                filters: fields.count("filters")?,
+                kernel_size: fields.pair("kernel_size", None)?,
+                strides: fields.pair("strides", Some([1; 2]))?,
+                dilation_rate: fields.pair("dilation_rate", Some([1; 2]))?,
+                padding: fields.padding()?,
+                activation: fields.activation()?,
+                use_bias: fields.flag("use_bias", true),
+            })
+        }
+        "Dense" => Arc::new(Dense {
+            name,
+            units: fields.count("units")?,
+            activation: fields.activation()?,
+            use_bias: fields.flag("use_bias", true),
+        }),
+        "MaxPooling2D" | "AveragePooling2D" => {
+            fields.only("data_format", &json!("channels_last"))?;
+            let pool_size = fields.pair("pool_size", Some([2; 2]))?;
+            let strides = fields.pair("strides", Some(pool_size))?;
+            let padding = fields.padding()?;
+            match fields.class {
+                "MaxPooling2D" => Arc::new(MaxPooling2d { name, pool_size, strides, padding }),
+                _ => Arc::new(AveragePooling2d { name, pool_size, strides, padding }),
+            }
+        }
+        "GlobalAveragePooling2D" => {
+            fields.only("data_format", &json!("channels_last"))?;
+            fields.only("keepdims", &json!(false))?;
+            Arc::new(GlobalAveragePooling2d { name })
+        }
+        "Flatten" => Arc::new(Flatten { name }),
+        "Dropout" => {
+            fields.only("noise_shape", &Value::Null)?;
+            Arc::new(Dropout { name, rate: fields.number("rate", 0.5)? })
+        }
+        "BatchNormalization" => {
+            fields.only("center", &json!(true))?;
+            fields.only("scale", &json!(true))?;
+            Arc::new(BatchNormalization {
+                name,
+                momentum: fields.number("momentum", 0.99)?,
+                epsilon: fields.number("epsilon", 1e-3)?,
+            })
+        }
+        "Activation" => Arc::new(Activation { name, activation: fields.activation()? }),
+        "ReLU" => {
+            fields.only("max_value", &Value::Null)?;
+            Arc::new(Activation { name, activation: LayerActivation::RELU })
+        }
+        "Softmax" => Arc::new(Activation { name, activation: LayerActivation::Softmax }),
+        "LeakyReLU" => {
+            let key = if fields.config.contains_key("alpha") { "alpha" } else { "negative_slope" };
+            Arc::new(LeakyRelu { name, negative_slope: fields.number(key, 0.3)? })
+        }
+        "PReLU" => {
+            let shared = fields.config.get("shared_axes").and_then(Value::as_array);
+            let shared =
+                shared.ok_or_else(|| unsupported(fields.name, "a slope per position (shared_axes)"))?;
+            Arc::new(Prelu { name, rank: shared.len() + 2 })
+        }
+        class => return Err(unsupported(fields.name, &format!("layer class {class}"))),
+    })
+}
+
+/// Typed access to a layer's config.
+struct Fields<'a> {
+    class: &'a str,
+    name: &'a str,
+    config: &'a Map<String, Value>,
+}
+
+impl<'a> Fields<'a> {
+    fn new(entry: &'a Value) -> Result<Fields<'a>> {
+        let class =
+            entry["class_name"].as_str().ok_or_else(|| unsupported("model", "a layer without class_name"))?;
+        let config =
+            entry["config"].as_object().ok_or_else(|| unsupported(class, "a layer without config"))?;
+        Ok(Fields { class, name: config.get("name").and_then(Value::as_str).unwrap_or(class), config })
+    }
+
+    fn batch_shape(&self) -> Option<Shape> {
+        let shape =
+            self.config.get("batch_shape").or_else(|| self.config.get("batch_input_shape"))?.as_array()?;
+        let sizes: Option<Vec<usize>> = shape.get(1..)?.iter().map(as_size).collect();
+        sizes.map(Shape::from)
+    }
+
+    /// The field must have this value, or be absent.
+    fn only(&self, key: &str, value: &Value) -> Result<()> {
+        match self.config.get(key) {
+            None => Ok(()),
+            Some(found) if found == value => Ok(()),
+            Some(found) => Err(unsupported(self.name, &format!("{key} = {found}"))),
+        }
+    }
+
+    fn count(&self, key: &str) -> Result<usize> {
+        let count = self.config.get(key).and_then(as_size).filter(|&count| count > 0);
+        count.ok_or_else(|| unsupported(self.name, &format!("{key} = {}", self.shown(key))))
+    }
+
+    fn number(&self, key: &str, default: f32) -> Result<f32> {
+        match self.config.get(key) {
+            None | Some(Value::Null) => Ok(default),
+            Some(value) => {
+                let number =
+                    value.as_f64().ok_or_else(|| unsupported(self.name, &format!("{key} = {value}")))?;
+                Ok(number as f32)
+            }
+        }
+    }
+
+    fn flag(&self, key: &str, default: bool) -> bool {
+        self.config.get(key).and_then(Value::as_bool).unwrap_or(default)
+    }
+
+    /// `[a, b]`, or one number for both.
+    fn pair(&self, key: &str, default: Option<[usize; 2]>) -> Result<[usize; 2]> {
+        let value = match self.config.get(key) {
+            None | Some(Value::Null) => None,
+            Some(Value::Array(sizes)) => match sizes[..] {
+                [ref a, ref b] => as_size(a).zip(as_size(b)).map(|(a, b)| [a, b]),
+                _ => None,
+            },
+            Some(size) => as_size(size).map(|size| [size; 2]),
+        };
+        value.or(default).ok_or_else(|| unsupported(self.name, &format!("{key} = {}", self.shown(key))))
+    }
+
+    fn padding(&self) -> Result<Padding> {
+        match self.config.get("padding").and_then(Value::as_str) {
+            None | Some("valid") => Ok(Padding::Valid),
+            Some("same") => Ok(Padding::Same),
+            Some(other) => Err(unsupported(self.name, &format!("padding '{other}'"))),
+        }
+    }
+
+    fn activation(&self) -> Result<LayerActivation> {
+        match self.config.get("activation") {
+            None | Some(Value::Null) => Ok(LayerActivation::LINEAR),
+            Some(Value::String(name)) => LayerActivation::named(name),
+            Some(other) => Err(unsupported(self.name, &format!("activation {other}"))),
+        }
+    }
+
+    fn shown(&self, key: &str) -> String {
+        self.config.get(key).map_or("missing".into(), Value::to_string)
+    }
+}
+
+fn as_size(value: &Value) -> Option<usize> {
+    value.as_u64().and_then(|size| usize::try_from(size).ok())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::models::{ScratchCnn, scratch_cnn};
+
+    #[test]
+    fn a_model_survives_the_round_trip() {
+        let model = scratch_cnn(&ScratchCnn::new(7));
+        let again = Model::from_keras(&model.to_keras()).unwrap();
+        assert_eq!(again.to_keras(), model.to_keras());
+        assert_eq!(again.parameters().unwrap(), model.parameters().unwrap());
+    }
+
+    #[test]
+    fn keras_2_writes_the_input_shape_into_the_first_layer() {
+        let config = json!({"class_name": "Sequential", "config": {"name": "old", "layers": [
+            {"class_name": "Conv2D", "config": {"name": "c", "batch_input_shape": [null, 8, 8, 3], "filters": 4,
+             "kernel_size": [3, 3], "activation": "relu"}},
+            {"class_name": "Flatten", "config": {"name": "f"}},
+            {"class_name": "Dense", "config": {"name": "d", "units": 2, "activation": "softmax"}}]}});
+        let model = Model::from_keras(&config).unwrap();
+        assert_eq!(model.input[..], [8, 8, 3]);
+        assert_eq!(model.classes().unwrap(), 2);
+    }
+
+    #[test]
+    fn what_is_not_supported_is_named() {
+        let config = json!({"class_name": "Sequential", "config": {"layers": [
+            {"class_name": "Conv2D", "config": {"name": "c", "filters": 4, "kernel_size": 3, "groups": 2}}]}});
+        let message = Model::from_keras(&config).unwrap_err().to_string();
+        assert_eq!(message, "c: groups = 2 is not supported");
+        let config = json!({"class_name": "Sequential", "config": {"layers": [
+            {"class_name": "LSTM", "config": {"name": "l"}}]}});
+        assert_eq!(
+            Model::from_keras(&config).unwrap_err().to_string(),
+            "l: layer class LSTM is not supported"
+        );
+    }
+}

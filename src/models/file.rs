@@ -1,0 +1,132 @@
+//! The model file: weights, architecture, labels, preprocessing and history in one safetensors file.
+
+use std::collections::BTreeMap;
+use std::path::Path;
+
+use serde_json::{Value, json};
+
+use super::Model;
+use crate::formats::safetensors::{self, TensorFile};
+use crate::graph::Params;
+use crate::ops::Normalize;
+use crate::tensor::HostTensor;
+use crate::{Error, Result};
+
+/// Version of the metadata; files of a later one are refused.
+const VERSION: u64 = 1;
+
+/// A trained recogniser: complete by itself, nobody has to remember how the photos were scaled.
+#[derive(Clone, Debug)]
+pub struct ModelFile {
+    /// The architecture.
+    pub model: Model,
+    /// The people, in the order of the model's outputs.
+    pub labels: Vec<String>,
+    /// How a photo becomes the model's input.
+    pub preprocessing: Preprocessing,
+    /// Learning curves and settings, without clock times: equal runs give equal files.
+    pub training: Value,
+    /// The parameters by name.
+    pub weights: BTreeMap<String, HostTensor>,
+}
+
+/// How a photo becomes the model's input.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Preprocessing {
+    /// Height and width of a crop in pixels.
+    pub size: usize,
+    /// Share of a face's box that is added on each side.
+    pub margin: f32,
+    /// Whether a tight head shot in which no face is found is used whole.
+    pub whole: bool,
+    /// From bytes to numbers.
+    pub normalize: Normalize,
+}
+
+impl ModelFile {
+    /// Reads a model file.
+    ///
+    /// # Errors
+    /// [`Error::Io`] if it cannot be read, [`Error::Format`] if it is none of ours, damaged, or its weights do
+    /// not fit its architecture.
+    pub fn open(path: &Path) -> Result<ModelFile> {
+        let TensorFile { tensors, metadata } = safetensors::read(path)?;
+        let wrong = |problem: String| Error::format(path, problem);
+        if metadata.is_null() {
+            let problem =
+                "is a safetensors file, but not a model that lookalike wrote; give the file that train wrote";
+            return Err(wrong(problem.into()));
+        }
+        let version = metadata["version"].as_u64().unwrap_or(0);
+        if version != VERSION {
+            return Err(wrong(format!(
+                "has format version {version}, this program reads {VERSION}; use the program that wrote it"
+            )));
+        }
+        let model = Model::from_keras(&metadata["keras"]).map_err(|e| wrong(e.to_string()))?;
+        let labels: Vec<String> =
+            serde_json::from_value(metadata["labels"].clone()).map_err(|e| wrong(format!("labels: {e}")))?;
+        let preprocessing = Preprocessing::from_json(&metadata["preprocessing"])
+            .ok_or_else(|| wrong("has no preprocessing; train the model again".into()))?;
+        let classes = model.classes().map_err(|e| wrong(e.to_string()))?;
+        if labels.len() != classes {
+            return Err(wrong(format!("has {} labels for {classes} outputs", labels.len())));
+        }
+        let file = ModelFile {
+            model,
+            labels,
+            preprocessing,
+            training: metadata["training"].clone(),
+            weights: tensors,
+        };
+        file.load(&Params::new(&crate::Device::cpu())).map_err(|e| wrong(e.to_string()))?;
+        Ok(file)
+    }
+
+    /// Writes the model file, whole or not at all. Equal models give equal bytes.
+    ///
+    /// # Errors
+    /// [`Error::Io`] if it cannot be written.
+    pub fn save(&self, path: &Path) -> Result<()> {
+        let metadata = json!({
+            "version": VERSION,
+            "keras": self.model.to_keras(),
+            "labels": self.labels,
+            "preprocessing": self.preprocessing.to_json(),
+            "training": self.training,
+        });
+        safetensors::write(path, &TensorFile { tensors: self.weights.clone(), metadata })
+    }
+
+    /// Sets the model's parameters in a store.
+    ///
+    /// # Errors
+    /// [`Error::State`] for a parameter that is missing, has another shape, or is not finite.
+    pub fn load(&self, params: &Params) -> Result<()> {
+        self.model.load(params, &self.weights)
+    }
+}
+
+impl Preprocessing {
+    fn to_json(&self) -> Value {
+        let Normalize { scale, offset, reverse } = self.normalize;
+        json!({
+            "size": self.size, "margin": self.margin, "whole": self.whole,
+            "scale": scale, "offset": offset, "reverse": reverse,
+        })
+    }
+
+    fn from_json(value: &Value) -> Option<Preprocessing> {
+        let four = |key: &str| serde_json::from_value::<[f32; 4]>(value[key].clone()).ok();
+        Some(Preprocessing {
+            size: usize::try_from(value["size"].as_u64()?).ok()?,
+            margin: value["margin"].as_f64()? as f32,
+            whole: value["whole"].as_bool()?,
+            normalize: Normalize {
+                scale: four("scale")?,
+                offset: four("offset")?,
+                reverse: value["reverse"].as_bool()?,
+            },
+        })
+    }
+}

@@ -1,0 +1,14 @@
+//! Networks: what a model is, its Keras configuration, its file, and the architectures that are built in.
+
+mod config;
+mod file;
+mod model;
+mod predictor;
+mod scratch_cnn;
+mod summary;
+
+pub use file::{ModelFile, Preprocessing};
+pub use model::{LayerShape, Model};
+pub use predictor::Predictor;
+pub use scratch_cnn::{ScratchCnn, scratch_cnn};
+pub use summary::Summary;

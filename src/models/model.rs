@@ -1,0 +1,170 @@
+//! A network: layers one after the other, with an input shape.
+
+use std::sync::Arc;
+
+use crate::graph::{Graph, Params, Var};
+use crate::nn::{Build, Layer, Mode, Parameter};
+use crate::tensor::{HostTensor, Shape, TensorType};
+use crate::{Error, Result};
+
+/// Layers one after the other, like Keras's `Sequential`. One description builds every graph.
+#[derive(Clone, Debug)]
+pub struct Model {
+    /// Name in files and summaries.
+    pub name: String,
+    /// Sizes of an input without the batch: `[height, width, channels]`, or `[features]`.
+    pub input: Shape,
+    /// The layers, the first sees the input.
+    pub layers: Vec<Arc<dyn Layer>>,
+}
+
+/// What a layer makes of its input.
+#[derive(Clone, Debug)]
+pub struct LayerShape {
+    /// Shape of its input, with the batch.
+    pub input: Shape,
+    /// Shape of its output, with the batch.
+    pub output: Shape,
+    /// Its parameters.
+    pub parameters: Vec<Parameter>,
+    /// Floating-point operations of one prediction.
+    pub flops: u64,
+}
+
+impl Model {
+    /// Appends the network to `graph`; `x` is `[batch, …input]`. In training the result are logits, in
+    /// prediction probabilities.
+    ///
+    /// # Errors
+    /// [`Error::Shape`] if `x` or a layer does not fit.
+    pub fn build(&self, graph: &mut Graph, x: Var, mode: Mode, seed: u32, step: Option<Var>) -> Result<Var> {
+        self.build_with(graph, x, mode, seed, step, mode == Mode::Train)
+    }
+
+    /// As [`Model::build`] for predicting, without the softmax of the last layer.
+    ///
+    /// # Errors
+    /// As [`Model::build`].
+    pub fn logits(&self, graph: &mut Graph, x: Var) -> Result<Var> {
+        self.build_with(graph, x, Mode::Predict, 0, None, true)
+    }
+
+    fn build_with(
+        &self,
+        graph: &mut Graph,
+        x: Var,
+        mode: Mode,
+        seed: u32,
+        step: Option<Var>,
+        logits: bool,
+    ) -> Result<Var> {
+        let shape = graph.shape(x);
+        if shape.get(1..) != Some(&self.input[..]) {
+            let problem = format!("takes [batch, …{}], given {shape}", self.input);
+            return Err(Error::shape("model", problem));
+        }
+        let mut y = x;
+        for (index, layer) in self.layers.iter().enumerate() {
+            let logits = logits && index + 1 == self.layers.len();
+            y = layer.build(&mut Build { graph, mode, seed, step, first_row: 0, logits }, y)?;
+        }
+        Ok(y)
+    }
+
+    /// Shapes, parameters and work of each layer for a batch of `batch`.
+    ///
+    /// # Errors
+    /// [`Error::Shape`] if a layer does not take what the one before it gives.
+    pub fn trace(&self, batch: usize) -> Result<Vec<LayerShape>> {
+        let mut graph = Graph::new();
+        let shape: Vec<usize> = std::iter::once(batch).chain(self.input.iter().copied()).collect();
+        let mut y = graph.input("x", TensorType::f32(shape));
+        let mut trace = Vec::new();
+        for layer in &self.layers {
+            let input = graph.shape(y).clone();
+            let before = graph.flops();
+            let parameters = layer.parameters(&input)?;
+            let mut build = Build {
+                graph: &mut graph,
+                mode: Mode::Predict,
+                seed: 0,
+                step: None,
+                first_row: 0,
+                logits: false,
+            };
+            y = layer.build(&mut build, y)?;
+            let output = graph.shape(y).clone();
+            trace.push(LayerShape { input, output, parameters, flops: graph.flops() - before });
+        }
+        Ok(trace)
+    }
+
+    /// All parameters, in the order of the layers.
+    ///
+    /// # Errors
+    /// As [`Model::trace`].
+    pub fn parameters(&self) -> Result<Vec<Parameter>> {
+        Ok(self.trace(1)?.into_iter().flat_map(|layer| layer.parameters).collect())
+    }
+
+    /// Number of outputs per input: the classes of a classifier.
+    ///
+    /// # Errors
+    /// As [`Model::trace`].
+    pub fn classes(&self) -> Result<usize> {
+        let last = self.trace(1)?.last().map(|layer| layer.output.len());
+        last.ok_or_else(|| Error::Input("the model has no layers".into()))
+    }
+
+    /// Sets every parameter in `params` to its initial value.
+    ///
+    /// # Errors
+    /// As [`Model::trace`], or if the device has no room.
+    pub fn initialize(&self, params: &Params, seed: u32) -> Result<()> {
+        for parameter in self.parameters()? {
+            params.set(
+                &parameter.name,
+                &parameter.initializer.values(&parameter.name, &parameter.shape, seed),
+            )?;
+        }
+        Ok(())
+    }
+
+    /// Sets every parameter in `params` from `values`, which has it under its name.
+    ///
+    /// # Errors
+    /// [`Error::State`] for a parameter that is missing, has another shape, or is not finite.
+    pub fn load(
+        &self,
+        params: &Params,
+        values: &std::collections::BTreeMap<String, HostTensor>,
+    ) -> Result<()> {
+        for Parameter { name, shape, .. } in self.parameters()? {
+            let problem = match values.get(&name) {
+                None => "is missing".into(),
+                Some(value) if *value.shape() != shape => {
+                    format!("has shape {}, expected {shape}", value.shape())
+                }
+                Some(value) if value.to_f32().iter().any(|x| !x.is_finite()) => {
+                    "holds values that are not finite; train the model again".into()
+                }
+                Some(value) => {
+                    params.set(&name, value)?;
+                    continue;
+                }
+            };
+            return Err(Error::State { name, problem });
+        }
+        Ok(())
+    }
+
+    /// The largest batch whose largest tensor fits in `bytes` bytes.
+    ///
+    /// # Errors
+    /// As [`Model::trace`].
+    pub fn largest_batch(&self, bytes: u64) -> Result<usize> {
+        let largest =
+            self.trace(1)?.iter().map(|layer| layer.input.len().max(layer.output.len()) as u64 * 4).max();
+        Ok((bytes / largest.unwrap_or(1).max(1)).max(1).try_into().unwrap_or(usize::MAX))
+    }
+}

@@ -1,0 +1,205 @@
+//! A model's table, as Keras prints it, with bytes and work.
+
+use std::fmt;
+
+use super::Model;
+use crate::Result;
+use crate::graph::{Graph, Memory};
+use crate::nn::{CrossEntropy, Mode, Optimizer};
+use crate::tensor::{Shape, TensorType};
+
+/// What `summary` prints: one row a layer, and totals.
+#[derive(Clone, Debug)]
+pub struct Summary {
+    /// The model's name.
+    pub name: String,
+    /// The layers.
+    pub rows: Vec<Row>,
+    /// Batch of the memory figures.
+    pub batch: usize,
+    /// Bytes that a training step on `batch` pictures holds.
+    pub training: Memory,
+    /// Bytes that predicting one picture holds.
+    pub prediction: Memory,
+}
+
+/// One layer of a [`Summary`].
+#[derive(Clone, Debug)]
+pub struct Row {
+    /// Name and Keras class.
+    pub layer: String,
+    /// Output shape; the batch is not shown.
+    pub output: Shape,
+    /// Numbers that are trained.
+    pub trainable: usize,
+    /// Numbers that are not.
+    pub fixed: usize,
+    /// Floating-point operations for one picture.
+    pub flops: u64,
+}
+
+impl Summary {
+    /// Describes `model` for training in batches of `batch`.
+    ///
+    /// # Errors
+    /// [`Error::Shape`](crate::Error::Shape) if its layers do not fit together.
+    pub fn new(model: &Model, batch: usize) -> Result<Summary> {
+        let rows = model.trace(1)?.into_iter().zip(&model.layers).map(|(shape, layer)| {
+            let count = |trainable| {
+                shape.parameters.iter().filter(|p| p.trainable == trainable).map(|p| p.shape.len()).sum()
+            };
+            Row {
+                layer: format!("{} ({})", layer.name(), layer.class_name()),
+                trainable: count(true),
+                fixed: count(false),
+                output: shape.output,
+                flops: shape.flops,
+            }
+        });
+        let rows = rows.collect();
+        let (training, prediction) = (training_memory(model, batch)?, prediction_memory(model)?);
+        Ok(Summary { name: model.name.clone(), rows, batch, training, prediction })
+    }
+
+    /// Numbers in all parameters.
+    pub fn parameters(&self) -> usize {
+        self.rows.iter().map(|row| row.trainable + row.fixed).sum()
+    }
+
+    /// Floating-point operations for one picture.
+    pub fn flops(&self) -> u64 {
+        self.rows.iter().map(|row| row.flops).sum()
+    }
+}
+
+fn batched(model: &Model, batch: usize) -> TensorType {
+    TensorType::f32(std::iter::once(batch).chain(model.input.iter().copied()).collect::<Vec<_>>())
+}
+
+fn prediction_memory(model: &Model) -> Result<Memory> {
+    let mut graph = Graph::new();
+    let x = graph.input("x", batched(model, 1));
+    let y = model.build(&mut graph, x, Mode::Predict, 0, None)?;
+    graph.memory(&[y])
+}
+
+fn training_memory(model: &Model, batch: usize) -> Result<Memory> {
+    let mut graph = Graph::new();
+    let x = graph.input("x", batched(model, batch));
+    let step = graph.state_filled("step", TensorType::u32([1]), 0.0)?;
+    let rate = graph.state_filled("rate", TensorType::f32([1]), 0.0)?;
+    let logits = model.build(&mut graph, x, Mode::Train, 0, Some(step))?;
+    let targets = graph.input("targets", graph.ty(logits).clone());
+    let metrics = CrossEntropy::default().build(&mut graph, logits, targets)?;
+    let trained: Vec<_> = model.parameters()?.into_iter().filter(|p| p.trainable).collect();
+    let mut states = Vec::new();
+    for parameter in &trained {
+        states.push(graph.state(&parameter.name, TensorType::f32(&parameter.shape))?);
+    }
+    let gradients = graph.gradients(metrics.loss, &states)?;
+    for (parameter, gradient) in trained.iter().zip(gradients) {
+        Optimizer::default().build(&mut graph, &parameter.name, gradient, rate, step)?;
+    }
+    graph.memory(&[metrics.loss, metrics.correct])
+}
+
+impl fmt::Display for Summary {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let width = self.rows.iter().map(|row| row.layer.chars().count()).max().unwrap_or(0).max(5);
+        let rule = "─".repeat(width + 62);
+        writeln!(f, "Model: {}\n{rule}", self.name)?;
+        writeln!(
+            f,
+            "{:<width$}  {:<20} {:>12} {:>11} {:>12}",
+            "Layer", "Output shape", "Parameters", "Bytes", "FLOPs"
+        )?;
+        writeln!(f, "{rule}")?;
+        for row in &self.rows {
+            let parameters = row.trainable + row.fixed;
+            let shape: Vec<String> = row.output.iter().skip(1).map(usize::to_string).collect();
+            writeln!(
+                f,
+                "{:<width$}  {:<20} {:>12} {:>11} {:>12}",
+                row.layer,
+                shape.join(" × "),
+                grouped(parameters as u64),
+                bytes(parameters as u64 * 4),
+                grouped(row.flops),
+            )?;
+        }
+        let trainable: usize = self.rows.iter().map(|row| row.trainable).sum();
+        let total = self.parameters();
+        writeln!(f, "{rule}")?;
+        writeln!(
+            f,
+            "Parameters: {} ({}), trained: {}",
+            grouped(total as u64),
+            bytes(total as u64 * 4),
+            grouped(trainable as u64)
+        )?;
+        writeln!(f, "Work per picture: {:.3} GFLOP to predict", self.flops() as f64 / 1e9)?;
+        writeln!(f, "Memory to train on {} pictures at a time: {}", self.batch, described(self.training))?;
+        write!(f, "Memory to predict one picture: {}", described(self.prediction))
+    }
+}
+
+fn described(memory: Memory) -> String {
+    let Memory { intermediates, inputs, states } = memory;
+    let total = bytes(memory.total());
+    format!(
+        "{total} (states {}, intermediates {}, inputs {})",
+        bytes(states),
+        bytes(intermediates),
+        bytes(inputs)
+    )
+}
+
+/// 1234567 as `1,234,567`.
+fn grouped(number: u64) -> String {
+    let digits = number.to_string();
+    let first = (digits.len() - 1) % 3 + 1;
+    let (head, tail) = digits.split_at(first);
+    tail.as_bytes()
+        .chunks(3)
+        .fold(head.to_string(), |text, three| text + "," + &String::from_utf8_lossy(three))
+}
+
+/// Bytes in the unit that a reader would choose.
+fn bytes(count: u64) -> String {
+    let count = count as f64;
+    match count {
+        c if c >= 1e9 => format!("{:.2} GB", c / 1e9),
+        c if c >= 1e6 => format!("{:.1} MB", c / 1e6),
+        c if c >= 1e3 => format!("{:.1} kB", c / 1e3),
+        c => format!("{c} B"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::models::{ScratchCnn, scratch_cnn};
+
+    #[test]
+    fn numbers_are_grouped() {
+        assert_eq!(grouped(0), "0");
+        assert_eq!(grouped(999), "999");
+        assert_eq!(grouped(1_000), "1,000");
+        assert_eq!(grouped(6_447_530), "6,447,530");
+    }
+
+    #[test]
+    fn the_table_holds_layers_and_totals() {
+        let text = Summary::new(&scratch_cnn(&ScratchCnn::new(10)), 16).unwrap().to_string();
+        for part in [
+            "conv1 (Conv2D)",
+            "224 × 224 × 16",
+            "28 × 28 × 64",
+            "6,422,656",
+            "6,447,530",
+            "Memory to train on 16",
+        ] {
+            assert!(text.contains(part), "'{part}' is not in\n{text}");
+        }
+    }
+}

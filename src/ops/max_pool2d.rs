@@ -1,0 +1,129 @@
+//! Max pooling over the spatial axes.
+
+use rayon::prelude::*;
+
+use super::Pool2d;
+use super::pool2d::Params;
+use crate::Result;
+use crate::cpu::{Float, Slots, params};
+use crate::gpu::{Kernel, Shader, shader};
+use crate::graph::{Gradients, Graph, Grid, Io, Node, Operator, PlanBuilder, Var};
+use crate::tensor::TensorType;
+
+const SHADER: Shader = shader!("max_pool2d", "common/linear.wgsl", "common/pool2d.wgsl", "max_pool2d.wgsl");
+const FORWARD: Kernel =
+    SHADER.kernel("forward").params::<Params>().reads(1).writes(1).twin(forward::<f32>, forward::<f64>);
+const BACKWARD: Kernel =
+    SHADER.kernel("backward").params::<Params>().reads(2).writes(1).twin(backward::<f32>, backward::<f64>);
+const BACKWARD_DISJOINT: Kernel = SHADER
+    .kernel("backward_disjoint")
+    .params::<Params>()
+    .reads(2)
+    .writes(1)
+    .twin(backward::<f32>, backward::<f64>);
+pub(crate) const KERNELS: &[Kernel] = &[FORWARD, BACKWARD, BACKWARD_DISJOINT];
+
+impl Graph {
+    /// Maximum over windows of each channel.
+    ///
+    /// `x` is `[batch, height, width, channels]`, the result `[batch, out_height, out_width, channels]` with
+    /// `out = (size + padding − window) / stride + 1`, rounded down, or up with `ceil`. Padding never wins. Of
+    /// equal values the first in row-major order wins and takes the whole gradient; a NaN wins over numbers,
+    /// as in PyTorch.
+    ///
+    /// # Errors
+    /// [`Error::Shape`](crate::Error::Shape) if `x` is not of rank 4, a window does not fit into the padded
+    /// image, or a side's padding is not smaller than the window.
+    pub fn max_pool2d(&mut self, x: Var, pool: Pool2d) -> Result<Var> {
+        self.apply(MaxPool2d(pool), &[x])
+    }
+}
+
+#[derive(Debug)]
+struct MaxPool2d(Pool2d);
+
+impl Operator for MaxPool2d {
+    fn name(&self) -> &'static str {
+        "max_pool2d"
+    }
+
+    fn outputs(&self, inputs: &[TensorType]) -> Result<Vec<TensorType>> {
+        Ok(vec![TensorType::f32(Params::new(self.name(), &inputs[0], &self.0)?.out_shape())])
+    }
+
+    fn dispatch(&self, io: &Io, plan: &mut PlanBuilder<'_>) -> Result<()> {
+        let (x, y) = (io.input(0), io.output(0));
+        let params = Params::new(self.name(), x.ty(), &self.0)?;
+        plan.dispatch(&FORWARD, params, &[x], &[y], Grid::linear(y.len()))
+    }
+
+    fn gradient(&self, graph: &mut Graph, node: &Node, dy: &[Option<Var>]) -> Result<Gradients> {
+        let dy = dy[0].expect("one output");
+        Ok(vec![Some(graph.apply(MaxPool2dGradient(self.0), &[node.input(0), dy])?)])
+    }
+
+    fn flops(&self, _inputs: &[TensorType], outputs: &[TensorType]) -> u64 {
+        (outputs[0].len() * self.0.window[0] * self.0.window[1]) as u64
+    }
+}
+
+/// dx, from x and dy.
+#[derive(Debug)]
+struct MaxPool2dGradient(Pool2d);
+
+impl Operator for MaxPool2dGradient {
+    fn name(&self) -> &'static str {
+        "max_pool2d gradient"
+    }
+
+    fn outputs(&self, inputs: &[TensorType]) -> Result<Vec<TensorType>> {
+        Ok(vec![inputs[0].clone()])
+    }
+
+    fn dispatch(&self, io: &Io, plan: &mut PlanBuilder<'_>) -> Result<()> {
+        let (x, dy, dx) = (io.input(0), io.input(1), io.output(0));
+        let params = Params::new(self.name(), x.ty(), &self.0)?;
+        let (kernel, threads) =
+            if self.0.is_disjoint() { (&BACKWARD_DISJOINT, params.cells()) } else { (&BACKWARD, dx.len()) };
+        plan.dispatch(kernel, params, &[x, dy], &[dx], Grid::linear(threads))
+    }
+}
+
+fn forward<T: Float>(bytes: &[u8], slots: &mut Slots<'_, T>) {
+    let p: Params = params(bytes);
+    let x = slots.float(0).par_chunks(p.image());
+    slots.out().par_chunks_mut(p.out_image()).zip(x).for_each(|(y, x)| {
+        for ((i, j), y) in p.windows().zip(y.chunks_mut(p.channels())) {
+            y.fill(T::neg_infinity());
+            for pixel in p.window(i, j) {
+                for (y, &x) in y.iter_mut().zip(&x[pixel..]) {
+                    *y = if x > *y || x.is_nan() { x } else { *y };
+                }
+            }
+        }
+    });
+}
+
+/// Twin of `backward` and `backward_disjoint`: each window gives its dy to its winner. Sums are in the order of
+/// the windows, as there.
+fn backward<T: Float>(bytes: &[u8], slots: &mut Slots<'_, T>) {
+    let p: Params = params(bytes);
+    let x = slots.float(0).par_chunks(p.image());
+    let dy = slots.float(1).par_chunks(p.out_image());
+    slots.out().par_chunks_mut(p.image()).zip(x.zip(dy)).for_each(|(dx, (x, dy))| {
+        dx.fill(T::zero());
+        let mut best = vec![(T::zero(), 0); p.channels()];
+        for ((i, j), dy) in p.windows().zip(dy.chunks(p.channels())) {
+            let first = p.window(i, j).next().expect("a window holds a pixel");
+            best.fill((T::neg_infinity(), first));
+            for pixel in p.window(i, j) {
+                for (best, &x) in best.iter_mut().zip(&x[pixel..]) {
+                    *best = if x > best.0 || x.is_nan() { (x, pixel) } else { *best };
+                }
+            }
+            for (c, (&(_, winner), &dy)) in best.iter().zip(dy).enumerate() {
+                dx[winner + c] += dy;
+            }
+        }
+    });
+}

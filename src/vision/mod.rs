@@ -1,0 +1,13 @@
+//! Pictures on the CPU: reading and writing files, resampling, drawing. Knows no face and no network.
+
+pub mod decode;
+pub mod draw;
+pub mod encode;
+pub mod image;
+pub mod resize;
+
+pub use decode::{MAX_PIXELS, decode, decode_bytes};
+pub use draw::draw_face;
+pub use encode::{encode_jpeg, encode_png};
+pub use image::{Rect, RgbImage};
+pub use resize::crop_resize;
