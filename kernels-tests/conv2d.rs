@@ -98,11 +98,18 @@ fn a_long_depth_is_split() {
 }
 
 #[test]
-fn several_tiles_of_patches() {
-    let case = Case { name: "cpu", x: [2, 12, 13, 2], window: [3, 3], out: 3, conv: same() };
-    case.run(case.check());
-    let wide = Case { name: "cpu, deep", x: [1, 12, 13, 64], window: [3, 3], out: 2, conv: same() };
-    wide.run(wide.check());
+fn the_cpu_takes_patches_in_tiles() {
+    let case = |name, x, out, conv| Case { name, x, window: [3, 3], out, conv };
+    let strided = Conv2d { stride: [2, 1], ..same() };
+    let cases = [
+        case("more than one tile", [2, 12, 13, 2], 3, same()),
+        case("a depth of 576, each tap a product", [1, 12, 13, 64], 2, same()),
+        case("each tap a product, strided", [2, 7, 6, 64], 3, strided),
+        case("pixels in two pieces", [1, 64, 65, 1], 2, same()),
+    ];
+    for case in cases {
+        case.run(case.check());
+    }
 }
 
 #[test]

@@ -5,6 +5,7 @@ use rayon::prelude::*;
 use super::column_sum::Ending;
 use super::conv2d::{Geometry, Params};
 use super::gemm::{self, Size, Tiled};
+use super::patches::Patches;
 use crate::Result;
 use crate::cpu::{Float, Matrix, Slots, params, product};
 use crate::gpu::{Kernel, Shader, shader};
@@ -91,32 +92,48 @@ fn gradient<T: Float>(bytes: &[u8], slots: &mut Slots<'_, T>) {
     });
 }
 
-/// Partial results of the fast body: enough for a machine with many cores, but no more memory than this.
-const PIECES: usize = 32;
-const PARTIAL_BYTES: usize = 64 << 20;
+/// Channels from which the fast body computes each tap on its own.
+const MANY_CHANNELS: usize = 64;
+/// Tasks that it cuts its work into: enough for a machine with many cores.
+const TASKS: usize = 32;
+/// Pixels below which the partial results would cost more than they gain.
+const SHORTEST: usize = 2048;
 
-/// The transposed matrix of patches by dy. Each piece of the pixels, which the shapes alone determine, adds up its
-/// tiles; the pieces are added in order.
+/// The transposed matrix of patches by dy. The pixels are cut into pieces, which the shapes alone determine; the
+/// pieces' results are added in order. With many channels each tap is a product of its own, whose result stays in
+/// the cache while it sums over the pixels.
 fn gradient_fast(bytes: &[u8], slots: &mut Slots<'_, f32>) {
     let p: Params = params(bytes);
     let geometry = p.geometry();
-    let dy = slots.float(1);
-    let patches = geometry.patches(slots.float(0));
-    let (pixels, columns, depth) = (geometry.out_pixels(), geometry.out_channels, patches.depth());
-    let dweight = slots.out();
+    let Geometry { channels, out_channels, axes: [down, right], .. } = geometry;
+    let (all, dy, dweight) = (geometry.patches(slots.float(0)), slots.float(1), slots.out());
+    let blocks: Vec<Patches<'_>> = if channels < MANY_CHANNELS {
+        vec![all]
+    } else {
+        (0..down.window).flat_map(|u| (0..right.window).map(move |v| all.tap([u, v]))).collect()
+    };
 
-    let tile = patches.tile_rows();
-    let pieces = PIECES.min(PARTIAL_BYTES / 4 / dweight.len()).max(1);
-    let piece = pixels.div_ceil(pieces).next_multiple_of(tile);
-    let mut partial = vec![0.0; pixels.div_ceil(piece) * dweight.len()];
-    partial.par_chunks_mut(dweight.len()).enumerate().for_each_init(Vec::new, |buffer, (index, partial)| {
-        let end = pixels.min((index + 1) * piece);
-        for first in (index * piece..end).step_by(tile) {
+    let pixels = geometry.out_pixels();
+    let pieces = TASKS.div_ceil(blocks.len()).min(pixels / SHORTEST).max(1);
+    let piece = pixels.div_ceil(pieces);
+    let len = dweight.len() / blocks.len();
+    let multiply = |buffer: &mut Vec<f32>, (index, sums): (usize, &mut [f32])| {
+        let patches = &blocks[index % blocks.len()];
+        let start = index / blocks.len() * piece;
+        let end = pixels.min(start + piece);
+        let tile = patches.tile_rows();
+        for first in (start..end).step_by(tile) {
             let count = tile.min(end - first);
-            let patches = patches.tile(first..first + count, buffer);
-            let dy = Matrix::rows(&dy[first * columns..], columns);
-            product(partial, true, patches.transposed(), dy, [depth, columns, count]);
+            let a = patches.tile(first..first + count, buffer).transposed();
+            let b = Matrix::rows(&dy[first * out_channels..], out_channels);
+            product(sums, first > start, a, b, [patches.depth(), out_channels, count]);
         }
-    });
-    gemm::add_up(dweight, &partial);
+    };
+    if pieces == 1 {
+        dweight.par_chunks_mut(len).enumerate().for_each_init(Vec::new, multiply);
+    } else {
+        let mut partial = vec![0.0; pixels.div_ceil(piece) * dweight.len()];
+        partial.par_chunks_mut(len).enumerate().for_each_init(Vec::new, multiply);
+        gemm::add_up(dweight, &partial);
+    }
 }

@@ -62,6 +62,15 @@ impl Patches<'_> {
         self.axes[0].taps * self.axes[1].taps * self.channels
     }
 
+    /// The columns of one tap only.
+    pub fn tap(&self, tap: [usize; 2]) -> Self {
+        let only = |i: usize| {
+            let walk = self.axes[i];
+            Walk { taps: 1, before: walk.before - (tap[i] * walk.dilation) as isize, ..walk }
+        };
+        Patches { axes: [only(0), only(1)], ..*self }
+    }
+
     /// Rows of a tile: the same for every tile and any number of threads.
     pub fn tile_rows(&self) -> usize {
         (TILE_BYTES / 4 / self.depth()).max(SHORTEST)
@@ -86,23 +95,37 @@ impl Patches<'_> {
         }
         buffer.resize(rows.len() * depth, 0.0);
         let [down, right] = self.axes;
-        for (row, patch) in rows.zip(buffer.chunks_mut(depth)) {
-            let (line, j) = (row / right.positions, row % right.positions);
-            let (n, i) = (line / down.positions, line % down.positions);
-            for (u, run) in patch.chunks_mut(right.taps * self.channels).enumerate() {
-                match down.pixel(i, u) {
-                    Some(h) => self.fill_run(n * down.size + h, j, run),
-                    None => run.fill(0.0),
-                }
-            }
+        let mut row = rows.start;
+        while row < rows.end {
+            let (line, first) = (row / right.positions, row % right.positions);
+            let count = (right.positions - first).min(rows.end - row);
+            let patches = &mut buffer[(row - rows.start) * depth..][..count * depth];
+            self.fill_line(line / down.positions, line % down.positions, first, patches);
+            row += count;
         }
         Matrix::rows(buffer, depth)
     }
 
-    /// One row of a window's taps, from the image row `line` of all images.
-    fn fill_run(&self, line: usize, j: usize, run: &mut [f32]) {
+    /// The patches of image `n` at (i, first), (i, first + 1), …
+    fn fill_line(&self, n: usize, i: usize, first: usize, patches: &mut [f32]) {
+        let ([down, right], depth) = (self.axes, self.depth());
+        let (run, line) = (right.taps * self.channels, right.size * self.channels);
+        for u in 0..down.taps {
+            let runs = patches.chunks_mut(depth).map(|patch| &mut patch[u * run..(u + 1) * run]);
+            match down.pixel(i, u) {
+                Some(h) => {
+                    let source = &self.source[(n * down.size + h) * line..][..line];
+                    (first..).zip(runs).for_each(|(j, run)| self.fill_run(source, j, run));
+                }
+                None => runs.for_each(|run| run.fill(0.0)),
+            }
+        }
+    }
+
+    /// One row of a window's taps at position `j`, from the image row `source`.
+    #[inline]
+    fn fill_run(&self, source: &[f32], j: usize, run: &mut [f32]) {
         let (right, channels) = (self.axes[1], self.channels);
-        let source = &self.source[line * right.size * channels..][..right.size * channels];
         if right.is_dense() {
             // The taps inside the image, first..last, are one run of memory.
             let start = (j * right.step) as isize - right.before;
