@@ -28,7 +28,7 @@ fn as_pytorch_on_the_gpu() {
 fn compare(device: &Device, batch: usize) {
     let golden: serde_json::Value =
         serde_json::from_str(include_str!("golden/scratch_cnn.json")).expect("the golden losses");
-    let expected = golden[format!("batch_{batch}")]["losses"].as_array().expect("losses of this batch");
+    let expected = golden[format!("batch_{batch}")].as_array().expect("losses of this batch");
     let found = losses(device, batch, expected.len()).expect("training runs");
     for (step, (found, expected)) in found.iter().zip(expected).enumerate() {
         let expected = expected.as_f64().expect("a number");
@@ -89,8 +89,9 @@ fn pictures(step: u32, batch: usize) -> (Vec<u8>, Vec<f32>) {
     let labels: Vec<u32> =
         (0..batch as u32).map(|n| random::word(SEED, 200 + step, 0, n) % CLASSES as u32).collect();
     let pixel = |element: usize| {
-        let noise = (random::word(SEED, 100 + step, 0, element as u32) & 255) >> 1;
-        (noise + 12 * labels[element / PICTURE]).min(255) as u8
+        let (picture, row) = (element / PICTURE, element % PICTURE / (224 * 3));
+        let lit = row as u32 / 23 == labels[picture] && picture % 4 != 3;
+        if lit { 64 + (random::word(SEED, 100 + step, 0, element as u32) & 63) as u8 } else { 0 }
     };
     let targets =
         labels.iter().flat_map(|&label| (0..CLASSES as u32).map(move |c| f32::from(u8::from(c == label))));
