@@ -1,6 +1,7 @@
 //! `fill` and `add`.
 
-use lookalike::check::{Check, normal};
+use lookalike::check::{Check, gpu, normal};
+use lookalike::graph::{Graph, Params, Plan, Var};
 
 #[test]
 fn fill() {
@@ -31,4 +32,20 @@ fn add() {
 #[test]
 fn a_tensor_used_twice_gets_both_gradients() {
     Check::new("x + x").input(normal([5], 3)).run(|graph, v| Ok(vec![graph.add(v[0], v[0])?]));
+}
+
+#[test]
+fn plans_alive_at_once_keep_their_own_parameters() {
+    let params = Params::new(gpu());
+    let mut plans: Vec<(Plan, Var)> = (1..4)
+        .map(|value| {
+            let mut graph = Graph::new();
+            let y = graph.fill([3], value as f32).unwrap();
+            (Plan::new(&graph, &params, &[y]).unwrap(), y)
+        })
+        .collect();
+    for (value, (plan, y)) in (1..4).zip(&mut plans) {
+        plan.run().unwrap();
+        assert_eq!(plan.read(*y).unwrap().to_f32(), [value as f32; 3]);
+    }
 }

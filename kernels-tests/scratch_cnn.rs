@@ -45,15 +45,14 @@ fn losses(device: &Device, batch: usize, steps: usize) -> Result<Vec<f64>> {
     for (stream, name) in ["conv1", "conv2", "conv3", "dense1", "dense2"].iter().enumerate() {
         let name = format!("{name}/kernel");
         let shape = params.ty(&name).expect("a kernel").shape;
-        let [fan_in, fan_out] = [shape[shape.len() - 2], shape[shape.len() - 1]];
-        let window: usize = shape[..shape.len() - 2].iter().product();
-        let limit = (6.0 / (window * (fan_in + fan_out)) as f64).sqrt();
+        let [ref window @ .., fan_in, fan_out] = shape[..] else { panic!("a kernel has at least two axes") };
+        let limit = (6.0 / (window.iter().product::<usize>() * (fan_in + fan_out)) as f64).sqrt();
         let weight = |element| {
             let unit = f64::from(random::word(SEED, stream as u32, 0, element) >> 8) / f64::from(1u32 << 24);
             ((2.0 * unit - 1.0) * limit) as f32
         };
         let values: Vec<f32> = (0..shape.iter().product::<usize>() as u32).map(weight).collect();
-        params.set(&name, &HostTensor::new(shape, values))?;
+        params.set(&name, &HostTensor::new(shape.clone(), values))?;
     }
 
     let mut graph = Graph::new();

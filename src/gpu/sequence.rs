@@ -37,6 +37,8 @@ pub(crate) struct Sequence {
     steps: Vec<Step>,
     /// Indices of steps that begin a new submission.
     cuts: Vec<usize>,
+    /// What the bind groups point at: it must not go back to the pool while they live.
+    _params: Buffer,
 }
 
 #[derive(Debug)]
@@ -68,7 +70,7 @@ impl Sequence {
         }
         uniforms.resize(uniforms.len().next_multiple_of(alignment as usize).max(256), 0);
         let usage = wgpu::BufferUsages::UNIFORM | wgpu::BufferUsages::COPY_DST;
-        let params = Arc::new(Buffer::new(gpu, uniforms.len() as u64, usage, "params")?);
+        let params = Buffer::new(gpu, uniforms.len() as u64, usage, "params")?;
         gpu.write(&params, &uniforms);
 
         let cuts = cuts(launches.iter().map(|launch| launch.flops), flops_per_submission(gpu.info().kind));
@@ -77,7 +79,7 @@ impl Sequence {
             .zip(offsets)
             .map(|(launch, offset)| Step::new(gpu, launch, &params, offset))
             .collect::<Result<_>>()?;
-        Ok(Sequence { gpu: gpu.clone(), steps, cuts })
+        Ok(Sequence { gpu: gpu.clone(), steps, cuts, _params: params })
     }
 
     /// Submits all dispatches in order, after the uploads that were filled.
