@@ -82,7 +82,8 @@ fn every_entry_point_is_within_webgpus_limits() {
             module.entry_points.iter().position(|entry| entry.name == kernel.entry).expect("the entry point");
         let invocations: u32 = module.entry_points[entry].workgroup_size.iter().product();
         assert!(invocations <= 256, "{} has {invocations} invocations", kernel.name);
-        let used = |handle: naga::Handle<naga::GlobalVariable>| !info.get_entry_point(entry)[handle].is_empty();
+        let used =
+            |handle: naga::Handle<naga::GlobalVariable>| !info.get_entry_point(entry)[handle].is_empty();
         let workgroup: u32 = module
             .global_variables
             .iter()
@@ -102,7 +103,8 @@ fn every_binding_is_what_its_kernel_says() {
         let (module, info) = resolve(&kernel);
         let entry =
             module.entry_points.iter().position(|entry| entry.name == kernel.entry).expect("the entry point");
-        let used = |handle: naga::Handle<naga::GlobalVariable>| !info.get_entry_point(entry)[handle].is_empty();
+        let used =
+            |handle: naga::Handle<naga::GlobalVariable>| !info.get_entry_point(entry)[handle].is_empty();
         let (reads, writes) = kernel.bindings;
         for (_, variable) in module.global_variables.iter().filter(|(handle, _)| used(*handle)) {
             let Some(binding) = &variable.binding else { continue };
