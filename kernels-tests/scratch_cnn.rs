@@ -28,7 +28,7 @@ fn as_pytorch_on_the_gpu() {
 fn compare(device: &Device, batch: usize) {
     let golden: serde_json::Value =
         serde_json::from_str(include_str!("golden/scratch_cnn.json")).expect("the golden losses");
-    let expected = golden[format!("batch_{batch}")]["losses"].as_array().expect("losses of this batch");
+    let expected = golden[format!("batch_{batch}")].as_array().expect("losses of this batch");
     let found = losses(device, batch, expected.len()).expect("training runs");
     for (step, (found, expected)) in found.iter().zip(expected).enumerate() {
         let expected = expected.as_f64().expect("a number");
@@ -45,15 +45,14 @@ fn losses(device: &Device, batch: usize, steps: usize) -> Result<Vec<f64>> {
     for (stream, name) in ["conv1", "conv2", "conv3", "dense1", "dense2"].iter().enumerate() {
         let name = format!("{name}/kernel");
         let shape = params.ty(&name).expect("a kernel").shape;
-        let [fan_in, fan_out] = [shape[shape.len() - 2], shape[shape.len() - 1]];
-        let window: usize = shape[..shape.len() - 2].iter().product();
-        let limit = (6.0 / (window * (fan_in + fan_out)) as f64).sqrt();
+        let [ref window @ .., fan_in, fan_out] = shape[..] else { panic!("a kernel has at least two axes") };
+        let limit = (6.0 / (window.iter().product::<usize>() * (fan_in + fan_out)) as f64).sqrt();
         let weight = |element| {
             let unit = f64::from(random::word(SEED, stream as u32, 0, element) >> 8) / f64::from(1u32 << 24);
             ((2.0 * unit - 1.0) * limit) as f32
         };
         let values: Vec<f32> = (0..shape.iter().product::<usize>() as u32).map(weight).collect();
-        params.set(&name, &HostTensor::new(shape, values))?;
+        params.set(&name, &HostTensor::new(shape.clone(), values))?;
     }
 
     let mut graph = Graph::new();
@@ -90,8 +89,9 @@ fn pictures(step: u32, batch: usize) -> (Vec<u8>, Vec<f32>) {
     let labels: Vec<u32> =
         (0..batch as u32).map(|n| random::word(SEED, 200 + step, 0, n) % CLASSES as u32).collect();
     let pixel = |element: usize| {
-        let noise = (random::word(SEED, 100 + step, 0, element as u32) & 255) >> 1;
-        (noise + 12 * labels[element / PICTURE]).min(255) as u8
+        let (picture, row) = (element / PICTURE, element % PICTURE / (224 * 3));
+        let lit = row as u32 / 23 == labels[picture] && picture % 4 != 3;
+        if lit { 64 + (random::word(SEED, 100 + step, 0, element as u32) & 63) as u8 } else { 0 }
     };
     let targets =
         labels.iter().flat_map(|&label| (0..CLASSES as u32).map(move |c| f32::from(u8::from(c == label))));

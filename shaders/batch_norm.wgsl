@@ -3,11 +3,12 @@
 //   mean[c]     = sum over r of x[r,c] / rows
 //   variance[c] = sum over r of (x[r,c] - mean[c])^2 / rows
 //   y[r,c]      = gamma[c] * n[r,c] + beta[c], n[r,c] = (x[r,c] - mean[c]) / sqrt(variance[c] + epsilon)
-//   dx[r,c]     = gamma[c] / sqrt(variance[c] + epsilon) * (dy[r,c] - dbeta[c]/rows - n[r,c] * dgamma[c]/rows)
+//   dx[r,c]     = gamma[c] / sqrt(variance[c] + epsilon)
+//                 * (dy[r,c] - dbeta[c] / rows - n[r,c] * dgamma[c] / rows)
 //
 // Shapes   x, y, dy, dx   [rows, channels]; all others [channels]
-// Mapping  square_sums: as common/reduce.wgsl, then chunk_sum adds the chunks; backward_input: one thread per
-//          element. The mean is a chunk_sum; y, dgamma and dbeta are those of batch_norm_inference.
+// Mapping  square_sums: as common/reduce.wgsl, then chunk_sum adds the chunks; backward_input: one thread
+//          per element. The mean is a chunk_sum; y, dgamma and dbeta are those of batch_norm_inference.
 // Cost     reads x three times forward. The second pass for the variance is what keeps it exact where the
 //          mean is large; nothing but mean and variance is kept for the gradient.
 // Source   Ioffe, Szegedy, ICML 2015

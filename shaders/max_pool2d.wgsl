@@ -11,7 +11,8 @@
 // Mapping  forward: one thread per element of y. backward: one per element of dx, which asks the windows that
 //          cover it. backward_disjoint, for windows that do not overlap: one per stride_y x stride_x cell of
 //          the image, which holds at most one window.
-// Cost     winners are found again instead of being kept. The usual 2x2 windows read x once, in both directions.
+// Cost     winners are found again instead of being kept. The usual 2x2 windows read x once, in both
+//          directions.
 
 const NAN_KEY = 0xffffffffu;
 const NONE = 0xffffffffu; // no index
@@ -81,7 +82,10 @@ fn backward(@builtin(global_invocation_id) id: vec3<u32>, @builtin(num_workgroup
 }
 
 @compute @workgroup_size(WORKGROUP)
-fn backward_disjoint(@builtin(global_invocation_id) id: vec3<u32>, @builtin(num_workgroups) groups: vec3<u32>) {
+fn backward_disjoint(
+    @builtin(global_invocation_id) id: vec3<u32>,
+    @builtin(num_workgroups) groups: vec3<u32>,
+) {
     let index = linear_index(id, groups);
     let cells_high = (p.height + p.top - 1u) / p.stride_y + 1u;
     let cells_wide = (p.width + p.left - 1u) / p.stride_x + 1u;

@@ -29,7 +29,8 @@ fn y_index(n: u32, i: u32, j: u32, c: u32) -> u32 {
     return ((n * p.out_height + i) * p.out_width + j) * p.channels + c;
 }
 
-// First and one past the last window along an axis that cover the pixel `at`, counted from the padding's start.
+// First and one past the last window along an axis that cover the pixel `at`, counted from the start of the
+// padding.
 fn covering(at: u32, window: u32, stride: u32, out: u32) -> vec2<u32> {
     let first = select(0u, (at - window) / stride + 1u, at >= window);
     return vec2(first, min(at / stride + 1u, out));

@@ -140,12 +140,18 @@ fn backward_input<T: Float>(bytes: &[u8], slots: &mut Slots<'_, T>) {
     let p: Params = params(bytes);
     let [x, mean, variance, gamma, dy, dgamma, dbeta] = [0, 1, 2, 3, 4, 5, 6].map(|i| slots.float(i));
     let (channels, rows) = (p.columns.channels(), T::count(p.columns.rows()));
+    // dx = slope · (dy − level − tilt · (x − mean)): what depends on the channel alone comes first.
     let inverse: Vec<T> = variance.iter().map(|&v| inverse_deviation(v, p.epsilon)).collect();
+    let slope: Vec<T> = gamma.iter().zip(&inverse).map(|(&gamma, &inverse)| gamma * inverse).collect();
+    let level: Vec<T> = dbeta.iter().map(|&dbeta| dbeta / rows).collect();
+    let tilt: Vec<T> =
+        dgamma.iter().zip(&inverse).map(|(&dgamma, &inverse)| inverse * (dgamma / rows)).collect();
     let x_and_dy = x.par_chunks(channels).zip(dy.par_chunks(channels));
     slots.out().par_chunks_mut(channels).zip(x_and_dy).for_each(|(dx, (x, dy))| {
-        for (c, dx) in dx.iter_mut().enumerate() {
-            let n = (x[c] - mean[c]) * inverse[c];
-            *dx = gamma[c] * inverse[c] * (dy[c] - dbeta[c] / rows - n * (dgamma[c] / rows));
+        let channel = slope.iter().zip(&level).zip(&tilt).zip(mean);
+        for (((dx, &x), &dy), (((&slope, &level), &tilt), &mean)) in dx.iter_mut().zip(x).zip(dy).zip(channel)
+        {
+            *dx = slope * (dy - level - tilt * (x - mean));
         }
     });
 }

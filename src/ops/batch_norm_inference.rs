@@ -185,15 +185,19 @@ pub(super) fn inverse_deviation<T: Float>(variance: T, epsilon: f32) -> T {
     (variance + T::of(epsilon.into())).sqrt().recip()
 }
 
+/// For each channel, gamma / √(variance + epsilon).
+fn slopes<T: Float>(gamma: &[T], variance: &[T], epsilon: f32) -> Vec<T> {
+    gamma.iter().zip(variance).map(|(&gamma, &v)| gamma * inverse_deviation(v, epsilon)).collect()
+}
+
 fn forward<T: Float>(bytes: &[u8], slots: &mut Slots<'_, T>) {
     let p: Params = params(bytes);
     let [x, gamma, beta, mean, variance] = [0, 1, 2, 3, 4].map(|i| slots.float(i));
     let channels = p.columns.channels();
-    let slope: Vec<T> =
-        gamma.iter().zip(variance).map(|(&gamma, &v)| gamma * inverse_deviation(v, p.epsilon)).collect();
+    let slope = slopes(gamma, variance, p.epsilon);
     slots.out().par_chunks_mut(channels).zip(x.par_chunks(channels)).for_each(|(y, x)| {
-        for (c, y) in y.iter_mut().enumerate() {
-            *y = slope[c] * (x[c] - mean[c]) + beta[c];
+        for ((((y, &x), &mean), &slope), &beta) in y.iter_mut().zip(x).zip(mean).zip(&slope).zip(beta) {
+            *y = slope * (x - mean) + beta;
         }
     });
 }
@@ -202,11 +206,10 @@ fn backward_input<T: Float>(bytes: &[u8], slots: &mut Slots<'_, T>) {
     let p: Params = params(bytes);
     let [dy, gamma, variance] = [0, 1, 2].map(|i| slots.float(i));
     let channels = p.columns.channels();
-    let slope: Vec<T> =
-        gamma.iter().zip(variance).map(|(&gamma, &v)| gamma * inverse_deviation(v, p.epsilon)).collect();
+    let slope = slopes(gamma, variance, p.epsilon);
     slots.out().par_chunks_mut(channels).zip(dy.par_chunks(channels)).for_each(|(dx, dy)| {
-        for (c, dx) in dx.iter_mut().enumerate() {
-            *dx = slope[c] * dy[c];
+        for ((dx, &dy), &slope) in dx.iter_mut().zip(dy).zip(&slope) {
+            *dx = slope * dy;
         }
     });
 }
@@ -219,8 +222,9 @@ fn parameter_sums<T: Float>(bytes: &[u8], slots: &mut Slots<'_, T>) {
     let [gamma_sums, beta_sums] = slots.outs();
     p.columns.sum(gamma_sums, |row, sums| {
         let at = row * channels;
-        for (c, sum) in sums.iter_mut().enumerate() {
-            *sum += dy[at + c] * (x[at + c] - mean[c]) * inverse[c];
+        let terms = x[at..].iter().zip(&dy[at..]).zip(mean).zip(&inverse);
+        for (sum, (((&x, &dy), &mean), &inverse)) in sums.iter_mut().zip(terms) {
+            *sum += dy * (x - mean) * inverse;
         }
     });
     p.columns.sum(beta_sums, |row, sums| {

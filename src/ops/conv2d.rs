@@ -11,7 +11,7 @@ use super::gemm::{self, Product, Size, Tiled};
 use super::patches::{Patches, Walk};
 use super::window::{Axis, Slide, slide};
 use super::{Activation, Padding};
-use crate::cpu::{Float, Matrix, Slots, params, product};
+use crate::cpu::{Float, Matrix, Slots, params};
 use crate::error::expect_rank;
 use crate::gpu::{Kernel, Shader, shader};
 use crate::graph::{Gradients, Graph, Io, Node, Operator, PlanBuilder, Var};

@@ -158,7 +158,9 @@ mod tests {
         for tile in [SMALL, LARGE] {
             for depth in (1..3000).step_by(7) {
                 let Split { count, depth: piece } = tile.split(size(40, 40, depth));
-                assert!(piece % tile.depth == 0 && (count - 1) * piece < depth && depth <= count * piece);
+                assert!(
+                    piece.is_multiple_of(tile.depth) && (count - 1) * piece < depth && depth <= count * piece
+                );
             }
         }
     }

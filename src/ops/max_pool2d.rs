@@ -89,6 +89,11 @@ impl Operator for MaxPool2dGradient {
     }
 }
 
+/// Whether x takes the window from the best so far. Without branches, which no processor predicts here.
+fn beats<T: Float>(x: T, best: T) -> bool {
+    (x > best) | x.is_nan()
+}
+
 fn forward<T: Float>(bytes: &[u8], slots: &mut Slots<'_, T>) {
     let p: Params = params(bytes);
     let x = slots.float(0).par_chunks(p.image());
@@ -97,7 +102,7 @@ fn forward<T: Float>(bytes: &[u8], slots: &mut Slots<'_, T>) {
             y.fill(T::neg_infinity());
             for pixel in p.window(i, j) {
                 for (y, &x) in y.iter_mut().zip(&x[pixel..]) {
-                    *y = if x > *y || x.is_nan() { x } else { *y };
+                    *y = if beats(x, *y) { x } else { *y };
                 }
             }
         }
@@ -112,17 +117,23 @@ fn backward<T: Float>(bytes: &[u8], slots: &mut Slots<'_, T>) {
     let dy = slots.float(1).par_chunks(p.out_image());
     slots.out().par_chunks_mut(p.image()).zip(x.zip(dy)).for_each(|(dx, (x, dy))| {
         dx.fill(T::zero());
-        let mut best = vec![(T::zero(), 0); p.channels()];
+        let mut best = vec![T::zero(); p.channels()];
+        let mut winner = vec![0; p.channels()];
         for ((i, j), dy) in p.windows().zip(dy.chunks(p.channels())) {
             let first = p.window(i, j).next().expect("a window holds a pixel");
-            best.fill((T::neg_infinity(), first));
+            best.fill(T::neg_infinity());
+            winner.fill(first as u32);
             for pixel in p.window(i, j) {
+                // Two loops of one choice each become vector instructions, one loop of two does not.
+                for ((winner, &best), &x) in winner.iter_mut().zip(&best).zip(&x[pixel..]) {
+                    *winner = if beats(x, best) { pixel as u32 } else { *winner };
+                }
                 for (best, &x) in best.iter_mut().zip(&x[pixel..]) {
-                    *best = if x > best.0 || x.is_nan() { (x, pixel) } else { *best };
+                    *best = if beats(x, *best) { x } else { *best };
                 }
             }
-            for (c, (&(_, winner), &dy)) in best.iter().zip(dy).enumerate() {
-                dx[winner + c] += dy;
+            for (c, (&winner, &dy)) in winner.iter().zip(dy).enumerate() {
+                dx[winner as usize + c] += dy;
             }
         }
     });

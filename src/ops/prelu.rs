@@ -122,8 +122,8 @@ fn forward<T: Float>(bytes: &[u8], slots: &mut Slots<'_, T>) {
     let channels = params::<Params>(bytes).columns.channels();
     let (x, alpha) = (slots.float(0), slots.float(1));
     slots.out().par_chunks_mut(channels).zip(x.par_chunks(channels)).for_each(|(y, x)| {
-        for (c, (y, &x)) in y.iter_mut().zip(x).enumerate() {
-            *y = if x > T::zero() { x } else { alpha[c] * x };
+        for ((y, &x), &alpha) in y.iter_mut().zip(x).zip(alpha) {
+            *y = slope(x, alpha) * x;
         }
     });
 }
@@ -133,10 +133,15 @@ fn backward_input<T: Float>(bytes: &[u8], slots: &mut Slots<'_, T>) {
     let (x, alpha, dy) = (slots.float(0), slots.float(1), slots.float(2));
     let rows = x.par_chunks(channels).zip(dy.par_chunks(channels));
     slots.out().par_chunks_mut(channels).zip(rows).for_each(|(dx, (x, dy))| {
-        for (c, dx) in dx.iter_mut().enumerate() {
-            *dx = if x[c] > T::zero() { dy[c] } else { alpha[c] * dy[c] };
+        for (((dx, &x), &dy), &alpha) in dx.iter_mut().zip(x).zip(dy).zip(alpha) {
+            *dx = slope(x, alpha) * dy;
         }
     });
+}
+
+/// dy/dx, which is also y/x.
+fn slope<T: Float>(x: T, alpha: T) -> T {
+    if x > T::zero() { T::one() } else { alpha }
 }
 
 fn alpha_sums<T: Float>(bytes: &[u8], slots: &mut Slots<'_, T>) {
