@@ -55,6 +55,10 @@ pub mod graph;
 pub mod models;
 pub mod nn;
 pub mod ops;
+#[cfg(feature = "vision")]
+pub mod recognize;
+#[cfg(feature = "report")]
+pub mod report;
 pub mod tensor;
 #[cfg(feature = "train")]
 pub mod train;

@@ -9,8 +9,8 @@ use super::dataset::Dataset;
 use super::duplicates::{Fingerprint, near_duplicate_groups};
 use super::people::Person;
 use crate::detect::Detector;
-use crate::detect::crop::{face_crop, whole_crop};
-use crate::vision::{RgbImage, decode};
+use crate::detect::crop::{face_crop, is_head_shot, whole_crop};
+use crate::vision::decode;
 use crate::{Error, Result};
 
 /// How faces are cut out of photos.
@@ -20,11 +20,12 @@ pub struct CropOptions {
     pub size: usize,
     /// What is added around the face's box on each side, as a part of the box.
     pub margin: f32,
-    /// Use a picture in which no face is found whole, if it looks like a tight head shot already: if it is no
-    /// larger than the crop it becomes, and no side is longer than one and a half times the other.
+    /// Use a picture in which no face is found whole, if it [is a tight head shot](is_head_shot) already.
     pub whole: bool,
     /// Photos with more pixels are skipped before they are decoded.
     pub max_pixels: u64,
+    /// Fewest people that faces must be found of: 2 to learn telling them apart, 1 to test a model.
+    pub least_people: usize,
 }
 
 /// A photo that could not be used.
@@ -53,7 +54,7 @@ pub struct CropReport {
 /// are cores are in memory in full. `progress` is told after each photo how many of how many are done.
 ///
 /// # Errors
-/// [`Error::Input`] if faces of fewer than two people were found. A photo that cannot be used is no error, it is
+/// [`Error::Input`] if faces of fewer people than [`CropOptions::least_people`] were found. A photo that cannot be used is no error, it is
 /// listed.
 pub fn crop_people(
     people: &[Person],
@@ -69,7 +70,7 @@ pub fn crop_people(
         cut
     };
     let cuts: Vec<Cut> = photos.par_iter().map(cut_one).collect();
-    gather(people, cuts, options.size)
+    gather(people, cuts, options)
 }
 
 /// What became of one photo: its crop, or the reason why there is none.
@@ -101,12 +102,6 @@ fn cut(photo: &Path, detector: &dyn Detector, options: &CropOptions) -> Cut {
     Ok(Crop { pixels: crop.pixels().to_vec(), fingerprints: fingerprints.into(), whole })
 }
 
-/// Whether a picture in which no face was found may be a head and little else, see [`CropOptions::whole`].
-fn is_head_shot(image: &RgbImage, size: usize) -> bool {
-    let (long, short) = (image.width().max(image.height()), image.width().min(image.height()));
-    long <= size && 2 * long <= 3 * short
-}
-
 /// The error's text, without the path that the list names already.
 fn reason(error: Error) -> String {
     match error {
@@ -117,7 +112,8 @@ fn reason(error: Error) -> String {
 }
 
 /// Puts the crops, in the order of the people's photos, into a dataset.
-fn gather(people: &[Person], cuts: Vec<Cut>, size: usize) -> Result<CropReport> {
+fn gather(people: &[Person], cuts: Vec<Cut>, options: &CropOptions) -> Result<CropReport> {
+    let size = options.size;
     let used = cuts.iter().filter(|cut| cut.is_ok()).count();
     let pixels = Vec::with_capacity(used * size * size * 3);
     let mut dataset =
@@ -146,21 +142,20 @@ fn gather(people: &[Person], cuts: Vec<Cut>, size: usize) -> Result<CropReport> 
             dataset.names.push(person.name.clone());
         }
     }
-    if dataset.classes() < 2 {
-        return Err(too_few(&dataset, &skipped));
+    if dataset.classes() < options.least_people.max(1) {
+        return Err(too_few(&dataset, &skipped, options.least_people));
     }
     dataset.groups = near_duplicate_groups(&fingerprints);
     Ok(CropReport { dataset, skipped, whole })
 }
 
-fn too_few(dataset: &Dataset, skipped: &[Skipped]) -> Error {
+fn too_few(dataset: &Dataset, skipped: &[Skipped], least: usize) -> Error {
     let found = dataset.names.first().map_or("of nobody".to_owned(), |name| format!("only of '{name}'"));
     let example = skipped.first().map_or(String::new(), |first| {
         format!("; {} skipped, the first: {}: {}", skipped.len(), first.photo.display(), first.reason)
     });
-    Error::Input(format!(
-        "faces found {found}{example}. Telling people apart takes two or more, each with photos of one clear face"
-    ))
+    let wanted = if least > 1 { "two or more people" } else { "people the model knows" };
+    Error::Input(format!("faces found {found}{example}. Give photos of {wanted}, each of one clear face"))
 }
 
 #[cfg(test)]
@@ -171,9 +166,10 @@ mod tests {
     use super::*;
     use crate::data::people::find_people;
     use crate::detect::Face;
-    use crate::vision::{Rect, encode_png};
+    use crate::vision::{Rect, RgbImage, encode_png};
 
-    const OPTIONS: CropOptions = CropOptions { size: 32, margin: 0.0, whole: false, max_pixels: 10_000 };
+    const OPTIONS: CropOptions =
+        CropOptions { size: 32, margin: 0.0, whole: false, max_pixels: 10_000, least_people: 2 };
 
     /// Finds as many faces as the red of the first pixel says, each in the middle of the picture.
     struct Told;
@@ -210,7 +206,7 @@ mod tests {
     }
 
     fn crop(root: &Path, options: &CropOptions) -> Result<CropReport> {
-        crop_people(&find_people(root).unwrap(), &Told, options, &|_, _| ())
+        crop_people(&find_people(root, 1).unwrap(), &Told, options, &|_, _| ())
     }
 
     #[test]
@@ -269,6 +265,8 @@ mod tests {
 
         let message = crop(root.path(), &OPTIONS).unwrap_err().to_string();
         assert!(message.contains("only of 'ben'") && message.contains("3 skipped, the first: "), "{message}");
+        let one = crop(root.path(), &CropOptions { least_people: 1, ..OPTIONS }).unwrap();
+        assert_eq!(one.dataset.names, ["ben"]);
     }
 
     #[test]
@@ -290,7 +288,7 @@ mod tests {
             (0..24).map(|i| (format!("p{}/{i}.png", i % 3), photo(i % 4, 64, 64, i as usize % 8))).collect();
         let files: Vec<_> = photos.iter().map(|(name, bytes)| (name.as_str(), bytes.clone())).collect();
         let root = folder(&files);
-        let people = find_people(root.path()).unwrap();
+        let people = find_people(root.path(), 2).unwrap();
         let told = Mutex::new(Vec::new());
         let [one, many] = [1, 8].map(|threads| {
             let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build().unwrap();

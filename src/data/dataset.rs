@@ -74,10 +74,11 @@ impl Dataset {
     ///
     /// # Errors
     /// [`Error::Io`] if the file cannot be read; [`Error::Format`] if it is damaged, is no dataset, its arrays
-    /// contradict each other, or it shows fewer than two people.
-    pub fn load(path: &Path) -> Result<Dataset> {
+    /// contradict each other, or it shows fewer than `least` people: 2 to learn telling them apart, 1 to test
+    /// a model.
+    pub fn load(path: &Path, least: usize) -> Result<Dataset> {
         let arrays = npz::read(path)?;
-        from_arrays(arrays).map_err(|problem| Error::format(path, problem))
+        from_arrays(arrays, least).map_err(|problem| Error::format(path, problem))
     }
 }
 
@@ -86,7 +87,7 @@ type Checked<T> = std::result::Result<T, String>;
 
 const MAKE_AGAIN: &str = "make the file again with `lookalike crop`";
 
-fn from_arrays(mut arrays: Arrays) -> Checked<Dataset> {
+fn from_arrays(mut arrays: Arrays, least: usize) -> Checked<Dataset> {
     let x = take(&mut arrays, "x")?;
     let &[count, size, width, 3] = x.shape() else {
         return Err(unlike("x", "u8 [N, size, size, 3]", x.shape()));
@@ -110,11 +111,12 @@ fn from_arrays(mut arrays: Arrays) -> Checked<Dataset> {
     let mut seen = labels.clone();
     seen.sort_unstable();
     seen.dedup();
-    if seen.len() < 2 {
+    if seen.len() < least.max(1) {
         return Err(format!(
-            "shows {} of {} people; telling people apart takes two or more",
+            "shows {} of {} people; give a file of {least} or more",
             seen.len(),
-            names.len()
+            names.len(),
+            least = least.max(1)
         ));
     }
     Ok(Dataset { size, pixels: pixels.into_owned(), labels, names, groups, sources })
@@ -188,7 +190,7 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("faces.npz");
         example().save(&path).unwrap();
-        let loaded = Dataset::load(&path).unwrap();
+        let loaded = Dataset::load(&path, 2).unwrap();
         assert_eq!(loaded, example());
         assert_eq!((loaded.len(), loaded.classes()), (3, 2));
         assert_eq!(loaded.image(1), (12..24).collect::<Vec<u8>>());
@@ -226,7 +228,7 @@ mod tests {
         for (name, array, expected) in cases {
             let mut arrays = npz::read(&path).unwrap();
             arrays.insert(name.to_owned(), array);
-            let problem = from_arrays(arrays).expect_err(expected);
+            let problem = from_arrays(arrays, 2).expect_err(expected);
             assert!(problem.contains(expected), "expected '{expected}' in: {problem}");
         }
     }
@@ -236,14 +238,12 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("faces.npz");
         Dataset { labels: vec![1, 1, 1], ..example() }.save(&path).unwrap();
-        let message = Dataset::load(&path).unwrap_err().to_string();
-        assert!(
-            message.ends_with("faces.npz: shows 1 of 2 people; telling people apart takes two or more"),
-            "{message}"
-        );
+        let message = Dataset::load(&path, 2).unwrap_err().to_string();
+        assert!(message.ends_with("faces.npz: shows 1 of 2 people; give a file of 2 or more"), "{message}");
+        assert_eq!(Dataset::load(&path, 1).unwrap().len(), 3);
 
         npz::write(&path, &[("weights", NpzArray::new([1], NpzData::F32(vec![0.5].into())))]).unwrap();
-        let message = Dataset::load(&path).unwrap_err().to_string();
+        let message = Dataset::load(&path, 2).unwrap_err().to_string();
         assert!(message.contains("no dataset of faces"), "{message}");
     }
 }

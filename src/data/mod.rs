@@ -3,8 +3,10 @@
 pub mod crops;
 mod dataset;
 pub mod duplicates;
+mod masks;
 pub mod people;
 mod split;
 
 pub use dataset::Dataset;
+pub use masks::Masks;
 pub use split::{Split, split_by_group};

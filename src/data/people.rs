@@ -38,8 +38,8 @@ impl Person {
 /// stays in the list, so that the caller can say so.
 ///
 /// # Errors
-/// [`Error::Io`] if a folder cannot be read, [`Error::Input`] if fewer than two people have photos.
-pub fn find_people(folder: &Path) -> Result<Vec<Person>> {
+/// [`Error::Io`] if a folder cannot be read, [`Error::Input`] if fewer than `least` people have photos.
+pub fn find_people(folder: &Path, least: usize) -> Result<Vec<Person>> {
     let mut people = Vec::new();
     for path in visible_entries(folder)?.into_iter().filter(|path| path.is_dir()) {
         let name = path.file_name().unwrap_or_default().to_string_lossy().into_owned();
@@ -50,14 +50,17 @@ pub fn find_people(folder: &Path) -> Result<Vec<Person>> {
         }
         people.push(Person { name, photos });
     }
-    let mut with_photos = people.iter().filter(|person| !person.photos.is_empty());
-    let found = match (with_photos.next(), with_photos.next()) {
-        (Some(_), Some(_)) => return Ok(people),
-        (Some(only), None) => format!("only one person with photos ('{}')", only.name),
+    let with_photos: Vec<_> = people.iter().filter(|person| !person.photos.is_empty()).collect();
+    if with_photos.len() >= least.max(1) {
+        return Ok(people);
+    }
+    let found = match with_photos[..] {
+        [only] => format!("only one person with photos ('{}')", only.name),
         _ => "no person with photos".to_owned(),
     };
+    let wanted = if least > 1 { ", two or more," } else { "" };
     Err(Error::Input(format!(
-        "{}: {found}; make one sub-folder per person, two or more, with that person's photos (jpg, png or webp) in it",
+        "{}: {found}; make one sub-folder per person{wanted} with that person's photos (jpg, png or webp) in it",
         folder.display()
     )))
 }
@@ -111,7 +114,7 @@ mod tests {
     }
 
     fn message(root: &Path) -> String {
-        find_people(root).expect_err("no people").to_string()
+        find_people(root, 2).expect_err("no people").to_string()
     }
 
     #[test]
@@ -133,7 +136,7 @@ mod tests {
             "masks.csv",
             "group.jpg",
         ]);
-        let people = find_people(root.path()).unwrap();
+        let people = find_people(root.path(), 2).unwrap();
         let found: Vec<_> = people
             .iter()
             .map(|p| (p.name.as_str(), p.photos.iter().map(|photo| p.source(photo)).collect()))
@@ -153,7 +156,7 @@ mod tests {
     #[test]
     fn a_person_may_be_called_masked() {
         let root = tree(&["masked/1.png", "masked/masked/2.png", "x/1.png"]);
-        let masked = &find_people(root.path()).unwrap()[0];
+        let masked = &find_people(root.path(), 2).unwrap()[0];
         let sources: Vec<_> = masked.photos.iter().map(|photo| masked.source(photo)).collect();
         assert_eq!(sources, ["masked/1.png", "masked/masked/2.png"]);
     }

@@ -20,6 +20,14 @@ pub fn whole_crop(image: &RgbImage, size: usize) -> RgbImage {
     crop_resize(image, square(&bounds, bounds.width.min(bounds.height)), size, size)
 }
 
+/// Whether a picture in which no face was found may be a head and little else, so that it can be used whole: it is
+/// no larger than the crop of `size` pixels that it becomes, and no side is longer than one and a half times the
+/// other.
+pub fn is_head_shot(image: &RgbImage, size: usize) -> bool {
+    let (long, short) = (image.width().max(image.height()), image.width().min(image.height()));
+    long <= size && 2 * long <= 3 * short
+}
+
 fn square(around: &Rect, side: f32) -> Rect {
     Rect {
         x: around.x + (around.width - side) / 2.0,

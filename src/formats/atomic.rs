@@ -20,6 +20,21 @@ pub fn write_atomically(path: &Path, write: impl FnOnce(&mut dyn Write) -> io::R
     write_through(path, |file| Box::new(file), write)
 }
 
+/// Whether a file could be written at `path`, tried before long work. Leaves nothing behind.
+///
+/// # Errors
+/// [`Error::Io`] as [`write_atomically`] would give, but for a full disk.
+pub fn check_writable(path: &Path) -> Result<()> {
+    let failed = |source: io::Error| {
+        let advice = advice(source.kind());
+        Error::io(path, source, advice)
+    };
+    if path.is_dir() {
+        return Err(failed(ErrorKind::IsADirectory.into()));
+    }
+    temporary_file(folder_of(path)).map(drop).map_err(failed)
+}
+
 /// [`write_atomically`], with `sink` between the buffer and the file: where tests put a full disk.
 fn write_through(
     path: &Path,
@@ -104,6 +119,21 @@ mod tests {
 
     fn names(folder: &Path) -> Vec<String> {
         fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().file_name().into_string().unwrap()).collect()
+    }
+
+    #[test]
+    fn what_cannot_be_written_is_known_beforehand() {
+        let folder = tempfile::tempdir().unwrap();
+        let file = folder.path().join("file");
+        check_writable(&file).unwrap();
+        assert!(names(folder.path()).is_empty(), "nothing is left behind");
+        fs::write(&file, "old").unwrap();
+        check_writable(&file).unwrap();
+        for path in [folder.path().to_path_buf(), file.join("model"), folder.path().join("none/model")] {
+            let message = check_writable(&path).unwrap_err().to_string();
+            assert!(message.contains("folder"), "{message}");
+        }
+        assert_eq!(fs::read_to_string(&file).unwrap(), "old");
     }
 
     #[test]

@@ -1,5 +1,7 @@
 //! Which intermediate tensors can share a buffer, and what a plan takes in all.
 
+use std::fmt;
+
 use crate::tensor::DType;
 
 /// Bytes that a plan holds on its device.
@@ -17,6 +19,25 @@ impl Memory {
     /// All of it.
     pub fn total(&self) -> u64 {
         self.intermediates + self.inputs + self.states
+    }
+}
+
+impl fmt::Display for Memory {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let [total, states, intermediates, inputs] =
+            [self.total(), self.states, self.intermediates, self.inputs].map(bytes);
+        write!(f, "{total} (states {states}, intermediates {intermediates}, inputs {inputs})")
+    }
+}
+
+/// Bytes in the unit that a reader would choose.
+pub(crate) fn bytes(count: u64) -> String {
+    let count = count as f64;
+    match count {
+        c if c >= 1e9 => format!("{:.2} GB", c / 1e9),
+        c if c >= 1e6 => format!("{:.1} MB", c / 1e6),
+        c if c >= 1e3 => format!("{:.1} kB", c / 1e3),
+        c => format!("{c} B"),
     }
 }
 

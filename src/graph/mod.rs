@@ -15,6 +15,7 @@ mod state;
 pub use arena::{Graph, Var};
 pub(crate) use builtin::KERNELS as BUILTIN_KERNELS;
 pub use memory::Memory;
+pub(crate) use memory::bytes;
 pub(crate) use operator::{Gradients, Node, Operator};
 pub use plan::Plan;
 pub(crate) use program::{Grid, Io, PlanBuilder, Tensor};

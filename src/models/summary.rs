@@ -4,7 +4,7 @@ use std::fmt;
 
 use super::Model;
 use crate::Result;
-use crate::graph::{Graph, Memory};
+use crate::graph::{Graph, Memory, bytes};
 use crate::nn::{CrossEntropy, Mode, Optimizer};
 use crate::tensor::{Shape, TensorType};
 
@@ -138,20 +138,9 @@ impl fmt::Display for Summary {
             grouped(trainable as u64)
         )?;
         writeln!(f, "Work per picture: {:.3} GFLOP to predict", self.flops() as f64 / 1e9)?;
-        writeln!(f, "Memory to train on {} pictures at a time: {}", self.batch, described(self.training))?;
-        write!(f, "Memory to predict one picture: {}", described(self.prediction))
+        writeln!(f, "Memory to train on {} pictures at a time: {}", self.batch, self.training)?;
+        write!(f, "Memory to predict one picture: {}", self.prediction)
     }
-}
-
-fn described(memory: Memory) -> String {
-    let Memory { intermediates, inputs, states } = memory;
-    let total = bytes(memory.total());
-    format!(
-        "{total} (states {}, intermediates {}, inputs {})",
-        bytes(states),
-        bytes(intermediates),
-        bytes(inputs)
-    )
 }
 
 /// 1234567 as `1,234,567`.
@@ -162,17 +151,6 @@ fn grouped(number: u64) -> String {
     tail.as_bytes()
         .chunks(3)
         .fold(head.to_string(), |text, three| text + "," + &String::from_utf8_lossy(three))
-}
-
-/// Bytes in the unit that a reader would choose.
-fn bytes(count: u64) -> String {
-    let count = count as f64;
-    match count {
-        c if c >= 1e9 => format!("{:.2} GB", c / 1e9),
-        c if c >= 1e6 => format!("{:.1} MB", c / 1e6),
-        c if c >= 1e3 => format!("{:.1} kB", c / 1e3),
-        c => format!("{c} B"),
-    }
 }
 
 #[cfg(test)]

@@ -12,10 +12,11 @@ use super::{Rect, RgbImage};
 const RED: Rgb<u8> = Rgb([214, 20, 28]);
 const WHITE: Rgb<u8> = Rgb([255, 255, 255]);
 
-static FONT: LazyLock<FontRef<'static>> = LazyLock::new(|| {
-    FontRef::try_from_slice(include_bytes!("../../assets/DejaVuSans.ttf"))
-        .expect("the embedded font is well formed")
-});
+/// The font of every label, as the bytes of a TrueType file: DejaVu Sans.
+pub const FONT_FILE: &[u8] = include_bytes!("../../assets/DejaVuSans.ttf");
+
+static FONT: LazyLock<FontRef<'static>> =
+    LazyLock::new(|| FontRef::try_from_slice(FONT_FILE).expect("the embedded font is well formed"));
 
 /// Characters kept at the end of a label that has to be shortened: ` 97 %`.
 const TAIL: usize = 5;

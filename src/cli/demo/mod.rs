@@ -1,0 +1,145 @@
+//! `lookalike demo`: the whole way, from photos to names, on pictures that the program brings along.
+
+mod photos;
+mod sheet;
+
+use std::path::{Path, PathBuf};
+use std::time::Instant;
+
+use clap::Args;
+use lookalike::models::ModelFile;
+use lookalike::recognize::{Recognition, Recognizer};
+use lookalike::report::{Curve, Panel, confusion, curves};
+use lookalike::train::{Epoch, Trained};
+use lookalike::vision::{MAX_PIXELS, RgbImage, decode};
+use lookalike::{Device, Result};
+
+use self::photos::{CREDIT, PEOPLE};
+use self::sheet::{enlarged, enlarged_rect, sheet};
+use super::device::AdapterArguments;
+use super::display::say;
+use super::evaluate::Evaluation;
+use super::faces::{self, CropArguments};
+use super::learning::{Learned, Settings, learn};
+use super::output::{make_folder, write, write_png};
+use super::predict::annotate;
+
+/// Photos of each person to learn from; the others are only for the test.
+const TO_LEARN: usize = 7;
+/// How much the small test photos are enlarged for their labels.
+const ENLARGED: usize = 2;
+
+/// Learn ten people from photos that come with the program, and show the result
+#[derive(Args, Debug)]
+#[command(after_help = "Example:\n  lookalike demo --out lookalike-demo")]
+pub struct Arguments {
+    /// Folder to write photos, model and pictures to
+    #[arg(long, value_name = "FOLDER", default_value = "lookalike-demo")]
+    out: PathBuf,
+    /// Most epochs
+    #[arg(long, value_name = "N", default_value_t = 30, value_parser = clap::value_parser!(u32).range(1..))]
+    epochs: u32,
+    #[command(flatten)]
+    adapter: AdapterArguments,
+    /// Print lines instead of a progress bar
+    #[arg(long)]
+    plain: bool,
+}
+
+/// Writes the photos, learns from seven of each person, names the other three.
+pub fn run(arguments: &Arguments) -> Result<()> {
+    let start = Instant::now();
+    let out = &arguments.out;
+    let device = arguments.adapter.open(false)?;
+    say(format_args!("Ten people, ten photos each: {CREDIT}."));
+    let [learning, test] = ["train", "test"].map(|part| out.join("photos").join(part));
+    write_photos(&learning, &test)?;
+    say(format_args!(
+        "Photos are in {}: {TO_LEARN} of each person to learn from, {} that the model never sees before the test.\n",
+        out.join("photos").display(),
+        10 - TO_LEARN
+    ));
+
+    let crop = CropArguments::default();
+    let dataset = faces::to_learn_from(&learning, &crop, arguments.plain)?.dataset;
+    let settings = Settings { epochs: arguments.epochs as usize, ..Settings::default() };
+    let Learned { file, trained, .. } = learn(&dataset, &settings, (crop.margin, crop.whole()), &device)?;
+    file.save(&out.join("model.safetensors"))?;
+    trained.history.write_csv(&out.join("model.csv"))?;
+    write_png(&out.join("curves.png"), &learning_curves(&trained)?)?;
+
+    say("\nThe test, on the photos it has never seen:");
+    let evaluation = Evaluation::new(&device, file.clone(), &test, MAX_PIXELS, arguments.plain)?;
+    evaluation.scores.print("accuracy");
+    let scores = &evaluation.scores;
+    let title = format!("{} of {} faces recognised", scores.confusion.correct(), scores.confusion.total());
+    write_png(&out.join("confusion.png"), &confusion(&title, &scores.names, &scores.confusion.counts)?)?;
+    draw_test(&device, file, &test, &out.join("named"))?;
+    tell(out, start.elapsed().as_secs());
+    Ok(())
+}
+
+fn write_photos(learning: &Path, test: &Path) -> Result<()> {
+    for (name, photos) in PEOPLE {
+        for (index, bytes) in photos.into_iter().enumerate() {
+            let folder = if index < TO_LEARN { learning } else { test }.join(name);
+            make_folder(&folder)?;
+            write(&folder.join(format!("{:02}.png", index + 1)), bytes)?;
+        }
+    }
+    Ok(())
+}
+
+fn learning_curves(trained: &Trained) -> Result<RgbImage> {
+    let column = |value: fn(&Epoch) -> f64| trained.history.0.iter().map(value).collect::<Vec<f64>>();
+    let [loss, val_loss] = [column(|epoch| epoch.loss), column(|epoch| epoch.val_loss)];
+    let [accuracy, val_accuracy] = [column(|epoch| epoch.accuracy), column(|epoch| epoch.val_accuracy)];
+    let panel = |title, training, validation, top| Panel {
+        title,
+        training: Curve { name: "training", values: training },
+        validation: Curve { name: "validation", values: validation },
+        top,
+    };
+    let panels =
+        [panel("loss", &loss, &val_loss, None), panel("accuracy", &accuracy, &val_accuracy, Some(1.0))];
+    curves(&panels, trained.best_epoch)
+}
+
+/// Writes each test photo with box and name into the folder, and all of them on one sheet, a column per person.
+fn draw_test(device: &Device, file: ModelFile, test: &Path, folder: &Path) -> Result<()> {
+    let recognizer = Recognizer::new(device, file)?;
+    make_folder(folder)?;
+    let mut drawn = Vec::new();
+    for index in TO_LEARN..10 {
+        for (name, _) in PEOPLE {
+            let photo = test.join(name).join(format!("{:02}.png", index + 1));
+            let small = decode(&photo, MAX_PIXELS)?;
+            let mut people = recognizer.recognize(&small)?;
+            for Recognition { rect, .. } in &mut people {
+                *rect = enlarged_rect(*rect, ENLARGED);
+            }
+            let mut image = enlarged(&small, ENLARGED);
+            annotate(&mut image, &people);
+            write_png(&folder.join(format!("{name}-{:02}.png", index + 1)), &image)?;
+            drawn.push(image);
+        }
+    }
+    write_png(&folder.with_extension("png"), &sheet(&drawn, PEOPLE.len())?)
+}
+
+fn tell(out: &Path, seconds: u64) {
+    let model = out.join("model.safetensors");
+    let photo = out.join("photos").join("test").join("s01").join("08.png");
+    say(format_args!("\nDone in {seconds} s. In {}:", out.display()));
+    for (file, what) in [
+        ("named.png", "the test photos with boxes and names, a column per person; named/ has each"),
+        ("confusion.png", "who was taken for whom"),
+        ("curves.png", "how the network learned"),
+        ("model.safetensors", "the model, ready for your photos of these people"),
+    ] {
+        say(format_args!("  {file:<18} {what}"));
+    }
+    say("Try it, then with photos of your own:");
+    say(format_args!("  lookalike predict {} {}", model.display(), photo.display()));
+    say("  lookalike train PHOTOS -o mine.safetensors");
+}

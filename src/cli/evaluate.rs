@@ -1,0 +1,187 @@
+//! `lookalike evaluate`: a model on photos whose people are known.
+
+use std::path::{Path, PathBuf};
+
+use clap::Args;
+use lookalike::data::crops::{CropOptions, CropReport, Skipped};
+use lookalike::data::people::{Person, find_people};
+use lookalike::data::{Dataset, Masks};
+use lookalike::models::{ModelFile, Predictor};
+use lookalike::{Device, Error, Result};
+use serde_json::{Value, json};
+
+use super::device::AdapterArguments;
+use super::display::{self, say, shortened};
+use super::faces::{self, Faces, PixelLimit, list_skipped};
+use super::scores::{Answer, Scores, classify};
+
+/// Score a model on photos of people it knows
+#[derive(Args, Debug)]
+#[command(after_help = "Example:\n  lookalike evaluate model.safetensors photos-kept-back")]
+pub struct Arguments {
+    /// Model file that `lookalike train` wrote
+    model: PathBuf,
+    /// Folder with one sub-folder per person, or a file that `lookalike crop` wrote
+    photos: PathBuf,
+    #[command(flatten)]
+    limit: PixelLimit,
+    #[command(flatten)]
+    adapter: AdapterArguments,
+    /// Print one JSON document
+    #[arg(long)]
+    json: bool,
+    /// Print lines instead of a progress bar
+    #[arg(long)]
+    plain: bool,
+}
+
+/// A model's answers to faces whose people are known.
+pub struct Evaluation {
+    /// The faces of people the model knows.
+    pub faces: Faces,
+    /// An answer for each face.
+    pub answers: Vec<Answer>,
+    /// What they are worth.
+    pub scores: Scores,
+    masks: Masks,
+}
+
+/// Evaluates and reports.
+pub fn run(arguments: &Arguments) -> Result<()> {
+    let device = arguments.adapter.open(arguments.json)?;
+    let file = ModelFile::open(&arguments.model)?;
+    let evaluation =
+        Evaluation::new(&device, file, &arguments.photos, arguments.limit.max_pixels, arguments.plain)?;
+    list_skipped(&evaluation.faces.skipped);
+    if arguments.json {
+        return display::json(&evaluation.document());
+    }
+    evaluation.print();
+    Ok(())
+}
+
+impl Evaluation {
+    /// Shows the model the faces at `path`, a folder of people or a file of faces.
+    pub fn new(
+        device: &Device,
+        file: ModelFile,
+        path: &Path,
+        max_pixels: u64,
+        plain: bool,
+    ) -> Result<Evaluation> {
+        let (faces, masks) = if faces::is_file_of_faces(path) {
+            (known_faces(Dataset::load(path, 1)?, &file, path)?, Masks::default())
+        } else {
+            (cut_faces(path, &file, max_pixels, plain)?, Masks::read(path)?)
+        };
+        let dataset = &faces.dataset;
+        let truth = |name: &String| file.labels.iter().position(|label| label == name);
+        let truths: Vec<Option<usize>> = dataset.names.iter().map(truth).collect();
+        let of_known = |(picture, &label): (usize, &usize)| truths[label].map(|truth| (picture, truth));
+        let pictures: Vec<_> = dataset.labels.iter().enumerate().filter_map(of_known).collect();
+        let names = file.labels.clone();
+        let answers = classify(&mut Predictor::new(device, file)?, dataset, &pictures, plain)?;
+        let scores = Scores::new(&names, &answers);
+        Ok(Evaluation { faces, answers, scores, masks })
+    }
+
+    /// Scores of the photos that show a real mask, or of those that do not.
+    fn group(&self, masked: bool) -> Scores {
+        let sources = &self.faces.dataset.sources;
+        let of_group = |answer: &&Answer| self.masks.is_masked(&sources[answer.picture]) == masked;
+        Scores::new(&self.scores.names, self.answers.iter().filter(of_group))
+    }
+
+    fn document(&self) -> Value {
+        let mut document = self.scores.json();
+        document.extend([
+            ("photos".to_string(), json!(self.answers.len())),
+            ("faces".to_string(), json!(self.answers.len())),
+            ("skipped".to_string(), json!(faces::skipped_json(&self.faces.skipped))),
+            ("rejected".to_string(), json!(0)),
+            (
+                "groups".to_string(),
+                json!({
+                    "bare": self.group(false).group_json(),
+                    "synthetic_mask": null,
+                    "real_mask": self.group(true).group_json(),
+                }),
+            ),
+        ]);
+        Value::Object(document)
+    }
+
+    fn print(&self) {
+        self.scores.print("accuracy");
+        let masked = self.group(true);
+        if masked.confusion.total() > 0 {
+            say(format_args!("\nbare faces    {}", self.group(false).accuracy_line()));
+            say(format_args!("real masks    {}", masked.accuracy_line()));
+        }
+        let skipped = self.faces.skipped.len();
+        if skipped > 0 {
+            say(format_args!("\n{skipped} photos could not be used and are not counted"));
+        }
+    }
+}
+
+/// Cuts out the faces of the people in the folder whom the model knows, as it was trained to see them.
+fn cut_faces(folder: &Path, file: &ModelFile, max_pixels: u64, plain: bool) -> Result<Faces> {
+    let people = find_people(folder, 1)?;
+    let (known, strangers): (Vec<Person>, Vec<Person>) =
+        people.into_iter().partition(|person| file.labels.contains(&person.name));
+    if known.iter().all(|person| person.photos.is_empty()) {
+        return Err(nobody_known(folder, file));
+    }
+    let how = &file.preprocessing;
+    let options =
+        CropOptions { size: how.size, margin: how.margin, whole: how.whole, max_pixels, least_people: 1 };
+    let CropReport { dataset, mut skipped, .. } = faces::crop(&known, &options, plain)?;
+    for person in &strangers {
+        skipped.extend(person.photos.iter().map(|photo| stranger(photo, &person.name)));
+    }
+    Ok(Faces { dataset, skipped })
+}
+
+/// The faces of a file, with those of strangers listed as skipped.
+fn known_faces(dataset: Dataset, file: &ModelFile, path: &Path) -> Result<Faces> {
+    let size = file.preprocessing.size;
+    if dataset.size != size {
+        let found = dataset.size;
+        return Err(Error::format(
+            path,
+            format!(
+                "holds pictures of {found} × {found} pixels, the model takes {size} × {size}; give the folder of photos"
+            ),
+        ));
+    }
+    let skipped: Vec<Skipped> = dataset
+        .labels
+        .iter()
+        .zip(&dataset.sources)
+        .map(|(&label, source)| (&dataset.names[label], source))
+        .filter(|(name, _)| !file.labels.contains(name))
+        .map(|(name, source)| stranger(Path::new(source), name))
+        .collect();
+    if skipped.len() == dataset.len() {
+        return Err(nobody_known(path, file));
+    }
+    Ok(Faces { dataset, skipped })
+}
+
+fn stranger(photo: &Path, name: &str) -> Skipped {
+    let reason = format!("the model does not know '{name}'; train it on photos of this person too");
+    Skipped { photo: photo.to_path_buf(), reason }
+}
+
+fn nobody_known(path: &Path, file: &ModelFile) -> Error {
+    let mut names: Vec<String> = file.labels.iter().take(5).map(|name| shortened(name)).collect();
+    if file.labels.len() > names.len() {
+        names.push("…".into());
+    }
+    Error::Input(format!(
+        "{}: shows nobody whom the model knows ({}); name the sub-folders as the people were named in training",
+        path.display(),
+        names.join(", ")
+    ))
+}

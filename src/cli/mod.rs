@@ -1,0 +1,73 @@
+//! The command line: one file per command, and what they share.
+
+pub mod display;
+
+mod crop;
+mod demo;
+mod device;
+mod evaluate;
+mod faces;
+mod info;
+mod learning;
+mod output;
+mod predict;
+mod scores;
+mod summary;
+mod train;
+
+use clap::{Parser, Subcommand};
+use lookalike::Result;
+
+/// Learns to tell people apart from their photos.
+#[derive(Debug, Parser)]
+#[command(version, after_help = EXAMPLE)]
+pub struct Cli {
+    #[command(subcommand)]
+    command: Command,
+}
+
+const EXAMPLE: &str = "\
+Examples:
+  lookalike demo
+  lookalike train photos -o model.safetensors
+  lookalike predict model.safetensors party.jpg -o named
+
+photos is a folder with one sub-folder per person.";
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    Info(info::Arguments),
+    Crop(crop::Arguments),
+    Train(train::Arguments),
+    Evaluate(evaluate::Arguments),
+    Predict(predict::Arguments),
+    Summary(summary::Arguments),
+    Demo(demo::Arguments),
+}
+
+impl Cli {
+    /// Does what was asked for.
+    pub fn run(self) -> Result<()> {
+        match self.command {
+            Command::Info(arguments) => info::run(&arguments),
+            Command::Crop(arguments) => crop::run(&arguments),
+            Command::Train(arguments) => train::run(&arguments),
+            Command::Evaluate(arguments) => evaluate::run(&arguments),
+            Command::Predict(arguments) => predict::run(&arguments),
+            Command::Summary(arguments) => summary::run(&arguments),
+            Command::Demo(arguments) => demo::run(&arguments),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::CommandFactory;
+
+    use super::Cli;
+
+    #[test]
+    fn the_command_line_is_well_formed() {
+        Cli::command().debug_assert();
+    }
+}

@@ -1,0 +1,197 @@
+//! `lookalike predict`: who is on these photos.
+
+use std::collections::HashSet;
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicUsize, Ordering};
+
+use clap::Args;
+use lookalike::recognize::{FoundFace, Recognition, Recognizer};
+use lookalike::vision::{RgbImage, decode, draw_face, encode_jpeg, encode_png};
+use lookalike::{Error, Result};
+use rayon::prelude::*;
+use serde_json::{Map, Value, json};
+
+use super::device::AdapterArguments;
+use super::display::{self, Progress, note, percent, say, shortened};
+use super::faces::PixelLimit;
+use super::output;
+
+/// Name the people on photos
+#[derive(Args, Debug)]
+#[command(after_help = "Example:\n  lookalike predict model.safetensors party.jpg holiday/*.jpg -o named")]
+pub struct Arguments {
+    /// Model file that `lookalike train` wrote
+    model: PathBuf,
+    /// Photos: JPEG, PNG or WebP
+    #[arg(required = true, value_name = "PHOTO")]
+    photos: Vec<PathBuf>,
+    /// Folder to write copies of the photos to, with a red box and a name on each face
+    #[arg(short, long, value_name = "FOLDER")]
+    output: Option<PathBuf>,
+    #[command(flatten)]
+    limit: PixelLimit,
+    #[command(flatten)]
+    adapter: AdapterArguments,
+    /// Print one JSON document
+    #[arg(long)]
+    json: bool,
+    /// Print lines instead of a progress bar
+    #[arg(long)]
+    plain: bool,
+}
+
+/// The people on each photo, or why it could not be used.
+type Answers = Vec<std::result::Result<Vec<Recognition>, Error>>;
+
+/// Finds, names, draws, reports.
+pub fn run(arguments: &Arguments) -> Result<()> {
+    let device = arguments.adapter.open(arguments.json)?;
+    let recognizer = Recognizer::open(&device, &arguments.model)?;
+    if let Some(folder) = &arguments.output {
+        output::make_folder(folder)?;
+    }
+    let answers = recognize(&recognizer, arguments)?;
+    if let Some(folder) = &arguments.output {
+        draw(arguments, folder, &answers)?;
+    }
+    if arguments.json {
+        let entries = arguments.photos.iter().zip(&answers).map(|(photo, answer)| entry(photo, answer));
+        display::json(&entries.collect())?;
+    } else {
+        arguments.photos.iter().zip(&answers).for_each(|(photo, answer)| print(photo, answer));
+    }
+    if answers.iter().any(std::result::Result::is_ok) {
+        return Ok(());
+    }
+    Err(Error::Input(format!(
+        "none of {} photos could be used; give JPEG, PNG or WebP files",
+        arguments.photos.len()
+    )))
+}
+
+/// Finds the faces of the photos on all cores, then names all of them.
+fn recognize(recognizer: &Recognizer, arguments: &Arguments) -> Result<Answers> {
+    let progress = Progress::new("finding faces", arguments.plain);
+    let done = AtomicUsize::new(0);
+    let find = |photo: &PathBuf| {
+        let found = decode(photo, arguments.limit.max_pixels).and_then(|image| recognizer.find(&image));
+        progress.report(done.fetch_add(1, Ordering::Relaxed) + 1, arguments.photos.len());
+        found
+    };
+    let found: Vec<Result<Vec<FoundFace>>> = arguments.photos.par_iter().map(find).collect();
+    let faces: Vec<FoundFace> = found.iter().flatten().flatten().cloned().collect();
+    let mut named = recognizer.name(&faces)?.into_iter();
+    Ok(found.into_iter().map(|found| found.map(|faces| named.by_ref().take(faces.len()).collect())).collect())
+}
+
+/// Writes a copy of each photo on which somebody was found.
+fn draw(arguments: &Arguments, folder: &Path, answers: &Answers) -> Result<()> {
+    let copies = copy_names(&arguments.photos, folder);
+    let jobs: Vec<_> = arguments.photos.iter().zip(&copies).zip(answers).collect();
+    jobs.into_par_iter().try_for_each(|((photo, copy), answer)| match answer {
+        Ok(people) if !people.is_empty() => {
+            let mut image = decode(photo, arguments.limit.max_pixels)?;
+            annotate(&mut image, people);
+            let is_jpeg = copy.extension().is_some_and(|ending| ending == "jpg");
+            output::write(copy, &if is_jpeg { encode_jpeg(&image)? } else { encode_png(&image)? })
+        }
+        _ => Ok(()),
+    })
+}
+
+/// Draws a red box with name and confidence around each face.
+pub fn annotate(image: &mut RgbImage, people: &[Recognition]) {
+    for person in people {
+        let name = person.name.as_deref().unwrap_or("unknown");
+        let label = format!("{name} {:.0} %", 100.0 * person.confidence);
+        draw_face(image, person.rect, Some(&label));
+    }
+}
+
+/// A path in `folder` for the copy of each photo: its own name, JPEG for JPEG, else PNG; numbered where two photos
+/// have one name, and never that of a photo itself.
+fn copy_names(photos: &[PathBuf], folder: &Path) -> Vec<PathBuf> {
+    let originals: HashSet<PathBuf> =
+        photos.iter().filter_map(|photo| fs::canonicalize(photo).ok()).collect();
+    let mut taken = HashSet::new();
+    let mut free = |name: &str| {
+        let path = folder.join(name);
+        let is_original = fs::canonicalize(&path).is_ok_and(|path| originals.contains(&path));
+        // Some file systems take capitals for small letters.
+        (!is_original && taken.insert(name.to_lowercase())).then_some(path)
+    };
+    let mut name_of = |photo: &PathBuf| {
+        let stem = photo.file_stem().unwrap_or_default().to_string_lossy();
+        let ending = photo.extension().unwrap_or_default().to_string_lossy().to_lowercase();
+        let ending = if matches!(ending.as_str(), "jpg" | "jpeg") { "jpg" } else { "png" };
+        let numbered = (2..).map(|number| format!("{stem}-{number}.{ending}"));
+        let mut names = std::iter::once(format!("{stem}.{ending}")).chain(numbered);
+        names.find_map(|name| free(&name)).expect("numbers do not end")
+    };
+    photos.iter().map(&mut name_of).collect()
+}
+
+fn entry(photo: &Path, answer: &Result<Vec<Recognition>>) -> Value {
+    let face = |face: &Recognition| {
+        let lookalike::vision::Rect { x, y, width, height } = face.rect;
+        let confidences: Map<String, Value> =
+            face.confidences.iter().map(|(name, share)| (name.clone(), json!(share))).collect();
+        json!({
+            "box": [x, y, width, height],
+            "score": face.score,
+            "name": face.name,
+            "nearest": face.nearest,
+            "confidence": face.confidence,
+            "confidences": confidences,
+        })
+    };
+    let (error, faces): (Option<String>, Vec<Value>) = match answer {
+        Ok(people) => (None, people.iter().map(face).collect()),
+        Err(error) => (Some(error.to_string()), vec![]),
+    };
+    json!({"photo": photo.display().to_string(), "error": error, "faces": faces})
+}
+
+fn print(photo: &Path, answer: &Result<Vec<Recognition>>) {
+    let people = match answer {
+        Ok(people) => people,
+        Err(error) => return note(error),
+    };
+    let count = match people.len() {
+        0 => "no face found".to_string(),
+        1 => "1 face".to_string(),
+        count => format!("{count} faces"),
+    };
+    say(format_args!("{}: {count}", photo.display()));
+    for person in people {
+        let lookalike::vision::Rect { x, y, width, height } = person.rect;
+        say(format_args!(
+            "  {}  {:.0} %  at ({x:.0}, {y:.0}), {width:.0} × {height:.0} pixels",
+            person.name.as_deref().unwrap_or("unknown"),
+            100.0 * person.confidence,
+        ));
+        let mut confidences: Vec<&(String, f32)> = person.confidences.iter().collect();
+        confidences.sort_by(|a, b| b.1.total_cmp(&a.1));
+        let width = confidences.iter().map(|(name, _)| shortened(name).chars().count()).max().unwrap_or(0);
+        for (name, share) in confidences {
+            say(format_args!("    {:<width$}  {:>7}", shortened(name), percent(f64::from(*share))));
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn copies_have_names_of_their_own() {
+        let folder = tempfile::tempdir().unwrap();
+        let here = folder.path().join("c.jpg");
+        fs::write(&here, "").unwrap();
+        let photos = ["a/x.jpg", "b/x.JPEG", "b/x.webp", "b/X.png"].map(PathBuf::from);
+        let names = copy_names(&[&photos[..], &[here]].concat(), folder.path());
+        let names: Vec<_> = names.iter().map(|path| path.file_name().unwrap().to_str().unwrap()).collect();
+        assert_eq!(names, ["x.jpg", "x-2.jpg", "x.png", "X-2.png", "c-2.jpg"]);
+    }
+}

@@ -1,0 +1,93 @@
+//! `lookalike train`: faces to a model.
+
+use std::path::PathBuf;
+
+use clap::{Args, ValueEnum};
+use lookalike::formats::atomic::check_writable;
+use lookalike::models::Predictor;
+use lookalike::train::Outcome;
+use lookalike::{Error, Result};
+
+use super::device::AdapterArguments;
+use super::display::{note, say};
+use super::faces::{self, CropArguments};
+use super::learning::{Learned, Settings, learn};
+use super::scores::{Scores, classify};
+
+/// Train a model on photos of two or more people
+#[derive(Args, Debug)]
+#[command(after_help = "Example:\n  lookalike train photos -o model.safetensors --epochs 20")]
+pub struct Arguments {
+    /// Folder with one sub-folder per person, or a file that `lookalike crop` wrote
+    photos: PathBuf,
+    /// Model file to write
+    #[arg(short, long, value_name = "FILE.safetensors")]
+    output: PathBuf,
+    /// Network to train
+    #[arg(long, value_enum, default_value_t = Network::Scratch)]
+    model: Network,
+    #[command(flatten)]
+    settings: Settings,
+    /// File for the learning curves [default: that of the model, ending in .csv]
+    #[arg(long, value_name = "FILE.csv")]
+    history: Option<PathBuf>,
+    #[command(flatten)]
+    crop: CropArguments,
+    #[command(flatten)]
+    adapter: AdapterArguments,
+    /// Print lines instead of a progress bar
+    #[arg(long)]
+    plain: bool,
+}
+
+/// Networks that can be trained.
+#[derive(Clone, Copy, Debug, ValueEnum)]
+enum Network {
+    /// Three stages of convolutions and two dense layers, from random weights
+    Scratch,
+}
+
+/// Trains, saves the best model, scores it on the pictures kept back.
+pub fn run(arguments: &Arguments) -> Result<()> {
+    let Network::Scratch = arguments.model;
+    let Arguments { output, crop, plain, .. } = arguments;
+    let device = arguments.adapter.open(false)?;
+    let history = arguments.history.clone().unwrap_or_else(|| output.with_extension("csv"));
+    check_writable(output)?;
+    check_writable(&history)?;
+    let dataset = faces::to_learn_from(&arguments.photos, crop, *plain)?.dataset;
+    say(format_args!("{} faces of {} people", dataset.len(), dataset.classes()));
+    let learned = learn(&dataset, &arguments.settings, (crop.margin, crop.whole()), &device)?;
+    let Learned { file, trained, split } = learned;
+    file.save(output)?;
+    trained.history.write_csv(&history)?;
+    match trained.outcome {
+        Outcome::EarlyStopped => {
+            say(format_args!(
+                "\nstopped: the validation loss has not fallen for {} epochs",
+                arguments.settings.patience
+            ));
+        }
+        Outcome::Interrupted => note("stopped by Ctrl-C"),
+        Outcome::Finished | Outcome::NotFinite { .. } => {}
+    }
+
+    let names = file.labels.clone();
+    let pictures: Vec<_> =
+        split.validation.iter().map(|&picture| (picture, dataset.labels[picture])).collect();
+    let mut predictor = Predictor::new(&device, file)?;
+    let answers = classify(&mut predictor, &dataset, &pictures, *plain)?;
+    say("");
+    Scores::new(&names, &answers).print("validation accuracy");
+    say(format_args!("\nmodel: {} (of epoch {})", output.display(), trained.best_epoch));
+    say(format_args!("learning curves: {}", history.display()));
+    match trained.outcome {
+        Outcome::NotFinite { epoch } => Err(Error::Training(format!(
+            "the loss was not finite in epoch {epoch}; {} holds the best model before that, of epoch {}; use a lower \
+             learning rate (--rate)",
+            output.display(),
+            trained.best_epoch
+        ))),
+        Outcome::Finished | Outcome::EarlyStopped | Outcome::Interrupted => Ok(()),
+    }
+}

@@ -1,0 +1,191 @@
+//! A photo in, the people on it out: detection, crops and a trained model behind one door.
+
+use std::path::Path;
+use std::sync::Mutex;
+
+use crate::detect::{Cascade, Detector, face_crop, is_head_shot, whole_crop};
+use crate::models::{ModelFile, Predictor};
+use crate::vision::{Rect, RgbImage};
+use crate::{Device, Result};
+
+/// Names the faces in photos. Any number of threads may share one.
+///
+/// # Example
+/// ```no_run
+/// use std::path::Path;
+/// use lookalike::recognize::Recognizer;
+/// use lookalike::vision::{MAX_PIXELS, decode};
+/// use lookalike::Device;
+///
+/// let recognizer = Recognizer::open(&Device::open()?, Path::new("model.safetensors"))?;
+/// for face in recognizer.recognize(&decode(Path::new("photo.jpg"), MAX_PIXELS)?)? {
+///     println!("{} {:.0} %", face.nearest, 100.0 * face.confidence);
+/// }
+/// # Ok::<(), lookalike::Error>(())
+/// ```
+#[derive(Debug)]
+pub struct Recognizer {
+    device: Device,
+    file: ModelFile,
+    detector: Cascade,
+    /// Those at rest. Each thread takes one or makes one, because the lock may not be held while it computes: the
+    /// CPU path waits for other threads, and would meanwhile start further work that asks for the same lock.
+    predictors: Mutex<Vec<Predictor>>,
+}
+
+/// A face that was found, ready for the model.
+#[derive(Clone, Debug)]
+pub struct FoundFace {
+    /// Where it is, in pixels of the photo.
+    pub rect: Rect,
+    /// How sure the detector is, in 0..=1; 0 where it found nothing and the whole picture was taken.
+    pub score: f32,
+    /// What the model is shown.
+    pub crop: RgbImage,
+}
+
+/// A face and who it shows.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Recognition {
+    /// Where it is, in pixels of the photo.
+    pub rect: Rect,
+    /// How sure the detector is that it is a face, in 0..=1.
+    pub score: f32,
+    /// The person, if known: the most probable one.
+    pub name: Option<String>,
+    /// The most probable person.
+    pub nearest: String,
+    /// Probability of the most probable person.
+    pub confidence: f32,
+    /// Probability of each person, in the order of the model's labels.
+    pub confidences: Vec<(String, f32)>,
+}
+
+impl Recognizer {
+    /// Opens the model file at `path` on `device`.
+    ///
+    /// # Errors
+    /// Those of [`ModelFile::open`], or if the device has no room for the weights.
+    pub fn open(device: &Device, path: &Path) -> Result<Recognizer> {
+        Recognizer::new(device, ModelFile::open(path)?)
+    }
+
+    /// A recogniser from a model in memory.
+    ///
+    /// # Errors
+    /// If the device has no room for the weights.
+    pub fn new(device: &Device, file: ModelFile) -> Result<Recognizer> {
+        let predictors = Mutex::new(vec![Predictor::new(device, file.clone())?]);
+        Ok(Recognizer { device: device.clone(), file, detector: Cascade::frontal(), predictors })
+    }
+
+    /// The model, its labels and its preprocessing.
+    pub fn file(&self) -> &ModelFile {
+        &self.file
+    }
+
+    /// The faces of a photo with their names, the surest face first; none if no face was found.
+    ///
+    /// # Errors
+    /// If the device fails.
+    pub fn recognize(&self, image: &RgbImage) -> Result<Vec<Recognition>> {
+        self.name(&self.find(image)?)
+    }
+
+    /// The faces of a photo, the surest first. A tight head shot in which no face is found is one face, if the
+    /// model was trained on such pictures.
+    ///
+    /// # Errors
+    /// If detection fails.
+    pub fn find(&self, image: &RgbImage) -> Result<Vec<FoundFace>> {
+        let how = &self.file.preprocessing;
+        let found = self.detector.detect(image)?;
+        if found.is_empty() && how.whole && is_head_shot(image, how.size) {
+            let crop = whole_crop(image, how.size);
+            return Ok(vec![FoundFace { rect: image.bounds(), score: 0.0, crop }]);
+        }
+        let face = |face: crate::detect::Face| FoundFace {
+            rect: face.rect,
+            score: face.score,
+            crop: face_crop(image, &face.rect, how.margin, how.size),
+        };
+        Ok(found.into_iter().map(face).collect())
+    }
+
+    /// Names faces of any number of photos at once, in their order.
+    ///
+    /// # Errors
+    /// If the device fails.
+    pub fn name(&self, faces: &[FoundFace]) -> Result<Vec<Recognition>> {
+        let pixels: Vec<u8> = faces.iter().flat_map(|face| face.crop.pixels()).copied().collect();
+        let at_rest = self.predictors.lock().expect("no thread panics while it takes one").pop();
+        let mut predictor = match at_rest {
+            Some(predictor) => predictor,
+            None => Predictor::new(&self.device, self.file.clone())?,
+        };
+        let rows = predictor.predict(&pixels)?;
+        self.predictors.lock().expect("no thread panics while it returns one").push(predictor);
+        Ok(faces.iter().zip(rows).map(|(face, row)| self.recognition(face, &row)).collect())
+    }
+
+    fn recognition(&self, face: &FoundFace, probabilities: &[f32]) -> Recognition {
+        let confidences: Vec<(String, f32)> =
+            self.file.labels.iter().cloned().zip(probabilities.iter().copied()).collect();
+        let (nearest, confidence) = confidences
+            .iter()
+            .max_by(|a, b| a.1.total_cmp(&b.1))
+            .cloned()
+            .expect("a model file has a label per output, and at least one");
+        let name = Some(nearest.clone());
+        Recognition { rect: face.rect, score: face.score, name, nearest, confidence, confidences }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::graph::Params;
+    use crate::models::{Preprocessing, ScratchCnn, scratch_cnn};
+    use crate::ops::Normalize;
+
+    fn recognizer(whole: bool) -> Recognizer {
+        let sizes = ScratchCnn { size: 32, widths: vec![2], dense: 4, ..ScratchCnn::new(2) };
+        let model = scratch_cnn(&sizes);
+        let params = Params::new(&Device::cpu());
+        model.initialize(&params, 1).unwrap();
+        let names = model.parameters().unwrap().into_iter().map(|p| p.name);
+        let weights = names.map(|name| (name.clone(), params.get(&name).unwrap())).collect();
+        let preprocessing = Preprocessing { size: 32, margin: 0.2, whole, normalize: Normalize::unit() };
+        let labels = vec!["anna".into(), "ben".into()];
+        let file = ModelFile { model, labels, preprocessing, training: serde_json::Value::Null, weights };
+        Recognizer::new(&Device::cpu(), file).unwrap()
+    }
+
+    #[test]
+    fn a_head_shot_without_a_face_is_named_whole() {
+        let picture = RgbImage::filled(30, 32, [90, 70, 60]);
+        let recognizer = recognizer(true);
+        let [face] = &recognizer.recognize(&picture).unwrap()[..] else { panic!("one face") };
+        assert_eq!((face.rect, face.score), (picture.bounds(), 0.0));
+        assert_eq!(face.name.as_ref(), Some(&face.nearest));
+        let sum: f32 = face.confidences.iter().map(|(_, p)| p).sum();
+        assert!((sum - 1.0).abs() < 1e-5, "{face:?}");
+        assert!(face.confidences.contains(&(face.nearest.clone(), face.confidence)));
+        assert_eq!(recognizer.recognize(&RgbImage::filled(60, 60, [9; 3])).unwrap(), [], "too large");
+    }
+
+    #[test]
+    fn a_model_of_found_faces_does_not_take_pictures_whole() {
+        assert_eq!(recognizer(false).recognize(&RgbImage::filled(30, 32, [90, 70, 60])).unwrap(), []);
+    }
+
+    #[test]
+    fn threads_share_one() {
+        use rayon::prelude::*;
+        let recognizer = recognizer(true);
+        let pictures: Vec<_> = (0..40).map(|i| RgbImage::filled(32, 32, [i * 6, 90, 20])).collect();
+        let one_by_one: Vec<_> = pictures.iter().map(|p| recognizer.recognize(p).unwrap()).collect();
+        let at_once: Vec<_> = pictures.par_iter().map(|p| recognizer.recognize(p).unwrap()).collect();
+        assert_eq!(one_by_one, at_once);
+    }
+}
