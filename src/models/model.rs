@@ -31,6 +31,15 @@ pub struct LayerShape {
     pub flops: u64,
 }
 
+/// What a graph of the model is for.
+struct Pass {
+    mode: Mode,
+    seed: u32,
+    step: Option<Var>,
+    first_row: usize,
+    logits: bool,
+}
+
 impl Model {
     /// Appends the network to `graph`; `x` is `[batch, …input]`. In training the result are logits, in
     /// prediction probabilities.
@@ -38,7 +47,24 @@ impl Model {
     /// # Errors
     /// [`Error::Shape`] if `x` or a layer does not fit.
     pub fn build(&self, graph: &mut Graph, x: Var, mode: Mode, seed: u32, step: Option<Var>) -> Result<Var> {
-        self.build_with(graph, x, mode, seed, step, mode == Mode::Train)
+        let logits = mode == Mode::Train;
+        self.append(graph, x, Pass { mode, seed, step, first_row: 0, logits })
+    }
+
+    /// As [`Model::build`] for training, where `x` is the part of a batch that begins at row `first_row`: dropout
+    /// gives each row what it would have in the whole batch.
+    ///
+    /// # Errors
+    /// As [`Model::build`].
+    pub fn build_part(
+        &self,
+        graph: &mut Graph,
+        x: Var,
+        seed: u32,
+        step: Var,
+        first_row: usize,
+    ) -> Result<Var> {
+        self.append(graph, x, Pass { mode: Mode::Train, seed, step: Some(step), first_row, logits: true })
     }
 
     /// As [`Model::build`] for predicting, without the softmax of the last layer.
@@ -46,27 +72,20 @@ impl Model {
     /// # Errors
     /// As [`Model::build`].
     pub fn logits(&self, graph: &mut Graph, x: Var) -> Result<Var> {
-        self.build_with(graph, x, Mode::Predict, 0, None, true)
+        self.append(graph, x, Pass { mode: Mode::Predict, seed: 0, step: None, first_row: 0, logits: true })
     }
 
-    fn build_with(
-        &self,
-        graph: &mut Graph,
-        x: Var,
-        mode: Mode,
-        seed: u32,
-        step: Option<Var>,
-        logits: bool,
-    ) -> Result<Var> {
+    fn append(&self, graph: &mut Graph, x: Var, pass: Pass) -> Result<Var> {
         let shape = graph.shape(x);
         if shape.get(1..) != Some(&self.input[..]) {
             let problem = format!("takes [batch, …{}], given {shape}", self.input);
             return Err(Error::shape("model", problem));
         }
+        let Pass { mode, seed, step, first_row, logits } = pass;
         let mut y = x;
         for (index, layer) in self.layers.iter().enumerate() {
             let logits = logits && index + 1 == self.layers.len();
-            y = layer.build(&mut Build { graph, mode, seed, step, first_row: 0, logits }, y)?;
+            y = layer.build(&mut Build { graph, mode, seed, step, first_row, logits }, y)?;
         }
         Ok(y)
     }

@@ -50,6 +50,11 @@ pub trait Layer: fmt::Debug + Send + Sync {
         Ok(vec![])
     }
 
+    /// Whether training it on a part of a batch differs from training on the whole: batch statistics do.
+    fn needs_whole_batch(&self) -> bool {
+        false
+    }
+
     /// Appends its operators to the graph.
     ///
     /// # Errors

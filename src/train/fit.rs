@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Instant;
 
-use super::step::{self, Batch, SLOTS, TrainStep, ValidationStep};
+use super::step::{self, Batch, Recipe, SLOTS, TrainStep, ValidationStep};
 use super::{Epoch, History, Monitor};
 use crate::data::{Dataset, Split};
 use crate::graph::{Params, PendingState};
@@ -21,6 +21,8 @@ pub struct FitOptions {
     pub epochs: usize,
     /// Pictures per step.
     pub batch: usize,
+    /// Most pictures whose tensors are on the device at a time, where less than its limits allow.
+    pub micro_batch: Option<usize>,
     /// Seed of weights, order, dropout and augmentation.
     pub seed: u32,
     /// Learning rate.
@@ -40,6 +42,7 @@ impl Default for FitOptions {
         FitOptions {
             epochs: 40,
             batch: 16,
+            micro_batch: None,
             seed: 1,
             rate: 1e-3,
             patience: 10,
@@ -59,7 +62,7 @@ pub enum Outcome {
     EarlyStopped,
     /// The caller asked for it.
     Interrupted,
-    /// The loss was NaN or infinite in this epoch.
+    /// The loss of training or validation was NaN or infinite in this epoch.
     NotFinite {
         /// Counted from 1.
         epoch: usize,
@@ -79,25 +82,37 @@ pub struct Trained {
     pub outcome: Outcome,
 }
 
-/// Trains `model` on the training part of `split`, and keeps the weights that do best on the validation part.
+/// What is trained, on what, where.
+#[derive(Clone, Copy, Debug)]
+pub struct Task<'a> {
+    /// The network.
+    pub model: &'a Model,
+    /// The pictures.
+    pub dataset: &'a Dataset,
+    /// Which of them are trained on, and which validate.
+    pub split: &'a Split,
+    /// From bytes to numbers.
+    pub normalize: Normalize,
+    /// Where it runs.
+    pub device: &'a Device,
+}
+
+/// Trains a model on the training part of the split, and keeps the weights that do best on the validation part.
 /// `on_epoch` sees each epoch; setting `stop` ends the run after the current step.
 ///
 /// # Errors
 /// [`Error::Training`] if it ended before any epoch was validated, [`Error::TooLarge`] if not even one picture
 /// fits on the device.
 pub fn fit(
-    model: &Model,
-    dataset: &Dataset,
-    split: &Split,
-    normalize: Normalize,
-    device: &Device,
+    task: &Task<'_>,
     options: &FitOptions,
     stop: &AtomicBool,
     on_epoch: &mut dyn FnMut(&Epoch),
 ) -> Result<Trained> {
+    let Task { model, split, device, .. } = *task;
     let params = Params::new(device);
     model.initialize(&params, options.seed)?;
-    let mut run = Run::new(model, dataset, split, normalize, &params, options)?;
+    let mut run = Run::new(task, &params, options)?;
     let mut monitor = Monitor::new(options.patience);
     let mut history = History::default();
     let mut best = None;
@@ -114,6 +129,10 @@ pub fn fit(
             break;
         }
         let (val_loss, val_accuracy) = run.validate()?;
+        if !val_loss.is_finite() {
+            outcome = Outcome::NotFinite { epoch: number };
+            break;
+        }
         let epoch = Epoch {
             number,
             loss,
@@ -162,21 +181,16 @@ struct Run<'a> {
 }
 
 impl<'a> Run<'a> {
-    fn new(
-        model: &Model,
-        dataset: &'a Dataset,
-        split: &'a Split,
-        normalize: Normalize,
-        params: &'a Params,
-        options: &'a FitOptions,
-    ) -> Result<Run<'a>> {
-        let fitting = model.largest_batch(params.device().max_tensor())?;
-        let batch = options.batch.clamp(1, fitting);
-        let train = sizes(split.train.len(), batch)
-            .map(|rows| TrainStep::new(model, params, normalize, rows, options))
+    fn new(task: &Task<'a>, params: &'a Params, options: &'a FitOptions) -> Result<Run<'a>> {
+        let Task { model, dataset, split, normalize, device } = *task;
+        let batches = Batches::new(model, device, options)?;
+        let recipe = Recipe { model, params, normalize, options };
+        let train = batches
+            .sizes(split.train.len())
+            .map(|rows| TrainStep::new(recipe, rows, batches.most))
             .collect::<Result<_>>()?;
-        let validation = sizes(split.validation.len(), batch)
-            .map(|rows| ValidationStep::new(model, params, normalize, rows, options))
+        let validation = sizes(split.validation.len(), batches.most.min(batches.batch))
+            .map(|rows| ValidationStep::new(recipe, rows))
             .collect::<Result<_>>()?;
         let keys = (0..dataset.len()).map(|i| content_hash(dataset.image(i))).collect();
         Ok(Run { dataset, split, params, options, keys, train, validation, steps: 0 })
@@ -192,13 +206,10 @@ impl<'a> Run<'a> {
             if stop.load(Ordering::Relaxed) {
                 return Ok(None);
             }
-            let plan = self
-                .train
-                .iter_mut()
-                .find(|step| step.rows <= rest.len())
-                .expect("a plan for the last batch");
+            // Where a batch needs statistics, a remainder of one picture has no plan.
+            let Some(plan) = self.train.iter_mut().find(|step| step.rows <= rest.len()) else { break };
             let (now, later) = rest.split_at(plan.rows);
-            plan.run(gather(self.dataset, &self.keys, now))?;
+            plan.run(&gather(self.dataset, &self.keys, now))?;
             ring.stepped(now.len())?;
             self.steps += 1;
             rest = later;
@@ -223,6 +234,37 @@ impl<'a> Run<'a> {
         let (loss, correct) = ValidationStep::totals(self.params)?;
         let count = self.split.validation.len() as f64;
         Ok((loss / count, correct / count))
+    }
+}
+
+/// How a run's batches fit on its device.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Batches {
+    /// Pictures per step.
+    pub batch: usize,
+    /// Most of them on the device at a time; gradients of the parts are added up.
+    pub most: usize,
+    /// Whether a layer needs statistics of the whole batch: then the batch is reduced instead of split, and a
+    /// remainder of one picture is left out.
+    pub whole: bool,
+}
+
+impl Batches {
+    /// The batches of a run of `model` on `device` with these options.
+    ///
+    /// # Errors
+    /// [`Error::Shape`] if the model's layers do not fit together.
+    pub fn new(model: &Model, device: &Device, options: &FitOptions) -> Result<Batches> {
+        let fitting = model.largest_batch(device.max_tensor())?;
+        let most = options.micro_batch.map_or(fitting, |micro| micro.clamp(1, fitting));
+        let whole = model.layers.iter().any(|layer| layer.needs_whole_batch());
+        let batch = if whole { options.batch.min(most) } else { options.batch };
+        Ok(Batches { batch, most, whole })
+    }
+
+    /// Sizes of the batches that `count` pictures need.
+    fn sizes(self, count: usize) -> impl Iterator<Item = usize> {
+        sizes(count, self.batch).filter(move |&rows| rows > 1 || !self.whole)
     }
 }
 

@@ -7,6 +7,6 @@ mod monitor;
 mod step;
 
 pub use accuracy::{Confusion, PersonScores, wilson};
-pub use fit::{FitOptions, Outcome, Trained, fit};
+pub use fit::{Batches, FitOptions, Outcome, Task, Trained, fit};
 pub use history::{Epoch, History};
 pub use monitor::Monitor;

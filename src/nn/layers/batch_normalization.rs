@@ -64,6 +64,10 @@ impl Layer for BatchNormalization {
         Ok(VARIABLES.map(parameter).to_vec())
     }
 
+    fn needs_whole_batch(&self) -> bool {
+        true
+    }
+
     fn build(&self, build: &mut Build<'_>, x: Var) -> Result<Var> {
         let channels = build.graph.shape(x).last().copied().unwrap_or(1);
         let mut state = |variable: &str| {
