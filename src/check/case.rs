@@ -36,6 +36,9 @@ impl fmt::Display for Failure {
 
 impl std::error::Error for Failure {}
 
+/// What makes a case's outputs of its inputs and states.
+type Builder<'a> = &'a dyn Fn(&mut Graph, &[Var]) -> Result<Vec<Var>>;
+
 /// Values of a run: outputs, then gradients, then states.
 type Values = Vec<(String, HostTensor)>;
 
@@ -107,15 +110,12 @@ impl Check {
         }
     }
 
-    /// 1. In `f64`, gradients equal central differences. 2. The GPU and the CPU path, with poisoned outputs,
-    /// equal the `f64` twins within rounding.
+    /// In `f64`, gradients equal central differences; the GPU and the CPU path, with poisoned outputs, equal the
+    /// `f64` twins within rounding.
     ///
     /// # Errors
     /// [`Failure`] with the worst element.
-    pub fn check(
-        &self,
-        build: &dyn Fn(&mut Graph, &[Var]) -> Result<Vec<Var>>,
-    ) -> std::result::Result<(), Failure> {
+    pub fn check(&self, build: Builder<'_>) -> std::result::Result<(), Failure> {
         let reference = Device::reference();
         let expected = self.evaluate(&reference, build, true).map_err(|e| self.failure(&reference, &e))?;
         if self.gradients {
@@ -140,12 +140,7 @@ impl Check {
     }
 
     /// Builds and runs the graph on `device`.
-    fn evaluate(
-        &self,
-        device: &Device,
-        build: &dyn Fn(&mut Graph, &[Var]) -> Result<Vec<Var>>,
-        with_gradients: bool,
-    ) -> Result<Values> {
+    fn evaluate(&self, device: &Device, build: Builder<'_>, with_gradients: bool) -> Result<Values> {
         let mut session = Session::new(self, device, build, with_gradients && self.gradients)?;
         if devices::is_folded(device) && session.plan.most_groups() <= 7 {
             let groups = session.plan.most_groups();
@@ -156,11 +151,7 @@ impl Check {
     }
 
     /// Compares the gradients in `expected` with central differences of the outputs.
-    fn differences(
-        &self,
-        build: &dyn Fn(&mut Graph, &[Var]) -> Result<Vec<Var>>,
-        expected: &Values,
-    ) -> std::result::Result<(), String> {
+    fn differences(&self, build: Builder<'_>, expected: &Values) -> std::result::Result<(), String> {
         const STEP: f64 = 1e-5;
         const SAMPLES: usize = 48;
         let mut session =
@@ -253,7 +244,7 @@ impl<'a> Session<'a> {
     fn new(
         case: &'a Check,
         device: &Device,
-        build: &dyn Fn(&mut Graph, &[Var]) -> Result<Vec<Var>>,
+        build: Builder<'_>,
         with_gradients: bool,
     ) -> Result<Session<'a>> {
         let params = Params::new(device);

@@ -70,14 +70,6 @@ impl<'a, T: Float> Slots<'a, T> {
             _ => panic!("the dispatch does not write one u32 tensor"),
         }
     }
-
-    /// The only tensor that is written, where it holds bytes.
-    pub fn out_u8(&mut self) -> &mut [u8] {
-        match self.writes.as_mut_slice() {
-            [(Storage::U8(v), len)] => &mut v[..*len],
-            _ => panic!("the dispatch does not write one u8 tensor"),
-        }
-    }
 }
 
 /// The `Params` struct in `bytes`.

@@ -95,7 +95,7 @@ mod tests {
     fn size_classes_waste_at_most_an_eighth() {
         for bytes in [1, 256, 257, 4096, 5000, 1 << 20, (1 << 20) + 1, 12_345_678, 128 << 20] {
             let class = size_class(bytes);
-            assert!(class >= bytes && class % 256 == 0);
+            assert!(class >= bytes && class.is_multiple_of(256));
             assert!(class - bytes < 256.max(bytes / 7), "{bytes} in {class}");
         }
     }

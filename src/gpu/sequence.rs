@@ -272,19 +272,17 @@ mod checked {
         /// tells, for each dispatch, the bytes of the tensors it writes (`None` for one updated in place):
         /// what lies behind them in the buffer must survive.
         pub fn submit_poisoned(&self, uploads: &mut [Upload], outputs: &[Vec<Option<u64>>]) -> Result<()> {
-            for (index, (step, sizes)) in self.steps.iter().zip(outputs).enumerate() {
+            let mut encoder = self.encoder();
+            uploads.iter().for_each(|upload| upload.encode(&mut encoder));
+            self.gpu.submit(encoder);
+            uploads.iter_mut().for_each(Upload::submitted);
+            for (step, sizes) in self.steps.iter().zip(outputs) {
                 for (buffer, _) in step.written.iter().zip(sizes).filter(|(_, size)| size.is_some()) {
                     self.gpu.write(buffer, bytemuck::cast_slice(&vec![POISON; buffer.size() as usize / 4]));
                 }
                 let mut encoder = self.encoder();
-                if index == 0 {
-                    uploads.iter().for_each(|upload| upload.encode(&mut encoder));
-                }
                 step.encode(&mut encoder.begin_compute_pass(&wgpu::ComputePassDescriptor::default()));
                 self.gpu.submit(encoder);
-                if index == 0 {
-                    uploads.iter_mut().for_each(Upload::submitted);
-                }
                 for (buffer, size) in step.written.iter().zip(sizes) {
                     let Some(size) = size else { continue };
                     let words: Vec<u32> =

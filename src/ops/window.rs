@@ -62,7 +62,8 @@ pub(crate) fn slide(
             Padding::Valid => [0, 0],
             Padding::Explicit(sides) => sides[i],
             Padding::Same => {
-                let total = ((size[i].div_ceil(stride) - 1) * stride + reach).saturating_sub(size[i]);
+                let last = size[i].div_ceil(stride).saturating_sub(1) * stride;
+                let total = (last + reach).saturating_sub(size[i]);
                 [total / 2, total - total / 2]
             }
         };

@@ -81,11 +81,6 @@ impl TrainStep {
         self.plan.write("targets", &Data::F32(batch.targets))?;
         self.plan.run()
     }
-
-    /// Exact bytes of its buffers.
-    pub fn memory(&self) -> crate::graph::Memory {
-        self.plan.memory()
-    }
 }
 
 /// Forward and metrics of one batch, added up over an epoch.
