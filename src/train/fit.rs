@@ -59,7 +59,7 @@ pub enum Outcome {
     EarlyStopped,
     /// The caller asked for it.
     Interrupted,
-    /// The loss was NaN or infinite in this epoch.
+    /// The loss of training or validation was NaN or infinite in this epoch.
     NotFinite {
         /// Counted from 1.
         epoch: usize,
@@ -114,6 +114,10 @@ pub fn fit(
             break;
         }
         let (val_loss, val_accuracy) = run.validate()?;
+        if !val_loss.is_finite() {
+            outcome = Outcome::NotFinite { epoch: number };
+            break;
+        }
         let epoch = Epoch {
             number,
             loss,
