@@ -1,1 +1,345 @@
+//! The program end to end: the real binary on real photos, and on whatever else it may be given.
 
+use std::collections::BTreeSet;
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Output};
+
+use lookalike::formats::safetensors::{self, TensorFile};
+use lookalike::vision::{MAX_PIXELS, RgbImage, decode, encode_jpeg, encode_png};
+use serde_json::Value;
+use tempfile::TempDir;
+
+/// Settings that make training quick.
+const QUICK: [&str; 10] =
+    ["--widths", "4,8", "--dense", "16", "--epochs", "2", "--batch", "8", "--adapter", "cpu"];
+
+/// A folder to run in, with photos.
+struct Scene(TempDir);
+
+/// What a run printed, and its exit code.
+struct Run {
+    code: i32,
+    stdout: String,
+    stderr: String,
+}
+
+impl Scene {
+    /// Folder `photos` with the first photos of these people of the demo.
+    fn new(people: &[(&str, usize)]) -> Scene {
+        let scene = Scene(tempfile::tempdir().expect("a temporary folder"));
+        for &(name, count) in people {
+            for number in 1..=count {
+                let file = format!("{name}/{number:02}.png");
+                let photo = Path::new(env!("CARGO_MANIFEST_DIR")).join("assets/demo").join(&file);
+                scene.write(&format!("photos/{file}"), &fs::read(photo).expect("a photo of the demo"));
+            }
+        }
+        scene
+    }
+
+    fn path(&self, name: &str) -> PathBuf {
+        self.0.path().join(name)
+    }
+
+    fn write(&self, name: &str, bytes: &[u8]) {
+        let path = self.path(name);
+        fs::create_dir_all(path.parent().expect("a folder")).expect("a folder can be made");
+        fs::write(path, bytes).expect("a file can be written");
+    }
+
+    fn command(&self, arguments: &[&str]) -> Command {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_lookalike"));
+        command.args(arguments).current_dir(self.0.path()).env_remove("LOOKALIKE_ADAPTER");
+        command
+    }
+
+    fn run(&self, arguments: &[&str]) -> Run {
+        let Output { status, stdout, stderr } = self.command(arguments).output().expect("the program starts");
+        let text = |bytes| String::from_utf8(bytes).expect("text");
+        Run { code: status.code().unwrap_or(-1), stdout: text(stdout), stderr: text(stderr) }
+    }
+
+    /// A run that must succeed.
+    fn ok(&self, arguments: &[&str]) -> Run {
+        let run = self.run(arguments);
+        assert_eq!(run.code, 0, "{arguments:?}\n{}\n{}", run.stdout, run.stderr);
+        run
+    }
+
+    /// The one JSON document of a run that must succeed.
+    fn json(&self, arguments: &[&str]) -> Value {
+        let run = self.ok(&[arguments, &["--json"]].concat());
+        assert!(run.stderr.contains("device: "), "the device is named on standard error: {}", run.stderr);
+        serde_json::from_str(&run.stdout).unwrap_or_else(|e| panic!("{e}: {}", run.stdout))
+    }
+
+    /// A run that must fail with one line that holds these words, and leave the folder as it was.
+    fn fails(&self, arguments: &[&str], words: &[&str]) {
+        let before = self.files();
+        let run = self.run(arguments);
+        let errors: Vec<&str> = run.stderr.lines().filter(|line| line.starts_with("error: ")).collect();
+        let last = run.stderr.lines().last().unwrap_or_default();
+        assert_eq!((run.code, last.starts_with("error: ")), (1, true), "{arguments:?}: {}", run.stderr);
+        assert!(words.iter().all(|word| last.contains(word)), "{words:?} in: {last}");
+        assert!(!last.ends_with('.') && !run.stderr.contains("panicked"), "{errors:?}");
+        assert_eq!(self.files(), before, "{arguments:?} leaves nothing behind");
+    }
+
+    fn files(&self) -> BTreeSet<PathBuf> {
+        let mut files = BTreeSet::new();
+        let mut folders = vec![self.0.path().to_path_buf()];
+        while let Some(folder) = folders.pop() {
+            for entry in fs::read_dir(folder).expect("a folder") {
+                let path = entry.expect("an entry").path();
+                if path.is_dir() {
+                    folders.push(path.clone());
+                }
+                files.insert(path);
+            }
+        }
+        files
+    }
+
+    fn train(&self, output: &str) -> Run {
+        self.ok(&[&["train", "photos", "-o", output][..], &QUICK].concat())
+    }
+}
+
+fn red_pixels(path: &Path) -> usize {
+    let image = decode(path, MAX_PIXELS).expect("a picture");
+    let is_red = |&&[red, green, blue]: &&[u8; 3]| red > 190 && green < 60 && blue < 60;
+    image.pixels().as_chunks().0.iter().filter(is_red).count()
+}
+
+#[test]
+fn from_photos_to_names() {
+    let scene = Scene::new(&[("s01", 5), ("s02", 5)]);
+    let run = scene.train("model.safetensors");
+    assert!(run.stdout.starts_with("device: cpu, "), "{}", run.stdout);
+    for part in
+        ["split: ", "memory: ", "\n    2  ", "best", "validation accuracy", "95 % interval", "taken for"]
+    {
+        assert!(run.stdout.contains(part), "'{part}' in: {}", run.stdout);
+    }
+    let curves = fs::read_to_string(scene.path("model.csv")).expect("learning curves");
+    assert_eq!(curves.lines().count(), 3, "{curves}");
+
+    // Masked by folder, bare, and somebody whom the model does not know.
+    fs::create_dir(scene.path("photos/s01/masked")).expect("a folder");
+    fs::rename(scene.path("photos/s01/01.png"), scene.path("photos/s01/masked/01.png")).expect("a photo");
+    fs::create_dir(scene.path("photos/s99")).expect("a folder");
+    fs::copy(scene.path("photos/s01/02.png"), scene.path("photos/s99/1.png")).expect("a photo");
+    let scores = scene.json(&["evaluate", "model.safetensors", "photos", "--adapter", "cpu"]);
+    assert_eq!(scores["names"], serde_json::json!(["s01", "s02"]));
+    let counted: u64 = scores["confusion"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .flat_map(|row| row.as_array().unwrap())
+        .map(|n| n.as_u64().unwrap())
+        .sum();
+    assert_eq!(scores["faces"].as_u64(), Some(counted));
+    assert_eq!(scores["per_person"]["s02"]["support"], 5);
+    assert_eq!(scores["groups"]["real_mask"]["faces"], 1);
+    assert_eq!(scores["groups"]["bare"]["faces"], counted - 1);
+    assert!(scores["groups"]["synthetic_mask"].is_null() && scores["rejected"] == 0);
+    let skipped = scores["skipped"].as_array().unwrap();
+    let stranger = skipped.iter().find(|entry| entry["photo"] == "photos/s99/1.png").expect("listed");
+    assert!(stranger["reason"].as_str().unwrap().contains("does not know 's99'"), "{stranger}");
+    let text = scene.ok(&["evaluate", "model.safetensors", "photos", "--adapter", "cpu"]).stdout;
+    assert!(text.contains("precision") && text.contains("real masks"), "{text}");
+
+    // Two photos of one name, and one that is none.
+    scene.write("notes.jpg", b"no picture");
+    let photos = ["photos/s01/02.png", "notes.jpg", "photos/s02/02.png"];
+    let predict = [&["predict", "model.safetensors"][..], &photos, &["--adapter", "cpu"]].concat();
+    let run = scene.ok(&[&predict[..], &["-o", "named"]].concat());
+    assert!(
+        run.stdout.contains("photos/s02/02.png: 1 face") && run.stdout.matches(" s01 ").count() >= 2,
+        "{}",
+        run.stdout
+    );
+    assert!(run.stderr.contains("notes.jpg: is not a JPEG"), "{}", run.stderr);
+    for copy in ["named/02.png", "named/02-2.png"] {
+        assert_eq!(red_pixels(&scene.path(copy)) > 200, true, "{copy} has a red box");
+    }
+    assert_eq!(red_pixels(&scene.path("photos/s01/02.png")), 0, "the photo itself is as it was");
+    let answers = scene.json(&predict);
+    let [first, broken, _] = &answers.as_array().unwrap()[..] else { panic!("three photos: {answers}") };
+    assert!(broken["error"].is_string() && broken["faces"].as_array().unwrap().is_empty());
+    let face = &first["faces"][0];
+    assert!(first["error"].is_null() && face["box"].as_array().unwrap().len() == 4, "{first}");
+    let sum: f64 = ["s01", "s02"].iter().map(|name| face["confidences"][name].as_f64().unwrap()).sum();
+    assert!((sum - 1.0).abs() < 1e-5 && face["name"] == face["nearest"], "{face}");
+    scene.fails(&["predict", "model.safetensors", "notes.jpg", "--adapter", "cpu"], &["none of 1 photos"]);
+
+    // Alone, one person can be tested but not learned.
+    fs::create_dir(scene.path("alone")).expect("a folder");
+    fs::rename(scene.path("photos/s02"), scene.path("alone/s02")).expect("a folder");
+    let scores = scene.json(&["evaluate", "model.safetensors", "alone", "--adapter", "cpu"]);
+    assert_eq!((&scores["faces"], &scores["per_person"]["s01"]["support"]), (&5.into(), &0.into()));
+    assert!(scores["groups"]["real_mask"].is_null() && scores["per_person"]["s01"]["recall"].is_null());
+}
+
+#[test]
+fn the_same_seed_gives_the_same_bytes() {
+    let scene = Scene::new(&[("s01", 4), ("s03", 4)]);
+    scene.train("one.safetensors");
+    scene.ok(&["crop", "photos", "-o", "faces.npz"]);
+    scene.ok(&[&["train", "faces.npz", "-o", "two.safetensors"][..], &QUICK].concat());
+    scene.ok(&[&["train", "photos", "-o", "three.safetensors", "--seed", "2"][..], &QUICK].concat());
+    let [one, two, three] = ["one", "two", "three"]
+        .map(|name| fs::read(scene.path(&format!("{name}.safetensors"))).expect("a model"));
+    assert!(one == two, "photos and the faces cut from them give one model");
+    assert!(one != three, "another seed gives another model");
+
+    let bytes = fs::read(scene.path("faces.npz")).expect("faces");
+    scene.write("cut.npz", &bytes[..bytes.len() / 2]);
+    scene.fails(&[&["train", "cut.npz", "-o", "m.safetensors"][..], &QUICK].concat(), &["cut.npz", "again"]);
+    scene.fails(&["predict", "faces.npz", "photos/s01/01.png", "--adapter", "cpu"], &["faces.npz"]);
+    let scores = scene.json(&["evaluate", "one.safetensors", "faces.npz", "--adapter", "cpu"]);
+    assert_eq!(scores["faces"], 8);
+}
+
+#[test]
+fn photos_that_cannot_be_used_are_listed_and_the_run_goes_on() {
+    let scene = Scene::new(&[("s01", 2), ("s02", 2)]);
+    let large = RgbImage::filled(300, 300, [90, 120, 40]);
+    let jpeg = encode_jpeg(&large).expect("a JPEG");
+    scene.write("photos/s01/text.jpg", b"no picture");
+    scene.write("photos/s01/cut.jpg", &jpeg[..jpeg.len() / 2]);
+    scene.write("photos/s02/large.png", &encode_png(&large).expect("a PNG"));
+    scene.write("photos/empty/notes.txt", b"");
+    let report = scene.json(&["crop", "photos", "-o", "faces.npz", "--max-pixels", "20000"]);
+    assert_eq!((&report["photos"], &report["faces"]), (&7.into(), &4.into()), "{report}");
+    assert_eq!(report["per_person"]["s02"], serde_json::json!({"photos": 3, "faces": 2}));
+    let skipped = report["skipped"].as_array().unwrap();
+    for (photo, reason) in [
+        ("photos/s01/text.jpg", "not a JPEG"),
+        ("photos/s01/cut.jpg", "ends early"),
+        ("photos/s02/large.png", "300x300"),
+        ("empty", "no photo"),
+    ] {
+        let entry =
+            skipped.iter().find(|entry| entry["photo"] == photo).unwrap_or_else(|| panic!("{report}"));
+        assert!(entry["reason"].as_str().unwrap().contains(reason), "{entry}");
+    }
+    let run = scene.ok(&["crop", "photos", "-o", "faces.npz"]);
+    assert!(run.stderr.contains("skipped photos/s01/text.jpg: is not a JPEG"), "{}", run.stderr);
+    assert!(run.stdout.contains("faces.npz: 4 faces"), "{}", run.stdout);
+}
+
+#[test]
+fn whole_pictures_and_double_photos_are_told() {
+    let scene = Scene::new(&[("s01", 3), ("s02", 3)]);
+    // No cascade finds a face in this; it is small enough for a head shot.
+    scene.write("photos/s01/plain.png", &encode_png(&RgbImage::filled(92, 112, [90; 3])).expect("a PNG"));
+    fs::copy(scene.path("photos/s01/01.png"), scene.path("photos/s02/copy.png")).expect("a photo");
+    let report = scene.json(&["crop", "photos", "-o", "faces.npz"]);
+    let whole = report["whole"].as_array().unwrap();
+    assert!(whole.contains(&"photos/s01/plain.png".into()), "{report}");
+    let conflict = &report["conflicts"][0];
+    assert!(conflict.as_array().unwrap().contains(&"s02/copy.png".into()), "{report}");
+    let report = scene.json(&["crop", "photos", "-o", "faces.npz", "--no-whole"]);
+    assert_eq!(report["whole"], serde_json::json!([]));
+}
+
+#[test]
+fn what_leaves_nothing_to_do_is_an_error_of_one_line() {
+    let scene = Scene::new(&[("s01", 2), ("s02", 2)]);
+    scene.write("one/anna/1.png", &encode_png(&RgbImage::filled(9, 9, [9; 3])).expect("a PNG"));
+    fs::create_dir(scene.path("empty")).expect("a folder");
+    scene.write("file", b"");
+    let plain = TensorFile { tensors: Default::default(), metadata: Value::Null };
+    safetensors::write(&scene.path("plain.safetensors"), &plain).expect("a file");
+
+    let train = |photos, output| [&["train", photos, "-o", output][..], &QUICK].concat();
+    scene.fails(&train("missing", "m.safetensors"), &["missing", "one sub-folder per person"]);
+    scene.fails(&train("empty", "m.safetensors"), &["no person with photos"]);
+    scene.fails(&train("one", "m.safetensors"), &["only one person", "two or more"]);
+    scene.fails(&train("file", "m.safetensors"), &["file", "npz"]);
+    scene.fails(&train("photos", "file/m.safetensors"), &["file/m.safetensors", "choose a folder"]);
+    scene.fails(&train("photos", "nowhere/m.safetensors"), &["nowhere/m.safetensors", "folder"]);
+    scene.fails(&["crop", "photos", "-o", "file/f.npz"], &["file/f.npz", "choose a folder"]);
+    scene.fails(&["demo", "--out", "file/demo", "--adapter", "cpu"], &["file/demo", "folder"]);
+    scene.fails(
+        &["predict", "plain.safetensors", "a.jpg", "--adapter", "cpu"],
+        &["plain.safetensors", "train"],
+    );
+    scene.fails(&["summary", "file", "--adapter", "cpu"], &["file"]);
+    scene.fails(
+        &["info", "--adapter", "no-such-gpu"],
+        &["no adapter named 'no-such-gpu'", "cpu", "--adapter"],
+    );
+    let diverging = [&train("photos", "m.safetensors")[..], &["--rate", "1e30"]].concat();
+    scene.fails(&diverging, &["--rate"]);
+}
+
+#[test]
+fn wrong_usage_has_a_code_of_its_own() {
+    let scene = Scene::new(&[]);
+    for arguments in [
+        &["train"][..],
+        &["no-such-command"],
+        &["predict", "model.safetensors"],
+        &["train", "photos", "-o", "m.safetensors", "--epochs", "0"],
+        &["train", "photos", "-o", "m.safetensors", "--validation", "1"],
+        &["train", "photos", "-o", "m.safetensors", "--rate", "nan"],
+        &["crop", "photos", "-o", "f.npz", "--margin", "-1"],
+        &["summary", "scratch", "--classes", "0"],
+    ] {
+        let run = scene.run(arguments);
+        assert_eq!((run.code, run.stdout.as_str()), (2, ""), "{arguments:?}: {}", run.stderr);
+        assert!(run.stderr.starts_with("error: "), "{}", run.stderr);
+    }
+    assert!(scene.files().is_empty());
+}
+
+#[test]
+fn help_shows_an_example_of_each_command() {
+    let scene = Scene::new(&[]);
+    for command in ["info", "crop", "train", "evaluate", "predict", "summary", "demo"] {
+        let help = scene.ok(&[command, "--help"]).stdout;
+        assert!(help.contains("Example") && help.contains(&format!("lookalike {command}")), "{help}");
+    }
+}
+
+#[test]
+fn what_runs_and_what_it_takes_is_told_without_photos() {
+    let scene = Scene::new(&[]);
+    let info = scene.json(&["info", "--adapter", "cpu"]);
+    assert_eq!((&info["adapters"][0]["name"], &info["taken"]), (&"cpu".into(), &0.into()));
+    let summary = scene.json(&["summary", "scratch", "--classes", "10", "--adapter", "cpu"]);
+    assert_eq!(summary["parameters"], 6_447_530);
+    assert_eq!(summary["layers"][5]["output"], serde_json::json!([28, 28, 64]));
+    let text = scene.ok(&["summary", "scratch", "--adapter", "cpu"]).stdout;
+    assert!(text.contains("conv1 (Conv2D)") && text.contains("Memory to train on 16"), "{text}");
+}
+
+#[cfg(unix)]
+#[test]
+fn an_interrupt_keeps_the_best_model() {
+    use std::io::{BufRead, BufReader};
+    use std::process::Stdio;
+
+    let scene = Scene::new(&[("s01", 4), ("s02", 4)]);
+    let arguments = [&["train", "photos", "-o", "m.safetensors"][..], &QUICK].concat();
+    let endless = ["--epochs", "100000", "--patience", "100000"];
+    let arguments: Vec<&str> =
+        arguments.iter().filter(|a| **a != "--epochs" && **a != "2").chain(&endless).copied().collect();
+    let mut child = scene
+        .command(&arguments)
+        .stdout(Stdio::piped())
+        .stderr(Stdio::null())
+        .spawn()
+        .expect("the program starts");
+    let mut lines = BufReader::new(child.stdout.take().expect("a pipe")).lines().map_while(Result::ok);
+    assert!(lines.any(|line| line.trim_start().starts_with("3 ")), "a third epoch");
+    let id = child.id().to_string();
+    assert!(Command::new("kill").args(["-INT", &id]).status().expect("kill is there").success());
+    let rest: Vec<String> = lines.collect();
+    assert!(child.wait().expect("an end").success(), "{rest:?}");
+    assert!(rest.iter().any(|line| line.starts_with("validation accuracy")), "{rest:?}");
+    scene.ok(&["summary", "m.safetensors", "--adapter", "cpu"]);
+}

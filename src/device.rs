@@ -52,11 +52,11 @@ impl Device {
     /// # Errors
     /// As [`Device::named`].
     pub fn named_with(wanted: &str, options: &GpuOptions) -> Result<Device> {
-        let adapters = Gpu::adapters();
         let lower = wanted.to_lowercase();
         if lower == "cpu" || lower == "0" {
             return Ok(Device::cpu());
         }
+        let adapters = Gpu::adapters();
         let by_index = lower.parse::<usize>().ok().map(|number| number - 1).filter(|&i| i < adapters.len());
         let matches = |adapter: &AdapterInfo| {
             adapter.name.to_lowercase().contains(&lower) || adapter.driver.to_lowercase().contains(&lower)

@@ -20,8 +20,6 @@ pub struct Answer {
     pub truth: usize,
     /// The most probable person.
     pub taken_for: usize,
-    /// Probability of that person.
-    pub confidence: f32,
 }
 
 /// What the answers are worth.
@@ -47,8 +45,8 @@ pub fn classify(
             chunk.iter().flat_map(|&(picture, _)| dataset.image(picture)).copied().collect();
         for (&(picture, truth), row) in chunk.iter().zip(predictor.predict(&pixels)?) {
             let best = row.iter().copied().enumerate().max_by(|a, b| a.1.total_cmp(&b.1));
-            let (taken_for, confidence) = best.expect("a model has at least one output");
-            answers.push(Answer { picture, truth, taken_for, confidence });
+            let (taken_for, _) = best.expect("a model has at least one output");
+            answers.push(Answer { picture, truth, taken_for });
         }
         progress.report(answers.len(), pictures.len());
     }

@@ -77,10 +77,13 @@ fn draw(area: &Sheet<'_>, panel: &Panel<'_>, best_epoch: usize) -> Result<()> {
     let best = best_epoch as f64;
     let mark = PathElement::new([(best, 0.0), (best, top)], INK.mix(0.5).stroke_width(1));
     chart.draw_series([mark]).map_err(failed)?;
-    let note = letters(13.0, INK, if best > 0.7 * last { HPos::Right } else { HPos::Left }, VPos::Bottom);
-    chart
-        .draw_series([Text::new(format!(" best: {best_epoch} "), (best, 0.01 * top), note)])
-        .map_err(failed)?;
+    let side = if best > 0.5 * last { HPos::Right } else { HPos::Left };
+    let rising = panel.top.is_some();
+    // Where the legend is not.
+    let height = if rising { 0.3 } else { 0.01 } * top;
+    let note =
+        Text::new(format!(" best: {best_epoch} "), (best, height), letters(13.0, INK, side, VPos::Bottom));
+    chart.draw_series([note]).map_err(failed)?;
     for (curve, colour) in [(training, BLUE), (validation, ORANGE)] {
         let points = curve.values.iter().enumerate().filter(|(_, value)| value.is_finite());
         let line = LineSeries::new(points.map(|(i, &value)| (i as f64 + 1.0, value)), stroke(colour));
@@ -90,13 +93,12 @@ fn draw(area: &Sheet<'_>, panel: &Panel<'_>, best_epoch: usize) -> Result<()> {
             .label(curve.name)
             .legend(move |(x, y)| PathElement::new([(x, y), (x + 18, y)], stroke(colour)));
     }
-    let rising = panel.top.is_some();
     chart
         .configure_series_labels()
         .position(if rising { SeriesLabelPosition::LowerRight } else { SeriesLabelPosition::UpperRight })
         .background_style(PAPER.mix(0.8))
         .border_style(FAINT)
-        .label_font(letters(14.0, INK, HPos::Left, VPos::Center))
+        .label_font(letters(14.0, INK, HPos::Left, VPos::Top))
         .draw()
         .map_err(failed)
 }

@@ -19,7 +19,7 @@ use self::sheet::{enlarged, enlarged_rect, sheet};
 use super::device::AdapterArguments;
 use super::display::say;
 use super::evaluate::Evaluation;
-use super::faces::{self, CropArguments};
+use super::faces::{self, CropArguments, list_skipped};
 use super::learning::{Learned, Settings, learn};
 use super::output::{make_folder, write, write_png};
 use super::predict::annotate;
@@ -70,6 +70,7 @@ pub fn run(arguments: &Arguments) -> Result<()> {
 
     say("\nThe test, on the photos it has never seen:");
     let evaluation = Evaluation::new(&device, file.clone(), &test, MAX_PIXELS, arguments.plain)?;
+    list_skipped(&evaluation.faces.skipped);
     evaluation.scores.print("accuracy");
     let scores = &evaluation.scores;
     let title = format!("{} of {} faces recognised", scores.confusion.correct(), scores.confusion.total());
