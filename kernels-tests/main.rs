@@ -13,6 +13,8 @@ mod conv2d;
 mod correct;
 mod dense;
 mod dropout;
+#[cfg(feature = "train")]
+mod fit;
 mod global_avg_pool2d;
 mod l2_penalty;
 mod matmul;

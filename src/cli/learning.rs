@@ -7,7 +7,7 @@ use clap::Args;
 use lookalike::data::{Dataset, Split, split_by_group};
 use lookalike::models::{Model, ModelFile, Preprocessing, ScratchCnn, Summary, scratch_cnn};
 use lookalike::ops::{Augment, Normalize};
-use lookalike::train::{Epoch, FitOptions, Monitor, Trained, fit};
+use lookalike::train::{Batches, Epoch, FitOptions, Monitor, Task, Trained, fit};
 use lookalike::{Device, Error, Result};
 use serde_json::{Value, json};
 
@@ -111,19 +111,12 @@ pub fn learn(
         classes: dataset.classes(),
     });
     let preprocessing = Preprocessing { size: dataset.size, margin, whole, normalize: Normalize::unit() };
-    announce(&model, settings, split.train.len(), device)?;
+    let options = settings.options();
+    announce(&model, &options, split.train.len(), device)?;
     let stop = stop_on_interrupt()?;
     let mut table = EpochTable::new(settings);
-    let trained = fit(
-        &model,
-        dataset,
-        &split,
-        preprocessing.normalize,
-        device,
-        &settings.options(),
-        &stop,
-        &mut |epoch| table.row(epoch),
-    )?;
+    let task = Task { model: &model, dataset, split: &split, normalize: preprocessing.normalize, device };
+    let trained = fit(&task, &options, &stop, &mut |epoch| table.row(epoch))?;
     let file = ModelFile {
         model,
         labels: dataset.names.clone(),
@@ -168,20 +161,19 @@ impl Settings {
     }
 }
 
-/// Says how large the network is, what a step takes, and whether the batch had to be made smaller.
-fn announce(model: &Model, settings: &Settings, pictures: usize, device: &Device) -> Result<()> {
-    let fitting = model.largest_batch(device.max_tensor())?;
-    if fitting < settings.batch {
-        note(format_args!(
-            "--batch {} is reduced to {fitting}: the device takes tensors of at most {} bytes",
-            settings.batch,
-            device.max_tensor()
-        ));
+/// Says how large the network is, what a step takes, and what became of a batch too large for the device.
+fn announce(model: &Model, options: &FitOptions, pictures: usize, device: &Device) -> Result<()> {
+    let batches = Batches::new(model, device, options)?;
+    let limit = format!("the device takes tensors of at most {} bytes", device.max_tensor());
+    if batches.batch < options.batch {
+        note(format_args!("--batch {} is reduced to {}: {limit}", options.batch, batches.batch));
+    } else if batches.most < batches.batch.min(pictures) {
+        note(format_args!("--batch {} is computed in parts of {}: {limit}", options.batch, batches.most));
     }
-    let batch = settings.batch.min(fitting).min(pictures);
-    let summary = Summary::new(model, batch)?;
+    let at_once = batches.batch.min(batches.most).min(pictures);
+    let summary = Summary::new(model, at_once)?;
     say(format_args!("network: {}, {} parameters", summary.name, summary.parameters()));
-    say(format_args!("memory: {} for steps of {batch} pictures", summary.training));
+    say(format_args!("memory: {} for {at_once} pictures at a time", summary.training));
     Ok(())
 }
 
