@@ -37,7 +37,7 @@ pub struct Arguments {
     #[arg(long, value_name = "FOLDER", default_value = "lookalike-demo")]
     out: PathBuf,
     /// Most epochs
-    #[arg(long, value_name = "N", default_value_t = 30, value_parser = clap::value_parser!(u32).range(1..))]
+    #[arg(long, value_name = "N", default_value_t = 40, value_parser = clap::value_parser!(u32).range(1..))]
     epochs: u32,
     #[command(flatten)]
     adapter: AdapterArguments,
@@ -62,7 +62,8 @@ pub fn run(arguments: &Arguments) -> Result<()> {
 
     let crop = CropArguments::default();
     let dataset = faces::to_learn_from(&learning, &crop, arguments.plain)?.dataset;
-    let settings = Settings { epochs: arguments.epochs as usize, ..Settings::default() };
+    // Few pictures make few steps an epoch: small batches make more of them.
+    let settings = Settings { epochs: arguments.epochs as usize, batch: 8, ..Settings::default() };
     let Learned { file, trained, .. } = learn(&dataset, &settings, (crop.margin, crop.whole()), &device)?;
     file.save(&out.join("model.safetensors"))?;
     trained.history.write_csv(&out.join("model.csv"))?;
