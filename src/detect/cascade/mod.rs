@@ -56,6 +56,9 @@ impl Default for CascadeOptions {
 /// The default `min_size` as a divisor of the picture's shorter side.
 const SMALLEST_FACE: usize = 12;
 
+/// Part of the smaller of two boxes that may lie in the other.
+const MOST_SHARED: f32 = 0.3;
+
 /// A trained cascade and how to use it.
 #[derive(Clone, Debug)]
 pub struct Cascade {
@@ -191,8 +194,24 @@ impl Detector for Cascade {
         };
         let mut faces: Vec<Face> = self.boxes(image).into_iter().map(face).collect();
         faces.sort_by(|a, b| b.score.total_cmp(&a.score));
-        Ok(faces)
+        Ok(distinct(faces))
     }
+}
+
+/// One of each: of faces that share more than [`MOST_SHARED`] of the smaller, the first stays. The grouping of windows
+/// leaves such pairs (a face and, inside it, its mouth), which scikit-image returns.
+fn distinct(faces: Vec<Face>) -> Vec<Face> {
+    let mut kept: Vec<Face> = Vec::new();
+    for face in faces {
+        let shares = |other: &Face| {
+            let smaller = face.rect.area().min(other.rect.area());
+            face.rect.intersection(&other.rect) > MOST_SHARED * smaller
+        };
+        if !kept.iter().any(shares) {
+            kept.push(face);
+        }
+    }
+    kept
 }
 
 #[cfg(test)]
@@ -222,6 +241,17 @@ mod tests {
             assert!(message.contains("usually 1"), "{message}");
         }
         assert!(with(CascadeOptions { max_side: 0, ..CascadeOptions::default() }).contains("max_side is 0"));
+    }
+
+    #[test]
+    fn a_face_inside_another_is_dropped_and_a_neighbour_stays() {
+        let face = |x: f32, side: f32| Face {
+            rect: Rect { x, y: 0.0, width: side, height: side },
+            score: 0.5,
+            landmarks: None,
+        };
+        let sides = |faces: Vec<Face>| faces.iter().map(|face| face.rect.width as usize).collect::<Vec<_>>();
+        assert_eq!(sides(distinct(vec![face(0.0, 100.0), face(30.0, 40.0), face(90.0, 99.0)])), [100, 99]);
     }
 
     #[test]
