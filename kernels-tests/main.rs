@@ -14,6 +14,7 @@ mod correct;
 mod dense;
 mod dropout;
 mod global_avg_pool2d;
+mod golden;
 mod l2_penalty;
 mod matmul;
 mod max_pool2d;

@@ -96,9 +96,12 @@ mod tests {
     #[test]
     fn wilson_is_as_published() {
         // Newcombe, Statistics in Medicine 17 (1998) 857–872, table I, method 3
-        for (hits, total, low, high) in
-            [(81, 263, 0.2553, 0.3662), (15, 148, 0.0624, 0.1605), (0, 20, 0.0, 0.1611), (1, 29, 0.0061, 0.1718)]
-        {
+        for (hits, total, low, high) in [
+            (81, 263, 0.2553, 0.3662),
+            (15, 148, 0.0624, 0.1605),
+            (0, 20, 0.0, 0.1611),
+            (1, 29, 0.0061, 0.1718),
+        ] {
             let interval = wilson(hits, total);
             assert_abs_diff_eq!(interval.0, low, epsilon = 5e-5);
             assert_abs_diff_eq!(interval.1, high, epsilon = 5e-5);
