@@ -16,6 +16,7 @@ mod dropout;
 #[cfg(feature = "train")]
 mod fit;
 mod global_avg_pool2d;
+mod golden;
 mod l2_penalty;
 mod matmul;
 mod max_pool2d;
