@@ -2,6 +2,7 @@
 
 use lookalike::check::{Check, gpu, normal};
 use lookalike::graph::{Graph, Params, Plan, Var};
+use lookalike::tensor::{Data, TensorType};
 
 #[test]
 fn fill() {
@@ -27,6 +28,23 @@ fn add() {
         .input(normal([7 * 256 + 1], 2))
         .folded()
         .run(|graph, v| Ok(vec![graph.add(v[0], v[1])?]));
+}
+
+/// WebGPU's default is 65,535 workgroups per axis: one group more must run, and run right.
+#[test]
+fn more_groups_than_one_axis_really_holds() {
+    let len = 65_535 * 256 + 1;
+    let mut graph = Graph::new();
+    let x = graph.input("x", TensorType::f32([len]));
+    let y = graph.relu(x).unwrap();
+    let mut plan = Plan::new(&graph, &Params::new(gpu()), &[y]).unwrap();
+    assert_eq!(plan.most_groups(), 65_536);
+    let values: Vec<f32> = (0..len).map(|i| i as f32 - 100.0).collect();
+    plan.write("x", &Data::F32(values.clone())).unwrap();
+    plan.run_poisoned().unwrap();
+    let found = plan.read(y).unwrap().to_f32();
+    let wrong = found.iter().zip(&values).position(|(y, x)| *y != x.max(0.0));
+    assert_eq!(wrong, None);
 }
 
 #[test]

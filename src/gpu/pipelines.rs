@@ -105,3 +105,27 @@ impl Gpu {
         })
     }
 }
+
+#[cfg(all(test, feature = "check"))]
+mod tests {
+    use crate::Error;
+    use crate::gpu::Shader;
+
+    fn refused(text: &'static str) -> String {
+        let pieces: &'static [&'static str] = vec![text].leak();
+        let shader = Shader { name: "broken", files: pieces, pieces };
+        let gpu = crate::check::gpu().gpu().expect("checks run on a GPU");
+        match gpu.compile(&[shader.kernel("main").writes(1)]) {
+            Err(Error::Kernel { kernel, problem }) => format!("{kernel}: {problem}"),
+            other => panic!("the kernel was not refused: {other:?}"),
+        }
+    }
+
+    #[test]
+    fn a_kernel_that_is_refused_is_named() {
+        let syntax = refused("@compute @workgroup_size(1) fn main() { let x = ; }");
+        assert!(syntax.starts_with("broken/main: "), "{syntax}");
+        let large = refused("@compute @workgroup_size(1024) fn main() {}");
+        assert!(large.starts_with("broken/main: ") && large.contains("1024"), "{large}");
+    }
+}
