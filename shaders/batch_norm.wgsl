@@ -7,8 +7,8 @@
 //                 * (dy[r,c] - dbeta[c] / rows - n[r,c] * dgamma[c] / rows)
 //
 // Shapes   x, y, dy, dx   [rows, channels]; all others [channels]
-// Mapping  square_sums: as common/reduce.wgsl, then chunk_sum adds the chunks; backward_input: one thread
-//          per element. The mean is a chunk_sum; y, dgamma and dbeta are those of batch_norm_inference.
+// Mapping  square_sums: as common/reduce.wgsl, then column_sum adds the chunks; backward_input: one thread
+//          per element. The mean is a column_sum; y, dgamma and dbeta are those of batch_norm_inference.
 // Cost     reads x three times forward. The second pass for the variance is what keeps it exact where the
 //          mean is large; nothing but mean and variance is kept for the gradient.
 // Source   Ioffe, Szegedy, ICML 2015

@@ -7,7 +7,7 @@
 //   dbeta[c]  = sum over r of dy[r,c]
 //
 // Shapes   x, y, dy, dx   [rows, channels]; all others [channels]
-// Mapping  one thread per element; parameter_sums: as common/reduce.wgsl, then chunk_sum adds the chunks
+// Mapping  one thread per element; parameter_sums: as common/reduce.wgsl, then column_sum adds the chunks
 // Also     batch_norm takes its y, dgamma and dbeta from here
 
 struct Params { columns: Columns, epsilon: f32 }

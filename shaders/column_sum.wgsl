@@ -1,56 +1,35 @@
-// column_sum: the sum of each column of a matrix, in pieces.
+// column_sum: sums over chunks of the rows of a matrix, column by column.
 //
-//   y[i, j] = activate(sum over the rows r of piece i of x[r, j] + bias[j % bias_len])
+//   y[k,c] = activate(factor * sum of x[r,c] over k*chunk <= r < (k+1)*chunk + bias[c % bias_len])
 //
-// Shapes   x [rows, columns], y [ceil(rows / piece), columns]; a piece is `piece` rows. Long columns are summed in
-//          two dispatches: the first writes a row for each piece, the second sums these rows as one piece.
+// Shapes   x  [rows, channels]
+//          y  [chunks, channels], chunks = rows / chunk, rounded up
 // Bias     of bias_len elements is added if `biased` is 1; else any tensor stands in its place, unread. With it
 //          and the activation this ends a product whose depth was split, see common/gemm.wgsl.
-// Mapping  one workgroup per piece and 16 columns: 16 threads share a column, each sums every 16th row, and a tree
-//          adds the 16 sums. The order is fixed.
-// Cost     reads x once
+// Mapping  one workgroup per chunk and `width` columns, as common/reduce.wgsl; neighbours differ in column
+// Cost     reads x once. Long sums take two dispatches: chunks first, then the sum of their sums.
 
-struct Params {
-    rows: u32, columns: u32, piece: u32, bias_len: u32, biased: u32, kind: u32, slope: f32,
-}
+struct Params { columns: Columns, factor: f32, bias_len: u32, biased: u32, kind: u32, slope: f32 }
 
 @group(0) @binding(0) var<uniform> p: Params;
 @group(0) @binding(1) var<storage, read> x: array<f32>;
 @group(0) @binding(2) var<storage, read> bias: array<f32>;
 @group(0) @binding(3) var<storage, read_write> y: array<f32>;
 
-const WIDTH = 16u;
-const HEIGHT = 16u;
-
-var<workgroup> sum_tile: array<f32, WIDTH * HEIGHT>;
-
-@compute @workgroup_size(WIDTH * HEIGHT)
+@compute @workgroup_size(WORKGROUP)
 fn sum(
+    @builtin(local_invocation_index) local: u32,
     @builtin(workgroup_id) group: vec3<u32>,
     @builtin(num_workgroups) groups: vec3<u32>,
-    @builtin(local_invocation_index) thread: u32,
 ) {
-    let index = group_index(group, groups);
-    let blocks = (p.columns + WIDTH - 1u) / WIDTH;
-    let column = index % blocks * WIDTH + thread % WIDTH;
-    let piece = index / blocks;
-    let lane = thread / WIDTH;
-
+    let share = share_of(p.columns, group_index(group, groups), local);
     var sum = 0.0;
-    if column < p.columns {
-        let end = min((piece + 1u) * p.piece, p.rows);
-        for (var row = piece * p.piece + lane; row < end; row += HEIGHT) {
-            sum += x[row * p.columns + column];
-        }
+    for (var r = share.first; r < share.end; r += share.step) {
+        sum += x[r * p.columns.channels + share.column];
     }
-    sum_tile[thread] = sum;
-    for (var half = HEIGHT / 2u; half > 0u; half /= 2u) {
-        workgroupBarrier();
-        if lane < half { sum_tile[thread] += sum_tile[thread + half * WIDTH]; }
-    }
-    if lane == 0u && column < p.columns && piece * p.piece < p.rows {
-        var total = sum_tile[thread];
-        if p.biased == 1u { total += bias[column % p.bias_len]; }
-        y[piece * p.columns + column] = activate(p.kind, p.slope, total);
+    sum = p.factor * tree_sum(local, sum, p.columns.width);
+    if share.stores {
+        if p.biased == 1u { sum += bias[share.column % p.bias_len]; }
+        y[share.out] = activate(p.kind, p.slope, sum);
     }
 }

@@ -28,6 +28,6 @@ fn forward(@builtin(local_invocation_index) thread: u32) {
         }
         if predicted == wanted { agreeing += 1.0; }
     }
-    let total = workgroup_sum(agreeing, thread);
+    let total = tree_sum(thread, agreeing, 1u);
     if thread == 0u { y[0] = total; }
 }

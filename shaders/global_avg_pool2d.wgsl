@@ -1,4 +1,4 @@
-// global_avg_pool2d: the gradient of the mean over an image. The mean itself is a chunk_sum.
+// global_avg_pool2d: the gradient of the mean over an image. The mean itself is a column_sum.
 //
 //   y[n,c]      = sum over h, w of x[n,h,w,c] / pixels
 //   dx[n,h,w,c] = dy[n,c] / pixels

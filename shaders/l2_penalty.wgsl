@@ -32,7 +32,7 @@ fn partial(
         let i = first + k * WORKGROUP;
         if i < p.len { sum += x[i] * x[i]; }
     }
-    let total = workgroup_sum(sum, thread);
+    let total = tree_sum(thread, sum, 1u);
     if thread == 0u && piece < p.pieces { sums[piece] = total; }
 }
 
@@ -43,7 +43,7 @@ fn partial(
 fn total(@builtin(local_invocation_index) thread: u32) {
     var sum = 0.0;
     for (var piece = thread; piece < p.pieces; piece += WORKGROUP) { sum += pieces[piece]; }
-    let total = workgroup_sum(sum, thread);
+    let total = tree_sum(thread, sum, 1u);
     if thread == 0u { y[0] = p.factor * total; }
 }
 

@@ -7,7 +7,7 @@
 // Shapes   x, y, dy, dx    [rows, channels]
 //          alpha, dalpha   [channels]
 // Kinks    at 0 the gradient is that of the side below, as in PyTorch
-// Mapping  one thread per element; alpha_sums: as common/reduce.wgsl, then chunk_sum adds the chunks
+// Mapping  one thread per element; alpha_sums: as common/reduce.wgsl, then column_sum adds the chunks
 // Source   He, Zhang, Ren, Sun, ICCV 2015
 
 struct Params { columns: Columns }

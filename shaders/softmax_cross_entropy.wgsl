@@ -31,18 +31,6 @@ struct Params { rows: u32, classes: u32, weighted: u32, smoothing: f32 }
 
 const LOWEST = -3.40282347e38;
 
-var<workgroup> max_tile: array<f32, WORKGROUP>;
-
-fn workgroup_max(value: f32, thread: u32) -> f32 {
-    max_tile[thread] = value;
-    for (var width = WORKGROUP / 2u; width > 0u; width /= 2u) {
-        workgroupBarrier();
-        if thread < width { max_tile[thread] = max(max_tile[thread], max_tile[thread + width]); }
-    }
-    workgroupBarrier();
-    return max_tile[0];
-}
-
 fn smoothed(target_share: f32) -> f32 {
     return target_share * (1.0 - p.smoothing) + p.smoothing / f32(p.classes);
 }
@@ -59,7 +47,7 @@ fn forward(
 
     var highest = LOWEST;
     for (var c = thread; c < p.classes; c += WORKGROUP) { highest = max(highest, z[first + c]); }
-    let m = workgroup_max(highest, thread);
+    let m = tree_max(thread, highest, 1u);
 
     var exps = 0.0;
     var targets = 0.0;
@@ -73,10 +61,10 @@ fn forward(
         below += smoothed(share) * depth;
         if p.weighted != 0u { weights += share * class_weight[c]; }
     }
-    let exp_sum = workgroup_sum(exps, thread);
-    let target_sum = workgroup_sum(targets, thread);
-    let below_sum = workgroup_sum(below, thread);
-    let weight_sum = workgroup_sum(weights, thread);
+    let exp_sum = tree_sum(thread, exps, 1u);
+    let target_sum = tree_sum(thread, targets, 1u);
+    let below_sum = tree_sum(thread, below, 1u);
+    let weight_sum = tree_sum(thread, weights, 1u);
     let weight = select(1.0, weight_sum, p.weighted != 0u);
 
     if row >= p.rows { return; }
@@ -94,7 +82,7 @@ fn forward(
 fn mean(@builtin(local_invocation_index) thread: u32) {
     var sum = 0.0;
     for (var row = thread; row < p.rows; row += WORKGROUP) { sum += losses[row]; }
-    let total = workgroup_sum(sum, thread);
+    let total = tree_sum(thread, sum, 1u);
     if thread == 0u { loss[0] = total / f32(p.rows); }
 }
 

@@ -1,7 +1,9 @@
 // reduce: sums in a fixed order, in pieces: each thread adds a few rows, then a tree adds the threads.
 //
 // A workgroup works on `width` columns (a power of two): thread t holds a value of column t % width, and is
-// number t / width of the WORKGROUP / width threads of that column. All threads must call these functions.
+// number t / width of the WORKGROUP / width threads of that column. With width 1 all threads share one column.
+// All threads must call these functions. Always the same bits: the order of the sums is fixed, and as it is a tree
+// their error grows with log2(WORKGROUP), not with WORKGROUP.
 
 var<workgroup> reduce_tile: array<f32, WORKGROUP>;
 

@@ -3,7 +3,7 @@
 use rayon::prelude::*;
 
 use super::batch_norm_inference::{Params, check, inverse_deviation, normalize, parameter_gradients};
-use super::chunk_sum::{finish, sum_chunks};
+use super::column_sum::{Ending, finish, sum_columns};
 use crate::cpu::{Float, Slots, params};
 use crate::gpu::{Kernel, Shader, shader};
 use crate::graph::{Gradients, Graph, Grid, Io, Node, Operator, PlanBuilder, Var};
@@ -74,9 +74,7 @@ impl Operator for Normalize {
         let params = Params::new(x.ty(), self.epsilon);
         let columns = params.columns;
         let share = 1.0 / columns.rows() as f32;
-        let sums = plan.scratch(columns.sums());
-        sum_chunks(plan, columns, x, &sums, 1.0)?;
-        finish(plan, &sums, mean, share)?;
+        sum_columns(plan, x, mean, share, Ending::default())?;
         let squares = plan.scratch(columns.sums());
         plan.dispatch(&SQUARE_SUMS, params, &[x, mean], &[&squares], columns.grid())?;
         finish(plan, &squares, variance, share)?;

@@ -1,4 +1,4 @@
-//! The sum over all axes but the last: the gradient of a bias, and the end of a product whose depth was split.
+//! Sums over the rows of a matrix, column by column: an operator, and dispatches that other operators share.
 
 use bytemuck::{Pod, Zeroable};
 use rayon::prelude::*;
@@ -11,14 +11,15 @@ use crate::graph::{Graph, Grid, Io, Operator, PlanBuilder, Tensor, Var};
 use crate::tensor::TensorType;
 use crate::{Error, Result};
 
-const SHADER: Shader =
-    shader!("column_sum", "common/linear.wgsl", "common/activation.wgsl", "column_sum.wgsl");
+const SHADER: Shader = shader!(
+    "column_sum",
+    "common/linear.wgsl",
+    "common/reduce.wgsl",
+    "common/activation.wgsl",
+    "column_sum.wgsl"
+);
 const SUM: Kernel = SHADER.kernel("sum").params::<Params>().reads(2).writes(1).twin(sum::<f32>, sum::<f64>);
 pub(crate) const KERNELS: &[Kernel] = &[SUM];
-
-/// `WIDTH` and `HEIGHT` in `column_sum.wgsl`: columns of a workgroup, threads that share one.
-const WIDTH: usize = 16;
-const HEIGHT: usize = 16;
 
 impl Graph {
     /// The sum over all axes but the last: `x` has shape `[…, columns]`, the result `[columns]`. It has no
@@ -48,12 +49,79 @@ impl Operator for ColumnSum {
     }
 
     fn dispatch(&self, io: &Io, plan: &mut PlanBuilder<'_>) -> Result<()> {
-        let (x, y) = (io.input(0), io.output(0));
-        dispatch(plan, x, [x.len() / y.len(), y.len()], y, Ending::default())
+        sum_columns(plan, io.input(0), io.output(0), 1.0, Ending::default())
     }
 
     fn flops(&self, inputs: &[TensorType], _outputs: &[TensorType]) -> u64 {
         inputs[0].len() as u64
+    }
+}
+
+/// `Columns` of `common/reduce.wgsl`, field for field: how a matrix is summed in chunks of its rows.
+#[repr(C)]
+#[derive(Clone, Copy, Debug, Pod, Zeroable)]
+pub(super) struct Columns {
+    rows: u32,
+    channels: u32,
+    chunk: u32,
+    width: u32,
+}
+
+impl Columns {
+    /// Sums of `chunk` rows each, of a matrix `[rows, channels]`.
+    pub fn of_chunks(rows: usize, channels: usize, chunk: usize) -> Columns {
+        /// Columns of a workgroup at most: 128 bytes of each row.
+        const WIDEST: usize = 32;
+        let width = channels.next_power_of_two().min(WIDEST);
+        Columns { rows: rows as u32, channels: channels as u32, chunk: chunk as u32, width: width as u32 }
+    }
+
+    /// The first of two stages: few chunks, for [`finish`] to add; one if there are few rows.
+    pub fn first_stage(rows: usize, channels: usize) -> Columns {
+        /// Chunks are at least this long, where the rows allow.
+        const SHORTEST: usize = 256;
+        /// At most this many chunks.
+        const MOST: usize = 512;
+        Columns::of_chunks(rows, channels, rows.div_ceil(MOST).max(SHORTEST))
+    }
+
+    /// The same of a tensor whose axes but the last are rows.
+    pub fn first_stage_of(x: &TensorType) -> Columns {
+        let channels = x.shape.last().copied().unwrap_or(1);
+        Columns::first_stage(x.len() / channels, channels)
+    }
+
+    /// Rows of the matrix.
+    pub fn rows(&self) -> usize {
+        self.rows as usize
+    }
+
+    /// Columns of the matrix.
+    pub fn channels(&self) -> usize {
+        self.channels as usize
+    }
+
+    fn chunks(&self) -> usize {
+        self.rows.div_ceil(self.chunk) as usize
+    }
+
+    /// The sums: `[chunks, channels]`.
+    pub fn sums(&self) -> TensorType {
+        TensorType::f32([self.chunks(), self.channels()])
+    }
+
+    /// A workgroup for each chunk and `width` columns.
+    pub fn grid(&self) -> Grid {
+        Grid::groups(self.chunks() * self.channels.div_ceil(self.width) as usize)
+    }
+
+    /// The twins' side: `add` adds a row to the sums of its chunk.
+    pub fn sum<T: Float>(&self, sums: &mut [T], add: impl Fn(usize, &mut [T]) + Sync) {
+        let chunk = self.chunk as usize;
+        sums.par_chunks_mut(self.channels()).enumerate().for_each(|(k, sums)| {
+            sums.fill(T::zero());
+            (k * chunk..((k + 1) * chunk).min(self.rows())).for_each(|row| add(row, sums));
+        });
     }
 }
 
@@ -64,80 +132,83 @@ pub(super) struct Ending<'a> {
     pub activation: Activation,
 }
 
-/// Adds the dispatches that write the sum of each column of `x`, seen as `[rows, columns]`, to `y`.
-pub(super) fn dispatch(
+/// y = factor · the sums of the columns of x, as many as y has elements, and the ending.
+pub(super) fn sum_columns(
     plan: &mut PlanBuilder<'_>,
     x: &Tensor,
-    [rows, columns]: [usize; 2],
     y: &Tensor,
+    factor: f32,
     ending: Ending<'_>,
 ) -> Result<()> {
-    let piece = piece(rows, columns);
-    let pieces = rows.div_ceil(piece);
-    if pieces == 1 {
-        return pass(plan, x, [rows, columns], rows, y, ending);
+    let columns = Columns::first_stage(x.len() / y.len(), y.len());
+    if columns.chunks() == 1 {
+        return pass(plan, columns, x, y, factor, ending);
     }
-    let partial = plan.scratch(TensorType::f32([pieces, columns]));
-    pass(plan, x, [rows, columns], piece, &partial, Ending::default())?;
-    pass(plan, &partial, [pieces, columns], pieces, y, ending)
+    let sums = plan.scratch(columns.sums());
+    sum_chunks(plan, columns, x, &sums, 1.0)?;
+    pass(plan, all_of(&sums, y), &sums, y, factor, ending)
 }
 
-/// Rows of a piece: all, if one pass over the column is short or the columns alone keep a GPU busy, else so many
-/// that a thread has about as much to do in the first pass as in the second.
-fn piece(rows: usize, columns: usize) -> usize {
-    const SHORT: usize = 32 * HEIGHT;
-    const BUSY: usize = 256;
-    if rows <= SHORT || columns.div_ceil(WIDTH) >= BUSY {
-        return rows;
-    }
-    rows.isqrt().next_multiple_of(HEIGHT)
+/// y = factor · the sums of x by chunks of rows.
+pub(super) fn sum_chunks(
+    plan: &mut PlanBuilder<'_>,
+    columns: Columns,
+    x: &Tensor,
+    y: &Tensor,
+    factor: f32,
+) -> Result<()> {
+    pass(plan, columns, x, y, factor, Ending::default())
+}
+
+/// y = factor · the sum of the sums that a first stage left.
+pub(super) fn finish(plan: &mut PlanBuilder<'_>, sums: &Tensor, y: &Tensor, factor: f32) -> Result<()> {
+    sum_chunks(plan, all_of(sums, y), sums, y, factor)
+}
+
+/// All rows of x in one chunk, with a column for each element of y.
+fn all_of(x: &Tensor, y: &Tensor) -> Columns {
+    let rows = x.len() / y.len();
+    Columns::of_chunks(rows, y.len(), rows)
 }
 
 fn pass(
     plan: &mut PlanBuilder<'_>,
+    columns: Columns,
     x: &Tensor,
-    [rows, columns]: [usize; 2],
-    piece: usize,
     y: &Tensor,
+    factor: f32,
     ending: Ending<'_>,
 ) -> Result<()> {
     let params = Params {
-        rows: rows as u32,
-        columns: columns as u32,
-        piece: piece as u32,
+        columns,
+        factor,
         bias_len: ending.bias.map_or(1, |bias| bias.len() as u32),
         biased: ending.bias.is_some().into(),
         kind: ending.activation.kind(),
         slope: ending.activation.slope(),
     };
-    let groups = rows.div_ceil(piece) * columns.div_ceil(WIDTH);
-    plan.dispatch(&SUM, params, &[x, ending.bias.unwrap_or(x)], &[y], Grid::groups(groups))
+    plan.dispatch(&SUM, params, &[x, ending.bias.unwrap_or(x)], &[y], columns.grid())
 }
 
 fn sum<T: Float>(bytes: &[u8], slots: &mut Slots<'_, T>) {
     let p: Params = params(bytes);
-    let (x, bias) = (slots.float(0), slots.float(1));
-    let (columns, piece) = (p.columns as usize, p.piece as usize);
-    let pieces = x.par_chunks(piece * columns);
-    slots.out().par_chunks_mut(columns).zip(pieces).for_each(|(y, piece)| {
-        y.fill(T::zero());
-        for row in piece.chunks(columns) {
-            y.iter_mut().zip(row).for_each(|(y, &x)| *y += x);
-        }
-        for (column, y) in y.iter_mut().enumerate() {
-            let bias = if p.biased == 1 { bias[column % p.bias_len as usize] } else { T::zero() };
-            *y = activate(p.kind, p.slope, *y + bias);
-        }
+    let (x, bias, y) = (slots.float(0), slots.float(1), slots.out());
+    let (channels, factor) = (p.columns.channels(), T::of(p.factor.into()));
+    p.columns.sum(y, |row, sums| {
+        sums.iter_mut().zip(&x[row * channels..]).for_each(|(sum, &x)| *sum += x);
     });
+    for (at, y) in y.iter_mut().enumerate() {
+        let bias = if p.biased == 1 { bias[at % channels % p.bias_len as usize] } else { T::zero() };
+        *y = activate(p.kind, p.slope, factor * *y + bias);
+    }
 }
 
 /// `Params` of `column_sum.wgsl`, field for field.
 #[repr(C)]
 #[derive(Clone, Copy, Debug, Pod, Zeroable)]
 struct Params {
-    rows: u32,
-    columns: u32,
-    piece: u32,
+    columns: Columns,
+    factor: f32,
     bias_len: u32,
     biased: u32,
     kind: u32,

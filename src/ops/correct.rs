@@ -10,7 +10,7 @@ use crate::gpu::{Kernel, Shader, shader};
 use crate::graph::{Graph, Grid, Io, Operator, PlanBuilder, Var};
 use crate::tensor::{DType, TensorType};
 
-const SHADER: Shader = shader!("correct", "common/linear.wgsl", "common/sum.wgsl", "correct.wgsl");
+const SHADER: Shader = shader!("correct", "common/linear.wgsl", "common/reduce.wgsl", "correct.wgsl");
 const FORWARD: Kernel =
     SHADER.kernel("forward").params::<Params>().reads(2).writes(1).twin(forward::<f32>, forward::<f64>);
 pub(crate) const KERNELS: &[Kernel] = &[FORWARD];

@@ -5,7 +5,7 @@ use bytemuck::{NoUninit, Pod, Zeroable};
 use rayon::prelude::*;
 
 use super::Activation;
-use super::column_sum::{self, Ending};
+use super::column_sum::{Ending, sum_columns};
 use crate::Result;
 use crate::gpu::Kernel;
 use crate::graph::{Grid, PlanBuilder, Tensor};
@@ -105,7 +105,7 @@ pub(super) fn dispatch<P: NoUninit>(
     let len = size.rows * size.columns;
     let partial = plan.scratch(TensorType::f32([split.count, len]));
     plan.dispatch(kernel, params(product(Ending::default())), reads, &[&partial], groups)?;
-    column_sum::dispatch(plan, &partial, [split.count, len], y, ending)
+    sum_columns(plan, &partial, y, 1.0, ending)
 }
 
 /// A tile of `common/gemm.wgsl`: `TILE` and `TILE_DEPTH` of its file.

@@ -3,7 +3,7 @@
 use bytemuck::{Pod, Zeroable};
 use rayon::prelude::*;
 
-use super::chunk_sum::{Columns, sum_chunks};
+use super::column_sum::{Columns, sum_chunks};
 use crate::Result;
 use crate::cpu::{Float, Slots, params};
 use crate::error::expect_rank;

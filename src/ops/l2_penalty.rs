@@ -9,7 +9,7 @@ use crate::gpu::{Kernel, Shader, shader};
 use crate::graph::{Gradients, Graph, Grid, Io, Node, Operator, PlanBuilder, Var};
 use crate::tensor::{DType, TensorType};
 
-const SHADER: Shader = shader!("l2_penalty", "common/linear.wgsl", "common/sum.wgsl", "l2_penalty.wgsl");
+const SHADER: Shader = shader!("l2_penalty", "common/linear.wgsl", "common/reduce.wgsl", "l2_penalty.wgsl");
 const PARTIAL: Kernel =
     SHADER.kernel("partial").params::<Params>().reads(1).writes(1).twin(partial::<f32>, partial::<f64>);
 const TOTAL: Kernel =

@@ -6,7 +6,6 @@ mod augment;
 mod avg_pool2d;
 mod batch_norm;
 mod batch_norm_inference;
-mod chunk_sum;
 mod column_sum;
 mod concat;
 mod conv2d;
@@ -61,7 +60,6 @@ pub(crate) const KERNELS: &[&[Kernel]] = &[
     avg_pool2d::KERNELS,
     batch_norm::KERNELS,
     batch_norm_inference::KERNELS,
-    chunk_sum::KERNELS,
     column_sum::KERNELS,
     concat::KERNELS,
     conv2d::KERNELS,

@@ -10,8 +10,12 @@ use crate::graph::{Gradients, Graph, Grid, Io, Node, Operator, PlanBuilder, Var}
 use crate::tensor::{DType, TensorType};
 use crate::{Error, Result};
 
-const SHADER: Shader =
-    shader!("softmax_cross_entropy", "common/linear.wgsl", "common/sum.wgsl", "softmax_cross_entropy.wgsl");
+const SHADER: Shader = shader!(
+    "softmax_cross_entropy",
+    "common/linear.wgsl",
+    "common/reduce.wgsl",
+    "softmax_cross_entropy.wgsl"
+);
 /// A row has few classes for a workgroup of the usual size.
 const FORWARD: Kernel = SHADER
     .kernel("forward")
