@@ -162,7 +162,7 @@ fn from_photos_to_names() {
     );
     assert!(run.stderr.contains("notes.jpg: is not a JPEG"), "{}", run.stderr);
     for copy in ["named/02.png", "named/02-2.png"] {
-        assert_eq!(red_pixels(&scene.path(copy)) > 200, true, "{copy} has a red box");
+        assert!(red_pixels(&scene.path(copy)) > 200, "{copy} has a red box");
     }
     assert_eq!(red_pixels(&scene.path("photos/s01/02.png")), 0, "the photo itself is as it was");
     let answers = scene.json(&predict);
@@ -252,7 +252,7 @@ fn what_leaves_nothing_to_do_is_an_error_of_one_line() {
     fs::create_dir(scene.path("empty")).expect("a folder");
     scene.write("file", b"");
     let plain = TensorFile { tensors: Default::default(), metadata: Value::Null };
-    safetensors::write(&scene.path("plain.safetensors"), &plain).expect("a file");
+    safetensors::write(scene.path("plain.safetensors"), &plain).expect("a file");
 
     let train = |photos, output| [&["train", photos, "-o", output][..], &QUICK].concat();
     scene.fails(&train("missing", "m.safetensors"), &["missing", "one sub-folder per person"]);
