@@ -1,9 +1,10 @@
 //! The two operators that autograd itself needs: `fill` and `add`.
 
 use bytemuck::{Pod, Zeroable};
+use rayon::prelude::*;
 
 use super::{Gradients, Graph, Grid, Io, Node, Operator, PlanBuilder, Var};
-use crate::cpu::{Float, Slots, params};
+use crate::cpu::{Float, Slots, elements, params};
 use crate::gpu::{Kernel, Shader, shader};
 use crate::tensor::{Shape, TensorType};
 use crate::{Error, Result};
@@ -86,14 +87,13 @@ impl Operator for Add {
 
 fn fill<T: Float>(bytes: &[u8], slots: &mut Slots<'_, T>) {
     let p: Params = params(bytes);
-    slots.out().fill(T::of(p.value.into()));
+    let value = T::of(p.value.into());
+    elements(slots.out()).for_each(move |y| *y = value);
 }
 
 fn add<T: Float>(_params: &[u8], slots: &mut Slots<'_, T>) {
     let (a, b) = (slots.float(0), slots.float(1));
-    for (y, (&a, &b)) in slots.out().iter_mut().zip(a.iter().zip(b)) {
-        *y = a + b;
-    }
+    elements(slots.out()).zip(a).zip(b).for_each(move |((y, &a), &b)| *y = a + b);
 }
 
 /// `Params` of `builtin.wgsl`, field for field.

@@ -1,8 +1,9 @@
 //! Activations whose gradient follows from their output alone: ReLU, leaky ReLU, sigmoid, tanh.
 
 use bytemuck::{Pod, Zeroable};
+use rayon::prelude::*;
 
-use crate::cpu::{Float, Slots, params};
+use crate::cpu::{Float, Slots, elements, params};
 use crate::gpu::{Kernel, Shader, shader};
 use crate::graph::{Gradients, Graph, Grid, Io, Node, Operator, PlanBuilder, Var};
 use crate::tensor::TensorType;
@@ -191,17 +192,15 @@ fn activation_slope<T: Float>(kind: u32, slope: f32, y: T) -> T {
 fn forward<T: Float>(bytes: &[u8], slots: &mut Slots<'_, T>) {
     let p: Params = params(bytes);
     let x = slots.float(0);
-    for (y, &x) in slots.out().iter_mut().zip(x) {
-        *y = activate(p.kind, p.slope, x);
-    }
+    elements(slots.out()).zip(x).for_each(move |(y, &x)| *y = activate(p.kind, p.slope, x));
 }
 
 fn backward<T: Float>(bytes: &[u8], slots: &mut Slots<'_, T>) {
     let p: Params = params(bytes);
     let (y, dy) = (slots.float(0), slots.float(1));
-    for (dx, (&y, &dy)) in slots.out().iter_mut().zip(y.iter().zip(dy)) {
+    elements(slots.out()).zip(y).zip(dy).for_each(move |((dx, &y), &dy)| {
         *dx = dy * activation_slope(p.kind, p.slope, y);
-    }
+    });
 }
 
 /// `Params` of `activation.wgsl`, field for field.

@@ -4,7 +4,7 @@ use bytemuck::{Pod, Zeroable};
 use rayon::prelude::*;
 
 use super::expect;
-use crate::cpu::{Float, Slots, params};
+use crate::cpu::{Float, Slots, elements, params};
 use crate::gpu::{Kernel, Shader, shader};
 use crate::graph::{Graph, Grid, Io, Operator, PlanBuilder, Var};
 use crate::tensor::{DType, TensorType};
@@ -131,15 +131,14 @@ fn update<T: Float>(bytes: &[u8], slots: &mut Slots<'_, T>) {
     let one_minus_power = |beta: f32| T::of(-(t * f64::from(beta).ln()).exp_m1());
     let (unbias1, unbias2) = (one_minus_power(p.beta1), one_minus_power(p.beta2));
     let [beta1, beta2, epsilon, decay] = [p.beta1, p.beta2, p.epsilon, p.decay].map(|x| T::of(x.into()));
+    let rate_t = rate * unbias2.sqrt() / unbias1;
+    // PyTorch's form, rate · (m / unbias1) / (√(v / unbias2) + ε), is Keras's with ε · √unbias2 for ε.
+    let epsilon = if p.torch == 1 { epsilon * unbias2.sqrt() } else { epsilon };
     let [param, m, v] = slots.outs();
-    param.par_iter_mut().zip(m).zip(v).zip(grad).for_each(|(((param, m), v), &g)| {
+    elements(param).zip(m).zip(v).zip(grad).for_each(move |(((param, m), v), &g)| {
         *m = beta1 * *m + (T::one() - beta1) * g;
         *v = beta2 * *v + (T::one() - beta2) * g * g;
-        let step = match p.torch {
-            0 => rate * unbias2.sqrt() / unbias1 * *m / (v.sqrt() + epsilon),
-            _ => rate * (*m / unbias1) / ((*v / unbias2).sqrt() + epsilon),
-        };
-        *param = *param - rate * decay * *param - step;
+        *param = *param - rate * decay * *param - rate_t * *m / (v.sqrt() + epsilon);
     });
 }
 

@@ -1,9 +1,10 @@
 //! Dropout with a counter-based mask that is never stored.
 
 use bytemuck::{Pod, Zeroable};
+use rayon::prelude::*;
 
 use super::{expect, random};
-use crate::cpu::{Float, Slots, params};
+use crate::cpu::{Float, PIECE, Slots, params};
 use crate::gpu::{Kernel, Shader, shader};
 use crate::graph::{Gradients, Graph, Grid, Io, Node, Operator, PlanBuilder, Var};
 use crate::tensor::{DType, TensorType};
@@ -84,10 +85,14 @@ impl Operator for Dropout {
 fn forward<T: Float>(bytes: &[u8], slots: &mut Slots<'_, T>) {
     let p: Params = params(bytes);
     let (x, step) = (slots.float(0), slots.u32(1)[0]);
-    for (element, (y, &x)) in (p.offset..).zip(slots.out().iter_mut().zip(x)) {
-        let keep = random::word(p.seed, p.stream, step, element) >= p.threshold;
-        *y = if keep { x * T::of(p.scale.into()) } else { T::zero() };
-    }
+    let scale = T::of(p.scale.into());
+    let pieces = slots.out().par_chunks_mut(PIECE).zip(x.par_chunks(PIECE));
+    pieces.enumerate().for_each(|(piece, (y, x))| {
+        let words = random::words_from(p.seed, p.stream, step, p.offset + (piece * PIECE) as u32);
+        for ((y, &x), word) in y.iter_mut().zip(x).zip(words) {
+            *y = if word >= p.threshold { x * scale } else { T::zero() };
+        }
+    });
 }
 
 /// `Params` of `dropout.wgsl`, field for field.

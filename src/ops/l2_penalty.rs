@@ -1,10 +1,11 @@
 //! The L2 penalty on a weight: a factor times the sum of its squares.
 
 use bytemuck::{Pod, Zeroable};
+use rayon::prelude::*;
 
 use super::expect;
 use crate::Result;
-use crate::cpu::{Float, Slots, params};
+use crate::cpu::{Float, Slots, elements, params};
 use crate::gpu::{Kernel, Shader, shader};
 use crate::graph::{Gradients, Graph, Grid, Io, Node, Operator, PlanBuilder, Var};
 use crate::tensor::{DType, TensorType};
@@ -92,9 +93,9 @@ impl Operator for L2PenaltyGradient {
 
 fn partial<T: Float>(_params: &[u8], slots: &mut Slots<'_, T>) {
     let x = slots.float(0);
-    for (sum, piece) in slots.out().iter_mut().zip(x.chunks(PIECE)) {
+    slots.out().par_iter_mut().zip(x.par_chunks(PIECE)).for_each(|(sum, piece)| {
         *sum = piece.iter().map(|&x| x * x).sum();
-    }
+    });
 }
 
 fn total<T: Float>(bytes: &[u8], slots: &mut Slots<'_, T>) {
@@ -105,10 +106,8 @@ fn total<T: Float>(bytes: &[u8], slots: &mut Slots<'_, T>) {
 
 fn backward<T: Float>(bytes: &[u8], slots: &mut Slots<'_, T>) {
     let p: Params = params(bytes);
-    let (x, dy) = (slots.float(0), slots.float(1)[0]);
-    for (dx, &x) in slots.out().iter_mut().zip(x) {
-        *dx = T::of(2.0 * f64::from(p.factor)) * x * dy;
-    }
+    let (x, dy, factor) = (slots.float(0), slots.float(1)[0], T::of(2.0 * f64::from(p.factor)));
+    elements(slots.out()).zip(x).for_each(move |(dx, &x)| *dx = factor * x * dy);
 }
 
 /// `Params` of `l2_penalty.wgsl`, field for field.

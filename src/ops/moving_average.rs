@@ -1,8 +1,9 @@
 //! An exponential moving average, kept in a state.
 
 use bytemuck::{Pod, Zeroable};
+use rayon::prelude::*;
 
-use crate::cpu::{Float, Slots, params};
+use crate::cpu::{Float, Slots, elements, params};
 use crate::gpu::{Kernel, Shader, shader};
 use crate::graph::{Graph, Grid, Io, Operator, PlanBuilder, Var};
 use crate::tensor::TensorType;
@@ -68,9 +69,9 @@ impl Operator for MovingAverage {
 fn update<T: Float>(bytes: &[u8], slots: &mut Slots<'_, T>) {
     let p: Params = params(bytes);
     let (value, momentum) = (slots.float(0), T::of(p.momentum.into()));
-    for (state, &value) in slots.out().iter_mut().zip(value) {
+    elements(slots.out()).zip(value).for_each(move |(state, &value)| {
         *state = momentum * *state + (T::one() - momentum) * value;
-    }
+    });
 }
 
 /// `Params` of `moving_average.wgsl`, field for field.

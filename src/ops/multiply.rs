@@ -1,8 +1,9 @@
 //! Products element by element: of two tensors, and of a tensor with a number.
 
 use bytemuck::{Pod, Zeroable};
+use rayon::prelude::*;
 
-use crate::cpu::{Float, Slots, params};
+use crate::cpu::{Float, Slots, elements, params};
 use crate::gpu::{Kernel, Shader, shader};
 use crate::graph::{Gradients, Graph, Grid, Io, Node, Operator, PlanBuilder, Var};
 use crate::tensor::TensorType;
@@ -88,17 +89,13 @@ impl Operator for Scale {
 
 fn multiply<T: Float>(_params: &[u8], slots: &mut Slots<'_, T>) {
     let (a, b) = (slots.float(0), slots.float(1));
-    for (y, (&a, &b)) in slots.out().iter_mut().zip(a.iter().zip(b)) {
-        *y = a * b;
-    }
+    elements(slots.out()).zip(a).zip(b).for_each(move |((y, &a), &b)| *y = a * b);
 }
 
 fn scale<T: Float>(bytes: &[u8], slots: &mut Slots<'_, T>) {
     let p: Params = params(bytes);
     let (x, factor) = (slots.float(0), T::of(p.factor.into()));
-    for (y, &x) in slots.out().iter_mut().zip(x) {
-        *y = factor * x;
-    }
+    elements(slots.out()).zip(x).for_each(move |(y, &x)| *y = factor * x);
 }
 
 /// `Params` of `multiply.wgsl`, field for field.

@@ -1,6 +1,7 @@
 //! Normalisation: pixels to the floats that a network was trained on.
 
 use bytemuck::{Pod, Zeroable};
+use rayon::prelude::*;
 
 use super::expect;
 use crate::cpu::{Float, Slots, params};
@@ -102,13 +103,13 @@ impl Operator for Normalize {
 fn forward<T: Float>(bytes: &[u8], slots: &mut Slots<'_, T>) {
     let p: Params = params(bytes);
     let channels = p.channels as usize;
-    let pixels = slots.u8(0).chunks(channels);
-    for (y, x) in slots.out().chunks_mut(channels).zip(pixels) {
+    let pixels = slots.u8(0).par_chunks(channels);
+    slots.out().par_chunks_mut(channels).zip(pixels).for_each(|(y, x)| {
         for (c, y) in y.iter_mut().enumerate() {
             let from = if p.reverse == 0 { c } else { channels - 1 - c };
             *y = T::of(x[from].into()) * T::of(p.scale[c].into()) + T::of(p.offset[c].into());
         }
-    }
+    });
 }
 
 /// `Params` of `normalize.wgsl`, field for field.

@@ -40,6 +40,12 @@ pub fn word(seed: u32, stream: u32, step: u32, element: u32) -> u32 {
     philox([element / 4, step, 0, 0], [seed, stream])[element as usize % 4]
 }
 
+/// The words of the elements `first`, `first + 1`, …: those of [`word`], but each block is drawn once.
+pub(super) fn words_from(seed: u32, stream: u32, step: u32, first: u32) -> impl Iterator<Item = u32> {
+    let blocks = (first / 4..).flat_map(move |block| philox([block, step, 0, 0], [seed, stream]));
+    blocks.skip(first as usize % 4)
+}
+
 /// The stream of a layer: FNV-1a of its name, in 32 bits.
 pub const fn stream(name: &str) -> u32 {
     let bytes = name.as_bytes();
@@ -102,9 +108,8 @@ impl Operator for RandomWords {
 fn words<T: Float>(bytes: &[u8], slots: &mut Slots<'_, T>) {
     let p: Params = params(bytes);
     let step = slots.u32(0)[0];
-    for (element, y) in (0..p.len).zip(slots.out_u32()) {
-        *y = word(p.seed, p.stream, step, element);
-    }
+    let words = words_from(p.seed, p.stream, step, 0);
+    slots.out_u32().iter_mut().zip(words).for_each(|(y, word)| *y = word);
 }
 
 /// `Params` of `random.wgsl`, field for field.
@@ -139,6 +144,14 @@ mod tests {
         let block = philox([3, 7, 0, 0], [1, 2]);
         for (component, expected) in (0..).zip(block) {
             assert_eq!(word(1, 2, 7, 12 + component), expected);
+        }
+    }
+
+    #[test]
+    fn words_in_a_row_are_those_of_their_elements() {
+        for first in [0, 1, 3, 4, 1000, u32::MAX - 20] {
+            let expected: Vec<u32> = (first..first + 9).map(|element| word(1, 2, 7, element)).collect();
+            assert_eq!(words_from(1, 2, 7, first).take(9).collect::<Vec<_>>(), expected);
         }
     }
 

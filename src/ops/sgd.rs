@@ -4,7 +4,7 @@ use bytemuck::{Pod, Zeroable};
 use rayon::prelude::*;
 
 use super::expect;
-use crate::cpu::{Float, Slots, params};
+use crate::cpu::{Float, Slots, elements, params};
 use crate::gpu::{Kernel, Shader, shader};
 use crate::graph::{Graph, Grid, Io, Operator, PlanBuilder, Var};
 use crate::tensor::{DType, TensorType};
@@ -100,14 +100,14 @@ impl Operator for SgdStep {
 
 fn plain<T: Float>(_params: &[u8], slots: &mut Slots<'_, T>) {
     let (grad, rate) = (slots.float(0), slots.float(1)[0]);
-    slots.out().par_iter_mut().zip(grad).for_each(|(param, &grad)| *param -= rate * grad);
+    elements(slots.out()).zip(grad).for_each(move |(param, &grad)| *param -= rate * grad);
 }
 
 fn momentum<T: Float>(bytes: &[u8], slots: &mut Slots<'_, T>) {
     let p: Params = params(bytes);
     let (grad, rate, momentum) = (slots.float(0), slots.float(1)[0], T::of(p.momentum.into()));
     let [param, velocity] = slots.outs();
-    param.par_iter_mut().zip(velocity).zip(grad).for_each(|((param, velocity), &grad)| {
+    elements(param).zip(velocity).zip(grad).for_each(move |((param, velocity), &grad)| {
         *velocity = momentum * *velocity - rate * grad;
         *param += match p.nesterov {
             0 => *velocity,

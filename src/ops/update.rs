@@ -1,10 +1,11 @@
 //! The plainest changes of a state in place: count, add up, start again.
 
 use bytemuck::{Pod, Zeroable};
+use rayon::prelude::*;
 
 use super::expect;
 use crate::Result;
-use crate::cpu::{Float, Slots};
+use crate::cpu::{Float, Slots, elements};
 use crate::gpu::{Kernel, Shader, shader};
 use crate::graph::{Graph, Grid, Io, Operator, PlanBuilder, Var};
 use crate::tensor::{DType, TensorType};
@@ -103,13 +104,11 @@ fn increment<T: Float>(_params: &[u8], slots: &mut Slots<'_, T>) {
 
 fn accumulate<T: Float>(_params: &[u8], slots: &mut Slots<'_, T>) {
     let value = slots.float(0);
-    for (sum, &value) in slots.out().iter_mut().zip(value) {
-        *sum += value;
-    }
+    elements(slots.out()).zip(value).for_each(|(sum, &value)| *sum += value);
 }
 
 fn reset<T: Float>(_params: &[u8], slots: &mut Slots<'_, T>) {
-    slots.out().fill(T::zero());
+    elements(slots.out()).for_each(|sum| *sum = T::zero());
 }
 
 /// `Params` of `update.wgsl`, field for field.
