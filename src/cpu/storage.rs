@@ -52,6 +52,7 @@ impl<T: Float> Storage<T> {
     }
 
     /// Fills the whole buffer with values that no kernel should leave behind: NaN, or large integers.
+    #[cfg(feature = "check")]
     pub fn poison(&mut self) {
         match self {
             Storage::Float(v) => v.fill(T::nan()),

@@ -1,6 +1,6 @@
 //! Named arrays in NumPy's compressed `.npz`: plain arrays only, never pickled objects.
 //!
-//! The file is a zip archive with one `.npy` file per array, which [`npy`] reads and writes.
+//! The file is a zip archive with one `.npy` file per array, which the private module `npy` reads and writes.
 
 use std::borrow::Cow;
 use std::collections::BTreeMap;

@@ -48,8 +48,10 @@ struct Step {
     bind_group: wgpu::BindGroup,
     grid: [u32; 3],
     flops: u64,
+    #[cfg(feature = "check")]
     written: Vec<Arc<Buffer>>,
-    _read: Vec<Arc<Buffer>>,
+    /// What the bind group points at.
+    _bound: Vec<Arc<Buffer>>,
 }
 
 impl Sequence {
@@ -208,8 +210,9 @@ impl Step {
             bind_group,
             grid,
             flops: launch.flops,
-            written: launch.writes,
-            _read: launch.reads,
+            #[cfg(feature = "check")]
+            written: launch.writes.clone(),
+            _bound: launch.reads.into_iter().chain(launch.writes).collect(),
         })
     }
 

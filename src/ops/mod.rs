@@ -49,7 +49,7 @@ pub use window::Padding;
 
 use crate::gpu::Kernel;
 use crate::tensor::{DType, Shape, TensorType};
-use crate::{Error, Result};
+use crate::{Device, Error, Result};
 
 /// The kernels of every operator: validation, warm-up and profiles follow from this list.
 pub(crate) const KERNELS: &[&[Kernel]] = &[
@@ -82,6 +82,14 @@ pub(crate) const KERNELS: &[&[Kernel]] = &[
     softmax_cross_entropy::KERNELS,
     update::KERNELS,
 ];
+
+/// Compiles every kernel for a GPU now, on all cores, so that plans made later start at once. Does nothing on the CPU.
+///
+/// # Errors
+/// [`Error::Kernel`] if the driver refuses one.
+pub fn warm_up(device: &Device) -> Result<()> {
+    device.gpu().map_or(Ok(()), |gpu| gpu.compile(&KERNELS.concat()))
+}
 
 /// Checks that all inputs of an operator hold floats.
 fn expect_floats(op: &'static str, inputs: &[TensorType]) -> Result<()> {
