@@ -3,10 +3,14 @@
 
 mod case;
 mod devices;
+mod rival;
+mod turns;
 mod values;
 
 pub use case::{Check, Failure};
 pub use devices::{folded, gpu, large};
+pub use rival::{Rival, Step};
+pub use turns::{Times, take_turns};
 pub use values::{apart, bytes, integers, normal, uniform};
 
 use crate::gpu::Kernel;
