@@ -117,7 +117,8 @@ mod tests {
         let wanted = std::env::var("LOOKALIKE_ADAPTER").unwrap_or_else(|_| "llvmpipe".into());
         let index = Gpu::adapters().iter().position(|adapter| adapter.name.to_lowercase().contains(&wanted));
         let index = index.expect("the adapter that scripts/test installs");
-        let gpu = Gpu::open(index, &GpuOptions::default()).expect("it opens");
+        let options = GpuOptions { default_limits: true, ..GpuOptions::default() };
+        let gpu = Gpu::open(index, &options).expect("it opens");
         match gpu.compile(&[shader.kernel("main").writes(1)]) {
             Err(Error::Kernel { kernel, problem }) => format!("{kernel}: {problem}"),
             other => panic!("the kernel was not refused: {other:?}"),
