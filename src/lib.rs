@@ -68,6 +68,11 @@ pub mod vision;
 pub use device::Device;
 pub use error::{Error, Result};
 
+/// The README's code, compiled.
+#[cfg(doctest)]
+#[doc = include_str!("../README.md")]
+mod readme {}
+
 #[cfg(test)]
 mod walls {
     //! The house's walls: a room calls itself and the rooms below it.
