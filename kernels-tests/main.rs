@@ -2,6 +2,7 @@
 
 mod activation;
 mod adam;
+mod area_resize;
 mod augment;
 mod avg_pool2d;
 mod batch_norm;

@@ -3,7 +3,7 @@
 use lookalike::check::{Check, apart, gpu};
 use lookalike::graph::{Graph, Params, Plan};
 use lookalike::ops::{Padding, Pool2d};
-use lookalike::tensor::{HostTensor, TensorType};
+use lookalike::tensor::{Data, HostTensor, TensorType};
 use lookalike::{Device, Error};
 
 const SIDES: Padding = Padding::Explicit([[1, 0], [2, 1]]);
@@ -122,6 +122,39 @@ fn padding_never_wins() {
     Check::new("negative numbers at the rim")
         .input(HostTensor::new([1, 2, 2, 1], vec![-1.0f32, -2.0, -3.0, -4.0]))
         .run(|graph, v| Ok(vec![graph.max_pool2d(v[0], pool([3, 3], [1, 1], Padding::Same, false))?]));
+}
+
+#[test]
+fn pictures_of_different_sizes_in_one_batch() {
+    let extents = [[7u32, 9], [6, 8], [1, 1], [0, 5], [5, 0], [7, 4], [100, 100]];
+    let pools = [
+        ("side by side, cut off", pool([2, 2], [2, 2], Padding::Valid, true)),
+        ("overlapping", pool([3, 3], [2, 2], Padding::Valid, true)),
+        ("padded", pool([3, 2], [1, 2], SIDES, false)),
+    ];
+    for (name, pool) in pools {
+        let extent = HostTensor::new([extents.len(), 2], extents.concat());
+        // So many channels that the grid is folded.
+        let check = case(name, [extents.len(), 7, 9, 50]).input(extent).without_gradients();
+        check.folded().run(|graph, v| Ok(vec![graph.max_pool2d_within(v[0], v[1], pool)?]));
+    }
+}
+
+#[test]
+fn with_the_whole_extent_it_is_max_pool2d() {
+    let pool = pool([3, 3], [2, 2], Padding::Valid, true);
+    for device in [&Device::reference(), &Device::cpu(), gpu()] {
+        let mut graph = Graph::new();
+        let x = graph.input("x", TensorType::f32([2, 6, 7, 5]));
+        let extent = graph.input("extent", TensorType::u32([2, 2]));
+        let outputs = [graph.max_pool2d(x, pool).unwrap(), graph.max_pool2d_within(x, extent, pool).unwrap()];
+        let mut plan = Plan::new(&graph, &Params::new(device), &outputs).unwrap();
+        plan.write("x", apart([2, 6, 7, 5], 3).data()).unwrap();
+        plan.write("extent", &Data::U32(vec![6, 7, 6, 7])).unwrap();
+        plan.run().unwrap();
+        let [plain, within] = outputs.map(|y| plan.read(y).unwrap().to_f32());
+        assert!(plain == within && plain.iter().any(|&y| y != 0.0), "{device}");
+    }
 }
 
 #[test]

@@ -6,9 +6,12 @@
 // Shapes   x, dx   [batch, height, width, channels]
 //          y, dy   [batch, out_height, out_width, channels]
 // Windows  common/pool2d.wgsl; padding is skipped, so it never wins
+// Extents  forward_within takes pictures of different sizes in one batch: what lies behind a picture's own extent is
+//          skipped like padding, and a window that holds nothing of the picture gives 0.
+//          extent [batch, 2], rows and columns
 // Ties     the first position in row-major order wins and takes the whole gradient, as in PyTorch; so it does
 //          in a window wholly of minus infinity. A NaN beats all, the last of several wins, as in PyTorch.
-// Mapping  forward: one thread per element of y. backward: one per element of dx, which asks the windows that
+// Mapping  forward, forward_within: one thread per element of y. backward: one per element of dx, which asks the windows that
 //          cover it. backward_disjoint, for windows that do not overlap: one per stride_y x stride_x cell of
 //          the image, which holds at most one window.
 // Cost     winners are found again instead of being kept. The usual 2x2 windows read x once, in both
@@ -27,27 +30,30 @@ fn key(value: f32) -> u32 {
     return select(ordered, NAN_KEY, magnitude > 0x7f800000u);
 }
 
-// Index into x of the winner of the window at (i, j).
-fn winner(n: u32, i: u32, j: u32, c: u32) -> u32 {
-    var at = 0u;
-    var best = 0u; // below every key
+struct Winner { index: u32, key: u32 }
+
+// The winner of the window at (i, j) in a picture of `size` rows and columns. Its key is 0 if there is none.
+fn winner_within(n: u32, i: u32, j: u32, c: u32, size: vec2<u32>) -> Winner {
+    var best = Winner(0u, 0u); // below every key
     for (var u = 0u; u < p.window_height; u++) {
         // A position above or left of the image wraps around to a huge number,
         // so one comparison per axis rejects both sides of the padding.
         let h = i * p.stride_y + u - p.top;
-        if h >= p.height { continue; }
+        if h >= size.x { continue; }
         for (var v = 0u; v < p.window_width; v++) {
             let w = j * p.stride_x + v - p.left;
-            if w >= p.width { continue; }
+            if w >= size.y { continue; }
             let index = x_index(n, h, w, c);
             let candidate = key(x[index]);
-            if candidate > best || candidate == NAN_KEY {
-                at = index;
-                best = candidate;
-            }
+            if candidate > best.key || candidate == NAN_KEY { best = Winner(index, candidate); }
         }
     }
-    return at;
+    return best;
+}
+
+// Index into x of the winner of the window at (i, j).
+fn winner(n: u32, i: u32, j: u32, c: u32) -> u32 {
+    return winner_within(n, i, j, c, vec2(p.height, p.width)).index;
 }
 
 @group(0) @binding(2) var<storage, read_write> y: array<f32>;
@@ -58,6 +64,19 @@ fn forward(@builtin(global_invocation_id) id: vec3<u32>, @builtin(num_workgroups
     if index >= p.batch * p.out_height * p.out_width * p.channels { return; }
     let at = place(index, p.out_height, p.out_width);
     y[index] = x[winner(at.n, at.row, at.column, at.c)];
+}
+
+@group(0) @binding(2) var<storage, read> extent: array<u32>;
+@group(0) @binding(3) var<storage, read_write> y_within: array<f32>;
+
+@compute @workgroup_size(WORKGROUP)
+fn forward_within(@builtin(global_invocation_id) id: vec3<u32>, @builtin(num_workgroups) groups: vec3<u32>) {
+    let index = linear_index(id, groups);
+    if index >= p.batch * p.out_height * p.out_width * p.channels { return; }
+    let at = place(index, p.out_height, p.out_width);
+    let size = min(vec2(extent[at.n * 2u], extent[at.n * 2u + 1u]), vec2(p.height, p.width));
+    let winner = winner_within(at.n, at.row, at.column, at.c, size);
+    y_within[index] = select(x[winner.index], 0.0, winner.key == 0u);
 }
 
 @group(0) @binding(2) var<storage, read> dy: array<f32>;

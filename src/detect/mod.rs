@@ -2,9 +2,11 @@
 
 pub mod cascade;
 pub mod crop;
+pub mod mtcnn;
 
 pub use cascade::{Cascade, CascadeOptions};
 pub use crop::{face_crop, is_head_shot, whole_crop};
+pub use mtcnn::{Mtcnn, MtcnnOptions};
 
 use crate::Result;
 use crate::vision::{Rect, RgbImage};
@@ -19,6 +21,15 @@ pub struct Face {
     /// Left eye, right eye, nose, left and right corner of the mouth as seen in the picture, as `[x, y]` in pixels.
     /// None from a detector that finds boxes only.
     pub landmarks: Option<[[f32; 2]; 5]>,
+}
+
+impl Face {
+    /// The face in a picture whose pixels are `factor` times as many along each axis.
+    fn scaled(&self, factor: f32) -> Face {
+        let point = |[x, y]: [f32; 2]| [x * factor, y * factor];
+        let landmarks = self.landmarks.map(|points| points.map(point));
+        Face { rect: self.rect.scaled(factor), score: self.score, landmarks }
+    }
 }
 
 /// Something that finds faces.

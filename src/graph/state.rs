@@ -58,6 +58,33 @@ impl Params {
         Ok(())
     }
 
+    /// Makes room for a state, if it is not there. What it holds is undefined until it is set.
+    ///
+    /// # Errors
+    /// [`Error::State`] if it is there with another type, [`Error::TooLarge`] if the device has no room.
+    pub fn reserve(&self, name: &str, ty: &TensorType) -> Result<()> {
+        self.ensure(name, ty).map(|_| ())
+    }
+
+    /// Overwrites the first elements of a state, and leaves the others as they are: for a state with room for more
+    /// than it holds at a time.
+    ///
+    /// # Errors
+    /// [`Error::State`] if there is none of that name, [`Error::HostData`] if there are more elements than it has, or
+    /// of another type.
+    pub fn set_start(&self, name: &str, data: &Data) -> Result<()> {
+        let state = self.find(name)?;
+        if data.len() > state.ty.len() || !data.fits(state.ty.dtype) {
+            return Err(Error::HostData {
+                tensor: format!("state '{name}'"),
+                found: format!("{} elements of {}", data.len(), data.type_name()),
+                expected: format!("at most {}", state.ty),
+            });
+        }
+        write(&self.device, &state.memory, data);
+        Ok(())
+    }
+
     /// The value of a state, read back from the device. Floats are 64 bits wide on the reference device.
     ///
     /// # Errors

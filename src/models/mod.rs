@@ -3,6 +3,8 @@
 mod config;
 mod file;
 mod model;
+#[cfg(feature = "vision")]
+pub mod mtcnn;
 mod predictor;
 mod scratch_cnn;
 mod summary;

@@ -2,8 +2,8 @@
 
 use rayon::prelude::*;
 
-use super::Pool2d;
 use super::pool2d::Params;
+use super::{Pool2d, expect};
 use crate::Result;
 use crate::cpu::{Float, Slots, params};
 use crate::gpu::{Kernel, Shader, shader};
@@ -13,6 +13,12 @@ use crate::tensor::TensorType;
 const SHADER: Shader = shader!("max_pool2d", "common/linear.wgsl", "common/pool2d.wgsl", "max_pool2d.wgsl");
 const FORWARD: Kernel =
     SHADER.kernel("forward").params::<Params>().reads(1).writes(1).twin(forward::<f32>, forward::<f64>);
+const FORWARD_WITHIN: Kernel = SHADER
+    .kernel("forward_within")
+    .params::<Params>()
+    .reads(2)
+    .writes(1)
+    .twin(forward_within::<f32>, forward_within::<f64>);
 const BACKWARD: Kernel =
     SHADER.kernel("backward").params::<Params>().reads(2).writes(1).twin(backward::<f32>, backward::<f64>);
 const BACKWARD_DISJOINT: Kernel = SHADER
@@ -21,7 +27,7 @@ const BACKWARD_DISJOINT: Kernel = SHADER
     .reads(2)
     .writes(1)
     .twin(backward::<f32>, backward::<f64>);
-pub(crate) const KERNELS: &[Kernel] = &[FORWARD, BACKWARD, BACKWARD_DISJOINT];
+pub(crate) const KERNELS: &[Kernel] = &[FORWARD, FORWARD_WITHIN, BACKWARD, BACKWARD_DISJOINT];
 
 impl Graph {
     /// Maximum over windows of each channel.
@@ -36,6 +42,17 @@ impl Graph {
     /// image, or a side's padding is not smaller than the window.
     pub fn max_pool2d(&mut self, x: Var, pool: Pool2d) -> Result<Var> {
         self.apply(MaxPool2d(pool), &[x])
+    }
+
+    /// As [`Graph::max_pool2d`], for pictures of different sizes that lie in one batch: what is behind a picture's own
+    /// extent is like padding, and a window that holds nothing of the picture gives 0.
+    ///
+    /// `extent` is u32 `[batch, 2]`, rows and columns of each picture. There is no gradient.
+    ///
+    /// # Errors
+    /// As [`Graph::max_pool2d`], or if `extent` is something else.
+    pub fn max_pool2d_within(&mut self, x: Var, extent: Var, pool: Pool2d) -> Result<Var> {
+        self.apply(MaxPool2dWithin(pool), &[x, extent])
     }
 }
 
@@ -60,6 +77,32 @@ impl Operator for MaxPool2d {
     fn gradient(&self, graph: &mut Graph, node: &Node, dy: &[Option<Var>]) -> Result<Gradients> {
         let dy = dy[0].expect("one output");
         Ok(vec![Some(graph.apply(MaxPool2dGradient(self.0), &[node.input(0), dy])?)])
+    }
+
+    fn flops(&self, _inputs: &[TensorType], outputs: &[TensorType]) -> u64 {
+        (outputs[0].len() * self.0.window[0] * self.0.window[1]) as u64
+    }
+}
+
+/// Maximum over the part of each window that lies in a picture's own extent.
+#[derive(Debug)]
+struct MaxPool2dWithin(Pool2d);
+
+impl Operator for MaxPool2dWithin {
+    fn name(&self) -> &'static str {
+        "max_pool2d_within"
+    }
+
+    fn outputs(&self, inputs: &[TensorType]) -> Result<Vec<TensorType>> {
+        let y = Params::new(self.name(), &inputs[0], &self.0)?.out_shape();
+        expect::ty(self.name(), "extent", inputs, 1, &TensorType::u32([y[0], 2]))?;
+        Ok(vec![TensorType::f32(y)])
+    }
+
+    fn dispatch(&self, io: &Io, plan: &mut PlanBuilder<'_>) -> Result<()> {
+        let (x, y) = (io.input(0), io.output(0));
+        let params = Params::new(self.name(), x.ty(), &self.0)?;
+        plan.dispatch(&FORWARD_WITHIN, params, &[x, io.input(1)], &[y], Grid::linear(y.len()))
     }
 
     fn flops(&self, _inputs: &[TensorType], outputs: &[TensorType]) -> u64 {
@@ -101,6 +144,26 @@ fn forward<T: Float>(bytes: &[u8], slots: &mut Slots<'_, T>) {
         for ((i, j), y) in p.windows().zip(y.chunks_mut(p.channels())) {
             y.fill(T::neg_infinity());
             for pixel in p.window(i, j) {
+                for (y, &x) in y.iter_mut().zip(&x[pixel..]) {
+                    *y = if beats(x, *y) { x } else { *y };
+                }
+            }
+        }
+    });
+}
+
+fn forward_within<T: Float>(bytes: &[u8], slots: &mut Slots<'_, T>) {
+    let p: Params = params(bytes);
+    let pictures = slots.float(0).par_chunks(p.image()).zip(slots.u32(1).par_chunks(2));
+    slots.out().par_chunks_mut(p.out_image()).zip(pictures).for_each(|(y, (x, extent))| {
+        let extent = [extent[0], extent[1]];
+        for ((i, j), y) in p.windows().zip(y.chunks_mut(p.channels())) {
+            let mut pixels = p.window_within(i, j, extent);
+            match pixels.next() {
+                Some(first) => y.copy_from_slice(&x[first..][..y.len()]),
+                None => y.fill(T::zero()),
+            }
+            for pixel in pixels {
                 for (y, &x) in y.iter_mut().zip(&x[pixel..]) {
                     *y = if beats(x, *y) { x } else { *y };
                 }

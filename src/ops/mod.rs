@@ -2,6 +2,7 @@
 
 mod activation;
 mod adam;
+mod area_resize;
 mod augment;
 mod avg_pool2d;
 mod batch_norm;
@@ -37,6 +38,7 @@ mod window;
 
 pub use activation::Activation;
 pub use adam::{Adam, AdamForm};
+pub use area_resize::AreaWindow;
 pub use augment::Augment;
 pub use batch_norm::BatchNorm;
 pub use conv2d::Conv2d;
@@ -56,6 +58,7 @@ pub(crate) const KERNELS: &[&[Kernel]] = &[
     crate::graph::BUILTIN_KERNELS,
     activation::KERNELS,
     adam::KERNELS,
+    area_resize::KERNELS,
     augment::KERNELS,
     avg_pool2d::KERNELS,
     batch_norm::KERNELS,

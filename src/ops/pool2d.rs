@@ -122,8 +122,13 @@ impl Params {
 
     /// For each pixel of the window at (i, j), in row-major order, where its channels begin in the image.
     pub fn window(&self, i: usize, j: usize) -> impl Iterator<Item = usize> + use<> {
-        let rows = inside(i, self.stride_y, self.window_height, self.top, self.height);
-        let columns = inside(j, self.stride_x, self.window_width, self.left, self.width);
+        self.window_within(i, j, [self.height, self.width])
+    }
+
+    /// As [`Params::window`], of the pixels in the first rows and columns of the image that `extent` counts.
+    pub fn window_within(&self, i: usize, j: usize, extent: [u32; 2]) -> impl Iterator<Item = usize> + use<> {
+        let rows = inside(i, self.stride_y, self.window_height, self.top, self.height.min(extent[0]));
+        let columns = inside(j, self.stride_x, self.window_width, self.left, self.width.min(extent[1]));
         let (width, channels) = (self.width as usize, self.channels());
         rows.flat_map(move |h| columns.clone().map(move |w| (h * width + w) * channels))
     }

@@ -1,0 +1,292 @@
+//! Faces at any angle of the head by MTCNN: three small networks on our own kernels, from coarse to fine.
+//!
+//! 1. The photo at many sizes goes through the first network, which proposes boxes.
+//! 2. Each box, resized, goes through the second, which refuses most and moves the others.
+//! 3. What remains goes through the third, which decides and finds eyes, nose and mouth.
+//!
+//! Zhang, Zhang, Li, Qiao, IEEE Signal Processing Letters 23 (2016); conventions (sizes, rounding, borders) are those
+//! of `facenet-pytorch` 2.5.3.
+
+mod boxes;
+mod engine;
+mod pyramid;
+
+#[cfg(test)]
+mod agreement;
+
+use std::sync::Mutex;
+
+use self::boxes::{Candidate, Overlap, suppress};
+use self::engine::{Engine, Net};
+use self::pyramid::{TILE_CELLS, levels, tiles};
+use super::{Detector, Face};
+use crate::models::mtcnn::{OUTPUT_SIDE, PROPOSAL_STRIDE, PROPOSAL_WINDOW, REFINE_SIDE};
+use crate::vision::{Rect, RgbImage, crop_resize};
+use crate::{Device, Error, Result};
+
+/// How [`Mtcnn`] searches a photo. The defaults are the reference's.
+#[derive(Clone, Debug, PartialEq)]
+pub struct MtcnnOptions {
+    /// Side of the smallest face that is looked for, in pixels of the photo; at least 4. Default 20.
+    pub min_face: f64,
+    /// Probability from which each of the three networks takes a box for a face, in 0..1. Default 0.6, 0.7, 0.7.
+    pub thresholds: [f32; 3],
+    /// Ratio of one size of the photo to the next larger one, in 0.1..=0.95. Default 0.709, which halves the area.
+    pub factor: f64,
+    /// Pixels of the largest photo that is searched as it is: room on the device is made for it once. A larger one is
+    /// reduced to it. At least 4096; default 4096 × 3072.
+    pub max_pixels: usize,
+}
+
+impl Default for MtcnnOptions {
+    fn default() -> MtcnnOptions {
+        MtcnnOptions { min_face: 20.0, thresholds: [0.6, 0.7, 0.7], factor: 0.709, max_pixels: 4096 * 3072 }
+    }
+}
+
+/// Longest side of a photo that is searched as it is: sizes are multiplied in 32 bits.
+const MAX_SIDE: usize = 16_384;
+
+/// Overlap above which the less sure of two boxes goes: among the proposals of one size, among all of them and
+/// among those the second network keeps, and among the faces.
+const MOST_SHARED: [f32; 3] = [0.5, 0.7, 0.7];
+
+/// The detector. Any number of threads may share one; each that searches at the same time takes memory on the device.
+#[derive(Debug)]
+pub struct Mtcnn {
+    device: Device,
+    options: MtcnnOptions,
+    /// Those at rest. Each thread takes one or makes one, because the lock may not be held while it computes: the
+    /// CPU path waits for other threads, and would meanwhile start further work that asks for the same lock.
+    engines: Mutex<Vec<Engine>>,
+}
+
+impl Mtcnn {
+    /// The networks that ship with the crate, on `device`.
+    ///
+    /// # Errors
+    /// If the device has no room for them.
+    pub fn new(device: &Device) -> Result<Mtcnn> {
+        Mtcnn::with_options(device, MtcnnOptions::default())
+    }
+
+    /// As [`Mtcnn::new`], searching as `options` say.
+    ///
+    /// # Errors
+    /// [`Error::Input`] if an option is out of its range.
+    pub fn with_options(device: &Device, options: MtcnnOptions) -> Result<Mtcnn> {
+        options.check()?;
+        let engine = Engine::new(device, options.max_pixels)?;
+        Ok(Mtcnn { device: device.clone(), options, engines: Mutex::new(vec![engine]) })
+    }
+
+    /// How it searches.
+    pub fn options(&self) -> &MtcnnOptions {
+        &self.options
+    }
+
+    /// The photo as it is searched, and how many of the original's pixels are one of it along each axis.
+    fn reduced(&self, image: &RgbImage) -> Option<(RgbImage, f32)> {
+        let (width, height) = (image.width(), image.height());
+        let by_area = ((width * height) as f32 / self.options.max_pixels as f32).sqrt();
+        let by_side = width.max(height) as f32 / MAX_SIDE as f32;
+        let reduction = by_area.max(by_side);
+        let reduced = |size: usize| ((size as f32 / reduction) as usize).max(1);
+        (reduction > 1.0)
+            .then(|| (crop_resize(image, image.bounds(), reduced(width), reduced(height)), reduction))
+    }
+
+    fn faces(&self, engine: &mut Engine, photo: &RgbImage, min_face: f64) -> Result<Vec<Face>> {
+        engine.take(photo)?;
+        let search = Search { engine, photo, options: &self.options };
+        search.run(min_face)
+    }
+}
+
+impl Detector for Mtcnn {
+    fn name(&self) -> &'static str {
+        "mtcnn"
+    }
+
+    /// Boxes may reach over the photo's border, as the networks place them.
+    fn detect(&self, image: &RgbImage) -> Result<Vec<Face>> {
+        let at_rest = self.engines.lock().expect("no thread panics while it takes one").pop();
+        let mut engine = match at_rest {
+            Some(engine) => engine,
+            None => Engine::new(&self.device, self.options.max_pixels)?,
+        };
+        let faces = match self.reduced(image) {
+            None => self.faces(&mut engine, image, self.options.min_face)?,
+            Some((photo, reduction)) => {
+                // Enlarging again what was just reduced would find nothing.
+                let smallest = self.options.min_face.min(PROPOSAL_WINDOW as f64);
+                let min_face = (self.options.min_face / f64::from(reduction)).max(smallest);
+                self.faces(&mut engine, &photo, min_face)?.iter().map(|face| face.scaled(reduction)).collect()
+            }
+        };
+        self.engines.lock().expect("no thread panics while it returns one").push(engine);
+        Ok(faces)
+    }
+}
+
+impl MtcnnOptions {
+    fn check(&self) -> Result<()> {
+        let MtcnnOptions { min_face, thresholds, factor, max_pixels } = *self;
+        if !(4.0..=1e6).contains(&min_face) {
+            return Err(Error::Input(format!("min_face is {min_face}; give at least 4 pixels, usually 20")));
+        }
+        if !thresholds.iter().all(|threshold| (0.0..1.0).contains(threshold)) {
+            return Err(Error::Input(format!(
+                "thresholds are {thresholds:?}; give three numbers from 0 to below 1, usually 0.6, 0.7, 0.7"
+            )));
+        }
+        if !(0.1..=0.95).contains(&factor) {
+            return Err(Error::Input(format!("factor is {factor}; give 0.1 to 0.95, usually 0.709")));
+        }
+        if max_pixels < 4096 {
+            return Err(Error::Input(format!("max_pixels is {max_pixels}; give at least 4096")));
+        }
+        Ok(())
+    }
+}
+
+/// One photo on its way through the networks.
+struct Search<'a> {
+    engine: &'a mut Engine,
+    photo: &'a RgbImage,
+    options: &'a MtcnnOptions,
+}
+
+impl Search<'_> {
+    fn run(self, min_face: f64) -> Result<Vec<Face>> {
+        let Search { engine, photo, options } = self;
+        let [propose, refine, decide] = options.thresholds;
+        let proposals = proposals(engine, photo, (min_face, options.factor), propose)?;
+        let refined = refined(engine, photo, proposals, refine)?;
+        faces(engine, photo, refined, decide)
+    }
+}
+
+/// Boxes of the first network over all sizes of the photo.
+fn proposals(
+    engine: &mut Engine,
+    photo: &RgbImage,
+    (min_face, factor): (f64, f64),
+    threshold: f32,
+) -> Result<Vec<Candidate>> {
+    let (width, height) = (photo.width(), photo.height());
+    let levels = levels(width, height, min_face, factor);
+    let tiles = tiles(&levels);
+    let windows: Vec<_> = tiles.iter().map(|tile| tile.window(&levels[tile.level], width, height)).collect();
+    let mut found: Vec<Vec<(Candidate, [f32; 4])>> = vec![Vec::new(); levels.len()];
+    let cut = logit(threshold) - 1e-3;
+    engine.show(Net::Proposal, &windows, |index, answers| {
+        let tile = tiles[index];
+        let level = &levels[tile.level];
+        let [rows, columns] = tile.cells(level);
+        for i in 0..rows {
+            let cells = answers[i * TILE_CELLS * 5..].chunks_exact(5).take(columns);
+            for (j, cell) in cells.enumerate().filter(|(_, cell)| cell[0] > cut) {
+                let score = sigmoid(cell[0]);
+                if score >= threshold {
+                    let candidate = cell_box(tile.top + i, tile.left + j, level.scale, score);
+                    found[tile.level].push((candidate, [cell[1], cell[2], cell[3], cell[4]]));
+                }
+            }
+        }
+    })?;
+    let mut all = Vec::new();
+    for mut of_level in found {
+        // Tiles come one after the other, the reference's cells row by row: of equally sure ones the first stays.
+        of_level.sort_by(|(a, _), (b, _)| (a.top, a.left).partial_cmp(&(b.top, b.left)).expect("no NaN"));
+        all.extend(distinct(of_level, MOST_SHARED[0], Overlap::Union));
+    }
+    let all = distinct(all, MOST_SHARED[1], Overlap::Union);
+    Ok(all.into_iter().map(|(candidate, offsets)| candidate.moved(offsets, 0.0).squared()).collect())
+}
+
+/// What the second network keeps of the proposals, moved and squared.
+fn refined(
+    engine: &mut Engine,
+    photo: &RgbImage,
+    proposals: Vec<Candidate>,
+    threshold: f32,
+) -> Result<Vec<Candidate>> {
+    let mut kept = Vec::new();
+    look_closer(engine, Net::Refine, photo, proposals, |candidate, answer| {
+        let score = sigmoid(answer[0]);
+        if score > threshold {
+            kept.push((Candidate { score, ..candidate }, [answer[1], answer[2], answer[3], answer[4]]));
+        }
+    })?;
+    let kept = distinct(kept, MOST_SHARED[1], Overlap::Union);
+    Ok(kept.into_iter().map(|(candidate, offsets)| candidate.moved(offsets, 1.0).squared()).collect())
+}
+
+/// The faces that the third network finds among the candidates, the surest first.
+fn faces(
+    engine: &mut Engine,
+    photo: &RgbImage,
+    candidates: Vec<Candidate>,
+    threshold: f32,
+) -> Result<Vec<Face>> {
+    let mut kept = Vec::new();
+    look_closer(engine, Net::Output, photo, candidates, |candidate, answer| {
+        let score = sigmoid(answer[0]);
+        if score > threshold {
+            let (width, height) =
+                (candidate.right - candidate.left + 1.0, candidate.bottom - candidate.top + 1.0);
+            let landmarks = std::array::from_fn(|i| {
+                let (x, y) = (answer[5 + i], answer[10 + i]);
+                [width * x + candidate.left - 1.0, height * y + candidate.top - 1.0]
+            });
+            let moved = candidate.moved([answer[1], answer[2], answer[3], answer[4]], 1.0);
+            kept.push((Candidate { score, ..moved }, landmarks));
+        }
+    })?;
+    let kept = distinct(kept, MOST_SHARED[2], Overlap::Minimum);
+    Ok(kept.into_iter().map(|(candidate, landmarks)| face(candidate, landmarks)).collect())
+}
+
+fn face(Candidate { left, top, right, bottom, score }: Candidate, landmarks: [[f32; 2]; 5]) -> Face {
+    let rect = Rect { x: left, y: top, width: right - left, height: bottom - top };
+    Face { rect, score, landmarks: Some(landmarks) }
+}
+
+/// Shows a network each candidate that lies in the photo.
+fn look_closer(
+    engine: &mut Engine,
+    net: Net,
+    photo: &RgbImage,
+    candidates: Vec<Candidate>,
+    mut each: impl FnMut(Candidate, &[f32]),
+) -> Result<()> {
+    let side = if net == Net::Refine { REFINE_SIDE } else { OUTPUT_SIDE };
+    let window = |candidate: Candidate| {
+        candidate.window(photo.width(), photo.height(), side).map(|window| (candidate, window))
+    };
+    let (candidates, windows): (Vec<_>, Vec<_>) = candidates.into_iter().filter_map(window).unzip();
+    engine.show(net, &windows, |index, answer| each(candidates[index], answer))
+}
+
+/// Those of the candidates that are left where boxes overlap by more than `most`, the surest first.
+fn distinct<T: Copy>(candidates: Vec<(Candidate, T)>, most: f32, how: Overlap) -> Vec<(Candidate, T)> {
+    let boxes: Vec<Candidate> = candidates.iter().map(|(candidate, _)| *candidate).collect();
+    suppress(&boxes, most, how).into_iter().map(|at| candidates[at]).collect()
+}
+
+/// The pixels of the photo that cell (`i`, `j`) of a level sees.
+fn cell_box(i: usize, j: usize, scale: f64, score: f32) -> Candidate {
+    let scale = scale as f32;
+    let first = |cell: usize| ((PROPOSAL_STRIDE * cell + 1) as f32 / scale).floor();
+    let last = |cell: usize| ((PROPOSAL_STRIDE * cell + PROPOSAL_WINDOW) as f32 / scale).floor();
+    Candidate { left: first(j), top: first(i), right: last(j), bottom: last(i), score }
+}
+
+fn sigmoid(x: f32) -> f32 {
+    1.0 / (1.0 + (-x).exp())
+}
+
+fn logit(probability: f32) -> f32 {
+    (probability / (1.0 - probability)).ln()
+}
