@@ -22,6 +22,8 @@ mod l2_penalty;
 mod matmul;
 mod max_pool2d;
 mod moving_average;
+#[cfg(feature = "vision")]
+mod mtcnn;
 mod multiply;
 mod normalize;
 mod prelu;

@@ -52,6 +52,8 @@ mod error;
 pub mod formats;
 pub mod gpu;
 pub mod graph;
+#[cfg(feature = "vision")]
+mod lending;
 pub mod models;
 pub mod nn;
 pub mod ops;
@@ -81,7 +83,7 @@ mod walls {
     use std::path::{Path, PathBuf};
 
     /// From the ground up.
-    const ROOMS: [&str; 19] = [
+    const ROOMS: [&str; 20] = [
         "tensor",
         "error",
         "vision",
@@ -89,6 +91,7 @@ mod walls {
         "cpu",
         "gpu",
         "device",
+        "lending",
         "graph",
         "ops",
         "nn",

@@ -1,9 +1,9 @@
 //! A photo in, the people on it out: detection, crops and a trained model behind one door.
 
 use std::path::Path;
-use std::sync::Mutex;
 
-use crate::detect::{Cascade, Detector, face_crop, is_head_shot, whole_crop};
+use crate::detect::{Detector, DetectorChoice, MtcnnOptions, face_crop, is_head_shot, whole_crop};
+use crate::lending::Lending;
 use crate::models::{ModelFile, Predictor};
 use crate::vision::{Rect, RgbImage};
 use crate::{Device, Result};
@@ -23,14 +23,11 @@ use crate::{Device, Result};
 /// }
 /// # Ok::<(), lookalike::Error>(())
 /// ```
-#[derive(Debug)]
 pub struct Recognizer {
     device: Device,
     file: ModelFile,
-    detector: Cascade,
-    /// Those at rest. Each thread takes one or makes one, because the lock may not be held while it computes: the
-    /// CPU path waits for other threads, and would meanwhile start further work that asks for the same lock.
-    predictors: Mutex<Vec<Predictor>>,
+    detector: Box<dyn Detector>,
+    predictors: Lending<Predictor>,
 }
 
 /// A face that was found, ready for the model.
@@ -70,18 +67,25 @@ impl Recognizer {
         Recognizer::new(device, ModelFile::open(path)?)
     }
 
-    /// A recogniser from a model in memory.
+    /// A recogniser from a model in memory. It finds faces with the detector that the model was trained with.
     ///
     /// # Errors
-    /// If the device has no room for the weights.
+    /// If the device has no room for the weights, or the model names a detector that is not known.
     pub fn new(device: &Device, file: ModelFile) -> Result<Recognizer> {
-        let predictors = Mutex::new(vec![Predictor::new(device, file.clone())?]);
-        Ok(Recognizer { device: device.clone(), file, detector: Cascade::frontal(), predictors })
+        let choice: DetectorChoice = file.preprocessing.detector.parse()?;
+        let detector = choice.open(device, &MtcnnOptions::default())?;
+        let predictors = Lending::new(Predictor::new(device, file.clone())?, device);
+        Ok(Recognizer { device: device.clone(), file, detector, predictors })
     }
 
     /// The model, its labels and its preprocessing.
     pub fn file(&self) -> &ModelFile {
         &self.file
+    }
+
+    /// Searches with another detector than the one that the model was trained with.
+    pub fn with_detector(self, detector: Box<dyn Detector>) -> Recognizer {
+        Recognizer { detector, ..self }
     }
 
     /// The faces of a photo with their names, the surest face first; none if no face was found.
@@ -118,13 +122,8 @@ impl Recognizer {
     /// If the device fails.
     pub fn name(&self, faces: &[FoundFace]) -> Result<Vec<Recognition>> {
         let pixels: Vec<u8> = faces.iter().flat_map(|face| face.crop.pixels()).copied().collect();
-        let at_rest = self.predictors.lock().expect("no thread panics while it takes one").pop();
-        let mut predictor = match at_rest {
-            Some(predictor) => predictor,
-            None => Predictor::new(&self.device, self.file.clone())?,
-        };
-        let rows = predictor.predict(&pixels)?;
-        self.predictors.lock().expect("no thread panics while it returns one").push(predictor);
+        let another = || Predictor::new(&self.device, self.file.clone());
+        let rows = self.predictors.with(another, |predictor| predictor.predict(&pixels))?;
         Ok(faces.iter().zip(rows).map(|(face, row)| self.recognition(face, &row)).collect())
     }
 
@@ -155,7 +154,13 @@ mod tests {
         model.initialize(&params, 1).unwrap();
         let names = model.parameters().unwrap().into_iter().map(|p| p.name);
         let weights = names.map(|name| (name.clone(), params.get(&name).unwrap())).collect();
-        let preprocessing = Preprocessing { size: 32, margin: 0.2, whole, normalize: Normalize::unit() };
+        let preprocessing = Preprocessing {
+            size: 32,
+            detector: "lbp".into(),
+            margin: 0.2,
+            whole,
+            normalize: Normalize::unit(),
+        };
         let labels = vec!["anna".into(), "ben".into()];
         let file = ModelFile { model, labels, preprocessing, training: serde_json::Value::Null, weights };
         Recognizer::new(&Device::cpu(), file).unwrap()

@@ -110,7 +110,13 @@ pub fn learn(
         dropout: settings.dropout as f32,
         classes: dataset.classes(),
     });
-    let preprocessing = Preprocessing { size: dataset.size, margin, whole, normalize: Normalize::unit() };
+    let preprocessing = Preprocessing {
+        size: dataset.size,
+        detector: "lbp".into(),
+        margin,
+        whole,
+        normalize: Normalize::unit(),
+    };
     let options = settings.options();
     announce(&model, &options, split.train.len(), device)?;
     let stop = stop_on_interrupt()?;

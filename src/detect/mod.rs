@@ -1,10 +1,12 @@
 //! Finding faces in pictures, cutting them out. What a face's owner is called is none of its business.
 
 pub mod cascade;
+mod choice;
 pub mod crop;
 pub mod mtcnn;
 
 pub use cascade::{Cascade, CascadeOptions};
+pub use choice::DetectorChoice;
 pub use crop::{face_crop, is_head_shot, whole_crop};
 pub use mtcnn::{Mtcnn, MtcnnOptions};
 
@@ -34,7 +36,7 @@ impl Face {
 
 /// Something that finds faces.
 pub trait Detector: Send + Sync {
-    /// Short name, as on the command line: `lbp`.
+    /// Short name, as on the command line: `mtcnn`, `lbp`.
     fn name(&self) -> &'static str;
 
     /// The faces in `image`, the surest first.

@@ -35,6 +35,8 @@ pub struct ModelFile {
 pub struct Preprocessing {
     /// Height and width of a crop in pixels.
     pub size: usize,
+    /// Name of the detector that finds the faces.
+    pub detector: String,
     /// Share of a face's box that is added on each side.
     pub margin: f32,
     /// Whether a tight head shot in which no face is found is used whole.
@@ -111,7 +113,7 @@ impl Preprocessing {
     fn to_json(&self) -> Value {
         let Normalize { scale, offset, reverse } = self.normalize;
         json!({
-            "size": self.size, "margin": self.margin, "whole": self.whole,
+            "size": self.size, "detector": self.detector, "margin": self.margin, "whole": self.whole,
             "scale": scale, "offset": offset, "reverse": reverse,
         })
     }
@@ -120,6 +122,8 @@ impl Preprocessing {
         let four = |key: &str| serde_json::from_value::<[f32; 4]>(value[key].clone()).ok();
         Some(Preprocessing {
             size: usize::try_from(value["size"].as_u64()?).ok()?,
+            // Files from before there was a choice have none.
+            detector: value.get("detector").map_or(Some("lbp"), Value::as_str)?.to_owned(),
             margin: value["margin"].as_f64()? as f32,
             whole: value["whole"].as_bool()?,
             normalize: Normalize {

@@ -196,7 +196,59 @@ impl Planned {
 
 #[cfg(test)]
 mod tests {
+    use super::super::pyramid::{Level, Tile, tiles};
     use super::*;
+    use crate::models::mtcnn::proposal_cells;
+
+    fn noise(width: usize, height: usize) -> RgbImage {
+        let bytes = (0..width * height * 3).map(|i| (i as u32).wrapping_mul(0x9e37_79b9).to_be_bytes()[0]);
+        RgbImage::new(width, height, bytes.collect()).unwrap()
+    }
+
+    /// The first network's answers for a whole level, from a plan of the level's own size.
+    fn whole(photo: &RgbImage, level: &Level) -> Vec<f32> {
+        let device = Device::cpu();
+        let engine = Engine::new(&device, photo.width() * photo.height()).unwrap();
+        engine.take(photo).unwrap();
+        let mut graph = Graph::new();
+        let pixels = graph.state(PHOTO, TensorType::u8([photo.width() * photo.height(), 3])).unwrap();
+        let windows = graph.input("windows", TensorType::u32([1, 9]));
+        let x = graph.area_resize(pixels, windows, [level.height, level.width], mtcnn::normalize()).unwrap();
+        let extent = graph.input("extent", TensorType::u32([1, 2]));
+        let y = mtcnn::proposal(&mut graph, x, extent).unwrap();
+        let mut plan = Plan::new(&graph, &engine.params, &[y]).unwrap();
+        let window = Tile { level: 0, top: 0, left: 0 }.window(level, photo.width(), photo.height());
+        plan.write("windows", &Data::U32(window.row().to_vec())).unwrap();
+        plan.write("extent", &Data::U32(vec![level.height as u32 - 2, level.width as u32 - 2])).unwrap();
+        plan.run().unwrap();
+        plan.read(y).unwrap().to_f32()
+    }
+
+    #[test]
+    fn tiles_give_the_cells_of_the_whole_level() {
+        let photo = noise(211, 157);
+        let mut engine = Engine::new(&Device::cpu(), 211 * 157 + 1000).unwrap();
+        engine.take(&photo).unwrap();
+        // Even and odd sizes: the last pooling window of an odd one is cut off.
+        for (width, height) in [(201, 150), (150, 201), (87, 76), (12, 13)] {
+            let level = Level { scale: 1.0, width, height };
+            let right = proposal_cells(width);
+            let mut cells = vec![f32::NAN; proposal_cells(height) * right * 5];
+            let tiles = tiles(&[level]);
+            let windows: Vec<AreaWindow> = tiles.iter().map(|tile| tile.window(&level, 211, 157)).collect();
+            let copy = |index: usize, answers: &[f32]| {
+                let [rows, columns] = tiles[index].cells(&level);
+                for (i, row) in answers.chunks_exact(TILE_CELLS * 5).take(rows).enumerate() {
+                    let first = ((tiles[index].top + i) * right + tiles[index].left) * 5;
+                    cells[first..first + columns * 5].copy_from_slice(&row[..columns * 5]);
+                }
+            };
+            engine.show(Net::Proposal, &windows, copy).unwrap();
+            let expected = whole(&photo, &level);
+            let worst = cells.iter().zip(&expected).map(|(a, b)| (a - b).abs()).fold(0.0, f32::max);
+            assert!(cells.len() == expected.len() && worst < 1e-4, "{width}x{height}: {worst}");
+        }
+    }
 
     #[test]
     fn batches_are_full_or_nearly() {

@@ -14,12 +14,11 @@ mod pyramid;
 #[cfg(test)]
 mod agreement;
 
-use std::sync::Mutex;
-
 use self::boxes::{Candidate, Overlap, suppress};
 use self::engine::{Engine, Net};
 use self::pyramid::{TILE_CELLS, levels, tiles};
 use super::{Detector, Face};
+use crate::lending::Lending;
 use crate::models::mtcnn::{OUTPUT_SIDE, PROPOSAL_STRIDE, PROPOSAL_WINDOW, REFINE_SIDE};
 use crate::vision::{Rect, RgbImage, crop_resize};
 use crate::{Device, Error, Result};
@@ -51,14 +50,13 @@ const MAX_SIDE: usize = 16_384;
 /// among those the second network keeps, and among the faces.
 const MOST_SHARED: [f32; 3] = [0.5, 0.7, 0.7];
 
-/// The detector. Any number of threads may share one; each that searches at the same time takes memory on the device.
+/// The detector. Any number of threads may share one. Each that searches at the same time takes memory on the device; on
+/// a GPU two do, and others wait.
 #[derive(Debug)]
 pub struct Mtcnn {
     device: Device,
     options: MtcnnOptions,
-    /// Those at rest. Each thread takes one or makes one, because the lock may not be held while it computes: the
-    /// CPU path waits for other threads, and would meanwhile start further work that asks for the same lock.
-    engines: Mutex<Vec<Engine>>,
+    engines: Lending<Engine>,
 }
 
 impl Mtcnn {
@@ -77,7 +75,7 @@ impl Mtcnn {
     pub fn with_options(device: &Device, options: MtcnnOptions) -> Result<Mtcnn> {
         options.check()?;
         let engine = Engine::new(device, options.max_pixels)?;
-        Ok(Mtcnn { device: device.clone(), options, engines: Mutex::new(vec![engine]) })
+        Ok(Mtcnn { device: device.clone(), options, engines: Lending::new(engine, device) })
     }
 
     /// How it searches.
@@ -97,9 +95,11 @@ impl Mtcnn {
     }
 
     fn faces(&self, engine: &mut Engine, photo: &RgbImage, min_face: f64) -> Result<Vec<Face>> {
+        let MtcnnOptions { thresholds: [propose, refine, decide], factor, .. } = self.options;
         engine.take(photo)?;
-        let search = Search { engine, photo, options: &self.options };
-        search.run(min_face)
+        let proposals = proposals(engine, photo, (min_face, factor), propose)?;
+        let refined = refined(engine, photo, proposals, refine)?;
+        faces(engine, photo, refined, decide)
     }
 }
 
@@ -110,27 +110,26 @@ impl Detector for Mtcnn {
 
     /// Boxes may reach over the photo's border, as the networks place them.
     fn detect(&self, image: &RgbImage) -> Result<Vec<Face>> {
-        let at_rest = self.engines.lock().expect("no thread panics while it takes one").pop();
-        let mut engine = match at_rest {
-            Some(engine) => engine,
-            None => Engine::new(&self.device, self.options.max_pixels)?,
-        };
-        let faces = match self.reduced(image) {
-            None => self.faces(&mut engine, image, self.options.min_face)?,
+        let another = || Engine::new(&self.device, self.options.max_pixels);
+        self.engines.with(another, |engine| match self.reduced(image) {
+            None => self.faces(engine, image, self.options.min_face),
             Some((photo, reduction)) => {
                 // Enlarging again what was just reduced would find nothing.
                 let smallest = self.options.min_face.min(PROPOSAL_WINDOW as f64);
                 let min_face = (self.options.min_face / f64::from(reduction)).max(smallest);
-                self.faces(&mut engine, &photo, min_face)?.iter().map(|face| face.scaled(reduction)).collect()
+                let faces = self.faces(engine, &photo, min_face)?;
+                Ok(faces.iter().map(|face| face.scaled(reduction)).collect())
             }
-        };
-        self.engines.lock().expect("no thread panics while it returns one").push(engine);
-        Ok(faces)
+        })
     }
 }
 
 impl MtcnnOptions {
-    fn check(&self) -> Result<()> {
+    /// Whether every option is in its range.
+    ///
+    /// # Errors
+    /// [`Error::Input`] that says what to give.
+    pub fn check(&self) -> Result<()> {
         let MtcnnOptions { min_face, thresholds, factor, max_pixels } = *self;
         if !(4.0..=1e6).contains(&min_face) {
             return Err(Error::Input(format!("min_face is {min_face}; give at least 4 pixels, usually 20")));
@@ -147,23 +146,6 @@ impl MtcnnOptions {
             return Err(Error::Input(format!("max_pixels is {max_pixels}; give at least 4096")));
         }
         Ok(())
-    }
-}
-
-/// One photo on its way through the networks.
-struct Search<'a> {
-    engine: &'a mut Engine,
-    photo: &'a RgbImage,
-    options: &'a MtcnnOptions,
-}
-
-impl Search<'_> {
-    fn run(self, min_face: f64) -> Result<Vec<Face>> {
-        let Search { engine, photo, options } = self;
-        let [propose, refine, decide] = options.thresholds;
-        let proposals = proposals(engine, photo, (min_face, options.factor), propose)?;
-        let refined = refined(engine, photo, proposals, refine)?;
-        faces(engine, photo, refined, decide)
     }
 }
 
@@ -289,4 +271,35 @@ fn sigmoid(x: f32) -> f32 {
 
 fn logit(probability: f32) -> f32 {
     (probability / (1.0 - probability)).ln()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn pictures_of_odd_sizes_without_a_face_give_none() {
+        let mtcnn = Mtcnn::new(&Device::cpu()).unwrap();
+        for (width, height) in [(1, 1), (19, 300), (20, 20), (30, 30), (3000, 21), (33, 47)] {
+            assert_eq!(mtcnn.detect(&RgbImage::filled(width, height, [90, 120, 40])).unwrap(), []);
+        }
+    }
+
+    #[test]
+    fn options_out_of_range_say_what_to_give() {
+        let with = |options| Mtcnn::with_options(&Device::cpu(), options).unwrap_err().to_string();
+        let default = MtcnnOptions::default;
+        for min_face in [0.0, 3.9, f64::NAN, f64::INFINITY] {
+            assert!(with(MtcnnOptions { min_face, ..default() }).contains("usually 20"));
+        }
+        for factor in [0.0, 1.0, f64::NAN] {
+            assert!(with(MtcnnOptions { factor, ..default() }).contains("usually 0.709"));
+        }
+        for threshold in [-0.1, 1.0, f32::NAN] {
+            assert!(
+                with(MtcnnOptions { thresholds: [0.6, threshold, 0.7], ..default() }).contains("0.6, 0.7")
+            );
+        }
+        assert!(with(MtcnnOptions { max_pixels: 10, ..default() }).contains("4096"));
+    }
 }

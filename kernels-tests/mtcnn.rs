@@ -1,0 +1,81 @@
+//! MTCNN's three networks: the same faces on every device, and no memory that grows with photos.
+
+use std::path::Path;
+
+use lookalike::Device;
+use lookalike::check::gpu;
+use lookalike::detect::{Detector, Face, Mtcnn, MtcnnOptions};
+use lookalike::vision::{MAX_PIXELS, Rect, RgbImage, crop_resize, decode};
+
+/// A photo of the demo, enlarged to `width` by `height` pixels.
+fn photo(name: &str, width: usize, height: usize) -> RgbImage {
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("assets/demo").join(name);
+    let image = decode(&path, MAX_PIXELS).expect("a photo of the demo");
+    crop_resize(&image, image.bounds(), width, height)
+}
+
+/// Four photos of the demo as the quarters of one.
+fn four(width: usize, height: usize) -> RgbImage {
+    let names = ["s01/01.png", "s02/01.png", "s03/02.png", "s05/03.png"];
+    let quarters = names.map(|name| photo(name, width / 2, height / 2));
+    let line = width / 2 * 3;
+    let rows = |pair: &[RgbImage]| -> Vec<u8> {
+        let rows = pair[0].pixels().chunks(line).zip(pair[1].pixels().chunks(line));
+        rows.flat_map(|(left, right)| [left, right].concat()).collect()
+    };
+    RgbImage::new(width, height, [rows(&quarters[..2]), rows(&quarters[2..])].concat())
+        .expect("four quarters")
+}
+
+fn assert_same(found: &[Face], expected: &[Face], device: &str) {
+    assert_eq!(found.len(), expected.len(), "{device}");
+    for face in expected {
+        let same =
+            |other: &&Face| other.rect.iou(&face.rect) > 0.99 && (other.score - face.score).abs() < 1e-3;
+        let other =
+            found.iter().find(same).unwrap_or_else(|| panic!("{device}: {face:?} is not in {found:?}"));
+        let points = face.landmarks.iter().flatten().zip(other.landmarks.iter().flatten());
+        let apart = points.map(|(a, b)| (a[0] - b[0]).hypot(a[1] - b[1])).fold(0.0, f32::max);
+        assert!(apart < 0.1, "{device}: landmarks are {apart} pixels apart");
+    }
+}
+
+#[test]
+fn every_device_finds_the_same_faces() {
+    let image = four(184, 224);
+    let expected = Mtcnn::new(&Device::cpu()).unwrap().detect(&image).unwrap();
+    assert_eq!(expected.len(), 4, "{expected:?}");
+    for (index, face) in expected.iter().enumerate() {
+        let [left, right, nose, mouth, _] = face.landmarks.expect("landmarks");
+        assert!(left[0] < right[0] && left[1] < nose[1] && nose[1] < mouth[1], "{index}: {face:?}");
+    }
+    assert_same(&Mtcnn::new(gpu()).unwrap().detect(&image).unwrap(), &expected, "gpu");
+}
+
+#[test]
+fn large_photos_are_reduced_and_boxes_are_in_their_own_pixels() {
+    let image = photo("s01/01.png", 276, 336);
+    let whole = Mtcnn::new(&Device::cpu()).unwrap().detect(&image).unwrap();
+    let options = MtcnnOptions { max_pixels: 138 * 168, ..MtcnnOptions::default() };
+    let reduced = Mtcnn::with_options(&Device::cpu(), options).unwrap().detect(&image).unwrap();
+    let [whole, reduced] = [&whole[..], &reduced[..]].map(|faces| match faces {
+        [face] => face.rect,
+        faces => panic!("one face: {faces:?}"),
+    });
+    let Rect { width, .. } = whole;
+    assert!(whole.iou(&reduced) > 0.8 && width > 100.0, "{whole:?}, reduced {reduced:?}");
+}
+
+/// A batch size's plan and buffers are made when it is first needed; then every photo goes through them.
+#[test]
+fn photos_of_changing_sizes_make_no_new_buffers() {
+    let device = Device::named("llvmpipe").expect("the software driver");
+    let mtcnn = Mtcnn::new(&device).unwrap();
+    let buffers = || device.gpu().expect("a GPU").buffers_created();
+    let mut sizes = [(400, 300), (30, 30), (64, 200), (320, 96), (122, 122)];
+    sizes.iter().for_each(|&(width, height)| drop(mtcnn.detect(&four(width, height)).unwrap()));
+    let made = buffers();
+    sizes.reverse();
+    sizes.iter().for_each(|&(width, height)| drop(mtcnn.detect(&four(width, height)).unwrap()));
+    assert_eq!(buffers(), made);
+}
