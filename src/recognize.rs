@@ -3,7 +3,7 @@
 use std::path::Path;
 use std::sync::Mutex;
 
-use crate::detect::{Cascade, Detector, face_crop, is_head_shot, whole_crop};
+use crate::detect::{Cascade, CropStyle, Detector, face_crop, is_head_shot, whole_crop};
 use crate::models::{ModelFile, Predictor};
 use crate::vision::{Rect, RgbImage};
 use crate::{Device, Result};
@@ -104,10 +104,11 @@ impl Recognizer {
             let crop = whole_crop(image, how.size);
             return Ok(vec![FoundFace { rect: image.bounds(), score: 0.0, crop }]);
         }
+        let style = CropStyle { size: how.size, margin: how.margin, align: how.align };
         let face = |face: crate::detect::Face| FoundFace {
             rect: face.rect,
             score: face.score,
-            crop: face_crop(image, &face.rect, how.margin, how.size),
+            crop: face_crop(image, &face, style),
         };
         Ok(found.into_iter().map(face).collect())
     }
@@ -155,7 +156,8 @@ mod tests {
         model.initialize(&params, 1).unwrap();
         let names = model.parameters().unwrap().into_iter().map(|p| p.name);
         let weights = names.map(|name| (name.clone(), params.get(&name).unwrap())).collect();
-        let preprocessing = Preprocessing { size: 32, margin: 0.2, whole, normalize: Normalize::unit() };
+        let preprocessing =
+            Preprocessing { size: 32, margin: 0.2, align: true, whole, normalize: Normalize::unit() };
         let labels = vec!["anna".into(), "ben".into()];
         let file = ModelFile { model, labels, preprocessing, training: serde_json::Value::Null, weights };
         Recognizer::new(&Device::cpu(), file).unwrap()

@@ -134,8 +134,14 @@ fn cut_faces(folder: &Path, file: &ModelFile, max_pixels: u64, plain: bool) -> R
         return Err(nobody_known(folder, file));
     }
     let how = &file.preprocessing;
-    let options =
-        CropOptions { size: how.size, margin: how.margin, whole: how.whole, max_pixels, least_people: 1 };
+    let options = CropOptions {
+        size: how.size,
+        margin: how.margin,
+        align: how.align,
+        whole: how.whole,
+        max_pixels,
+        least_people: 1,
+    };
     let CropReport { dataset, mut skipped, .. } = faces::crop(&known, &options, plain)?;
     for person in &strangers {
         skipped.extend(person.photos.iter().map(|photo| stranger(photo, &person.name)));

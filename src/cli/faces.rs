@@ -23,6 +23,12 @@ pub struct CropArguments {
     /// Share of a face's box that is added on each side
     #[arg(long, value_name = "SHARE", default_value_t = MARGIN, value_parser = margin)]
     pub margin: f32,
+    /// Turn faces upright by the line of their eyes, if the detector finds eyes (the default)
+    #[arg(long, overrides_with = "no_align")]
+    align: bool,
+    /// Cut faces out as they stand in the photo
+    #[arg(long)]
+    no_align: bool,
     /// Use tight head shots in which no face is found whole (the default)
     #[arg(long, overrides_with = "no_whole")]
     whole: bool,
@@ -51,6 +57,8 @@ impl Default for CropArguments {
     fn default() -> CropArguments {
         CropArguments {
             margin: MARGIN,
+            align: true,
+            no_align: false,
             whole: true,
             no_whole: false,
             limit: PixelLimit { max_pixels: MAX_PIXELS },
@@ -59,6 +67,11 @@ impl Default for CropArguments {
 }
 
 impl CropArguments {
+    /// Whether faces are turned upright.
+    pub fn align(&self) -> bool {
+        !self.no_align
+    }
+
     /// Whether tight head shots are used whole.
     pub fn whole(&self) -> bool {
         !self.no_whole
@@ -69,6 +82,7 @@ impl CropArguments {
         CropOptions {
             size: SIZE,
             margin: self.margin,
+            align: self.align(),
             whole: self.whole(),
             max_pixels: self.limit.max_pixels,
             least_people: 2,

@@ -4,6 +4,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use clap::Args;
+use lookalike::data::crops::CropOptions;
 use lookalike::data::{Dataset, Split, split_by_group};
 use lookalike::models::{Model, ModelFile, Preprocessing, ScratchCnn, Summary, scratch_cnn};
 use lookalike::ops::{Augment, Normalize};
@@ -94,13 +95,8 @@ pub struct Learned {
     pub split: Split,
 }
 
-/// Splits, builds the network, says what it takes, trains. `whole` and `margin` tell how the faces were cut.
-pub fn learn(
-    dataset: &Dataset,
-    settings: &Settings,
-    (margin, whole): (f32, bool),
-    device: &Device,
-) -> Result<Learned> {
+/// Splits, builds the network, says what it takes, trains. `crop` tells how the faces were cut.
+pub fn learn(dataset: &Dataset, settings: &Settings, crop: &CropOptions, device: &Device) -> Result<Learned> {
     let split = split_by_group(dataset, settings.validation, settings.seed.into())?;
     say(format_args!("split: {}", split.note));
     let model = scratch_cnn(&ScratchCnn {
@@ -110,7 +106,9 @@ pub fn learn(
         dropout: settings.dropout as f32,
         classes: dataset.classes(),
     });
-    let preprocessing = Preprocessing { size: dataset.size, margin, whole, normalize: Normalize::unit() };
+    let CropOptions { margin, align, whole, .. } = *crop;
+    let preprocessing =
+        Preprocessing { size: dataset.size, margin, align, whole, normalize: Normalize::unit() };
     let options = settings.options();
     announce(&model, &options, split.train.len(), device)?;
     let stop = stop_on_interrupt()?;

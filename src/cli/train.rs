@@ -57,7 +57,7 @@ pub fn run(arguments: &Arguments) -> Result<()> {
     check_writable(&history)?;
     let dataset = faces::to_learn_from(&arguments.photos, crop, *plain)?.dataset;
     say(format_args!("{} faces of {} people", dataset.len(), dataset.classes()));
-    let learned = learn(&dataset, &arguments.settings, (crop.margin, crop.whole()), &device)?;
+    let learned = learn(&dataset, &arguments.settings, &crop.options(), &device)?;
     let Learned { file, trained, split } = learned;
     file.save(output)?;
     trained.history.write_csv(&history)?;

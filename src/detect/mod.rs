@@ -4,7 +4,7 @@ pub mod cascade;
 pub mod crop;
 
 pub use cascade::{Cascade, CascadeOptions};
-pub use crop::{face_crop, is_head_shot, whole_crop};
+pub use crop::{CropStyle, face_crop, is_head_shot, whole_crop};
 
 use crate::Result;
 use crate::vision::{Rect, RgbImage};

@@ -37,6 +37,8 @@ pub struct Preprocessing {
     pub size: usize,
     /// Share of a face's box that is added on each side.
     pub margin: f32,
+    /// Whether faces are turned upright whose eyes the detector has found.
+    pub align: bool,
     /// Whether a tight head shot in which no face is found is used whole.
     pub whole: bool,
     /// From bytes to numbers.
@@ -111,7 +113,7 @@ impl Preprocessing {
     fn to_json(&self) -> Value {
         let Normalize { scale, offset, reverse } = self.normalize;
         json!({
-            "size": self.size, "margin": self.margin, "whole": self.whole,
+            "size": self.size, "margin": self.margin, "align": self.align, "whole": self.whole,
             "scale": scale, "offset": offset, "reverse": reverse,
         })
     }
@@ -121,6 +123,8 @@ impl Preprocessing {
         Some(Preprocessing {
             size: usize::try_from(value["size"].as_u64()?).ok()?,
             margin: value["margin"].as_f64()? as f32,
+            // Files without it were written when no face was turned.
+            align: value.get("align").map_or(Some(false), Value::as_bool)?,
             whole: value["whole"].as_bool()?,
             normalize: Normalize {
                 scale: four("scale")?,
@@ -128,5 +132,29 @@ impl Preprocessing {
                 reverse: value["reverse"].as_bool()?,
             },
         })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn preprocessing_survives_its_json() {
+        for (align, whole) in [(false, true), (true, false)] {
+            let how = Preprocessing { size: 96, margin: 0.25, align, whole, normalize: Normalize::unit() };
+            assert_eq!(Preprocessing::from_json(&how.to_json()), Some(how));
+        }
+    }
+
+    #[test]
+    fn files_from_before_alignment_leave_faces_as_they_stand() {
+        let how =
+            Preprocessing { size: 96, margin: 0.25, align: true, whole: true, normalize: Normalize::unit() };
+        let mut json = how.to_json();
+        json.as_object_mut().unwrap().remove("align");
+        assert_eq!(Preprocessing::from_json(&json), Some(Preprocessing { align: false, ..how }));
+        json["align"] = "yes".into();
+        assert_eq!(Preprocessing::from_json(&json), None);
     }
 }
