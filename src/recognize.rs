@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use crate::detect::{Detector, DetectorChoice, MtcnnOptions, face_crop, is_head_shot, whole_crop};
+use crate::detect::{CropStyle, Detector, DetectorChoice, MtcnnOptions, face_crop, is_head_shot, whole_crop};
 use crate::lending::Lending;
 use crate::models::{ModelFile, Predictor};
 use crate::vision::{Rect, RgbImage};
@@ -108,10 +108,11 @@ impl Recognizer {
             let crop = whole_crop(image, how.size);
             return Ok(vec![FoundFace { rect: image.bounds(), score: 0.0, crop }]);
         }
+        let style = CropStyle { size: how.size, margin: how.margin, align: how.align };
         let face = |face: crate::detect::Face| FoundFace {
             rect: face.rect,
             score: face.score,
-            crop: face_crop(image, &face.rect, how.margin, how.size),
+            crop: face_crop(image, &face, style),
         };
         Ok(found.into_iter().map(face).collect())
     }
@@ -158,6 +159,7 @@ mod tests {
             size: 32,
             detector: "lbp".into(),
             margin: 0.2,
+            align: true,
             whole,
             normalize: Normalize::unit(),
         };

@@ -3,15 +3,15 @@
 use std::path::PathBuf;
 
 use clap::Args;
+use lookalike::Result;
 use lookalike::data::Dataset;
 use lookalike::data::crops::CropReport;
 use lookalike::data::duplicates::{by_group, conflicts};
 use lookalike::data::people::{Person, find_people};
 use lookalike::formats::atomic::check_writable;
-use lookalike::{Device, Result};
 use serde_json::{Map, Value, json};
 
-use super::device::announce;
+use super::device::AdapterArguments;
 use super::display::{self, note, say, shortened};
 use super::faces::{self, CropArguments, list_skipped};
 
@@ -26,6 +26,8 @@ pub struct Arguments {
     output: PathBuf,
     #[command(flatten)]
     crop: CropArguments,
+    #[command(flatten)]
+    adapter: AdapterArguments,
     /// Print one JSON document
     #[arg(long)]
     json: bool,
@@ -36,10 +38,11 @@ pub struct Arguments {
 
 /// Cuts, writes, reports.
 pub fn run(arguments: &Arguments) -> Result<()> {
-    announce(Device::cpu(), arguments.json);
+    let device = arguments.adapter.open(arguments.json)?;
     check_writable(&arguments.output)?;
     let people = find_people(&arguments.photos, 2)?;
-    let report = faces::crop(&people, &arguments.crop.options(), arguments.plain)?;
+    let detector = arguments.crop.detector.open(&device)?;
+    let report = faces::crop(&people, &*detector, &arguments.crop.options(), arguments.plain)?;
     list_skipped(&report.skipped);
     for photo in &report.whole {
         note(format_args!("used whole, no face found: {}", photo.display()));

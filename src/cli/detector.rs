@@ -67,7 +67,10 @@ fn factor(text: &str) -> std::result::Result<f64, String> {
 
 fn thresholds(text: &str) -> std::result::Result<[f32; 3], String> {
     let three = || "give three numbers, such as 0.6,0.7,0.7".to_owned();
-    let numbers: Vec<f32> = text.split(',').map(|part| part.trim().parse().map_err(|_| three())).collect::<Result<_, _>>()?;
+    let numbers: Vec<f32> = text
+        .split(',')
+        .map(|part| part.trim().parse().map_err(|_| three()))
+        .collect::<std::result::Result<_, _>>()?;
     let thresholds: [f32; 3] = numbers.try_into().map_err(|_| three())?;
     let options = MtcnnOptions { thresholds, ..MtcnnOptions::default() };
     options.check().map(|()| thresholds).map_err(|error| error.to_string())

@@ -6,6 +6,7 @@ use clap::Args;
 use lookalike::data::crops::{CropOptions, CropReport, Skipped};
 use lookalike::data::people::{Person, find_people};
 use lookalike::data::{Dataset, Masks};
+use lookalike::detect::{DetectorChoice, MtcnnOptions};
 use lookalike::models::{ModelFile, Predictor};
 use lookalike::{Device, Error, Result};
 use serde_json::{Value, json};
@@ -72,7 +73,7 @@ impl Evaluation {
         let (faces, masks) = if faces::is_file_of_faces(path) {
             (known_faces(Dataset::load(path, 1)?, &file, path)?, Masks::default())
         } else {
-            (cut_faces(path, &file, max_pixels, plain)?, Masks::read(path)?)
+            (cut_faces(device, path, &file, max_pixels, plain)?, Masks::read(path)?)
         };
         let dataset = &faces.dataset;
         let truth = |name: &String| file.labels.iter().position(|label| label == name);
@@ -126,7 +127,13 @@ impl Evaluation {
 }
 
 /// Cuts out the faces of the people in the folder whom the model knows, as it was trained to see them.
-fn cut_faces(folder: &Path, file: &ModelFile, max_pixels: u64, plain: bool) -> Result<Faces> {
+fn cut_faces(
+    device: &Device,
+    folder: &Path,
+    file: &ModelFile,
+    max_pixels: u64,
+    plain: bool,
+) -> Result<Faces> {
     let people = find_people(folder, 1)?;
     let (known, strangers): (Vec<Person>, Vec<Person>) =
         people.into_iter().partition(|person| file.labels.contains(&person.name));
@@ -134,9 +141,16 @@ fn cut_faces(folder: &Path, file: &ModelFile, max_pixels: u64, plain: bool) -> R
         return Err(nobody_known(folder, file));
     }
     let how = &file.preprocessing;
-    let options =
-        CropOptions { size: how.size, margin: how.margin, whole: how.whole, max_pixels, least_people: 1 };
-    let CropReport { dataset, mut skipped, .. } = faces::crop(&known, &options, plain)?;
+    let detector = how.detector.parse::<DetectorChoice>()?.open(device, &MtcnnOptions::default())?;
+    let options = CropOptions {
+        size: how.size,
+        margin: how.margin,
+        align: how.align,
+        whole: how.whole,
+        max_pixels,
+        least_people: 1,
+    };
+    let CropReport { dataset, mut skipped, .. } = faces::crop(&known, &*detector, &options, plain)?;
     for person in &strangers {
         skipped.extend(person.photos.iter().map(|photo| stranger(photo, &person.name)));
     }

@@ -3,15 +3,16 @@
 use std::path::Path;
 
 use clap::Args;
-use lookalike::Result;
 use lookalike::data::Dataset;
 use lookalike::data::crops::{CropOptions, CropReport, Skipped, crop_people};
 use lookalike::data::people::{Person, find_people};
-use lookalike::detect::Cascade;
+use lookalike::detect::Detector;
 use lookalike::detect::crop::MARGIN;
 use lookalike::vision::MAX_PIXELS;
+use lookalike::{Device, Result};
 use serde_json::{Value, json};
 
+use super::detector::DetectorArguments;
 use super::display::{Progress, note};
 
 /// Height and width of a crop in pixels.
@@ -23,12 +24,20 @@ pub struct CropArguments {
     /// Share of a face's box that is added on each side
     #[arg(long, value_name = "SHARE", default_value_t = MARGIN, value_parser = margin)]
     pub margin: f32,
+    /// Turn faces upright by the line of their eyes, if the detector finds eyes (the default)
+    #[arg(long, overrides_with = "no_align")]
+    align: bool,
+    /// Cut faces out as they stand in the photo
+    #[arg(long)]
+    no_align: bool,
     /// Use tight head shots in which no face is found whole (the default)
     #[arg(long, overrides_with = "no_whole")]
     whole: bool,
     /// Skip photos in which no face is found
     #[arg(long)]
     no_whole: bool,
+    #[command(flatten)]
+    pub detector: DetectorArguments,
     #[command(flatten)]
     pub limit: PixelLimit,
 }
@@ -51,14 +60,22 @@ impl Default for CropArguments {
     fn default() -> CropArguments {
         CropArguments {
             margin: MARGIN,
+            align: true,
+            no_align: false,
             whole: true,
             no_whole: false,
+            detector: DetectorArguments::default(),
             limit: PixelLimit { max_pixels: MAX_PIXELS },
         }
     }
 }
 
 impl CropArguments {
+    /// Whether faces are turned upright.
+    pub fn align(&self) -> bool {
+        !self.no_align
+    }
+
     /// Whether tight head shots are used whole.
     pub fn whole(&self) -> bool {
         !self.no_whole
@@ -69,6 +86,7 @@ impl CropArguments {
         CropOptions {
             size: SIZE,
             margin: self.margin,
+            align: self.align(),
             whole: self.whole(),
             max_pixels: self.limit.max_pixels,
             least_people: 2,
@@ -86,11 +104,13 @@ pub struct Faces {
 }
 
 /// The faces to learn from: cut out of the photos of the people in a folder, or as the file holds them.
-pub fn to_learn_from(path: &Path, arguments: &CropArguments, plain: bool) -> Result<Faces> {
+pub fn to_learn_from(path: &Path, arguments: &CropArguments, device: &Device, plain: bool) -> Result<Faces> {
     if is_file_of_faces(path) {
         return Ok(Faces { dataset: Dataset::load(path, 2)?, skipped: vec![] });
     }
-    let CropReport { dataset, skipped, whole } = crop(&find_people(path, 2)?, &arguments.options(), plain)?;
+    let people = find_people(path, 2)?;
+    let detector = arguments.detector.open(device)?;
+    let CropReport { dataset, skipped, whole } = crop(&people, &*detector, &arguments.options(), plain)?;
     list_skipped(&skipped);
     if !whole.is_empty() {
         note(format_args!(
@@ -107,9 +127,14 @@ pub fn is_file_of_faces(path: &Path) -> bool {
 }
 
 /// Cuts the faces out of the people's photos, and shows how far it is.
-pub fn crop(people: &[Person], options: &CropOptions, plain: bool) -> Result<CropReport> {
+pub fn crop(
+    people: &[Person],
+    detector: &dyn Detector,
+    options: &CropOptions,
+    plain: bool,
+) -> Result<CropReport> {
     let progress = Progress::new("finding faces", plain);
-    crop_people(people, &Cascade::frontal(), options, &|done, all| progress.report(done, all))
+    crop_people(people, detector, options, &|done, all| progress.report(done, all))
 }
 
 /// Lists photos that were not used, with the reasons.

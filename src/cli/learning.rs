@@ -12,6 +12,7 @@ use lookalike::{Device, Error, Result};
 use serde_json::{Value, json};
 
 use super::display::{note, percent, say};
+use super::faces::CropArguments;
 
 /// Settings of a run.
 #[derive(Args, Clone, Debug)]
@@ -94,11 +95,11 @@ pub struct Learned {
     pub split: Split,
 }
 
-/// Splits, builds the network, says what it takes, trains. `whole` and `margin` tell how the faces were cut.
+/// Splits, builds the network, says what it takes, trains. `crop` tells how the faces were cut.
 pub fn learn(
     dataset: &Dataset,
     settings: &Settings,
-    (margin, whole): (f32, bool),
+    crop: &CropArguments,
     device: &Device,
 ) -> Result<Learned> {
     let split = split_by_group(dataset, settings.validation, settings.seed.into())?;
@@ -112,9 +113,10 @@ pub fn learn(
     });
     let preprocessing = Preprocessing {
         size: dataset.size,
-        detector: "lbp".into(),
-        margin,
-        whole,
+        detector: crop.detector.detector.name().to_owned(),
+        margin: crop.margin,
+        align: crop.align(),
+        whole: crop.whole(),
         normalize: Normalize::unit(),
     };
     let options = settings.options();

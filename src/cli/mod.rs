@@ -4,6 +4,7 @@ pub mod display;
 
 mod crop;
 mod demo;
+mod detector;
 mod device;
 mod evaluate;
 mod faces;

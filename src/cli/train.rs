@@ -55,9 +55,9 @@ pub fn run(arguments: &Arguments) -> Result<()> {
     let history = arguments.history.clone().unwrap_or_else(|| output.with_extension("csv"));
     check_writable(output)?;
     check_writable(&history)?;
-    let dataset = faces::to_learn_from(&arguments.photos, crop, *plain)?.dataset;
+    let dataset = faces::to_learn_from(&arguments.photos, crop, &device, *plain)?.dataset;
     say(format_args!("{} faces of {} people", dataset.len(), dataset.classes()));
-    let learned = learn(&dataset, &arguments.settings, (crop.margin, crop.whole()), &device)?;
+    let learned = learn(&dataset, &arguments.settings, crop, &device)?;
     let Learned { file, trained, split } = learned;
     file.save(output)?;
     trained.history.write_csv(&history)?;

@@ -9,7 +9,7 @@ use super::dataset::Dataset;
 use super::duplicates::{Fingerprint, near_duplicate_groups};
 use super::people::Person;
 use crate::detect::Detector;
-use crate::detect::crop::{face_crop, is_head_shot, whole_crop};
+use crate::detect::crop::{CropStyle, face_crop, is_head_shot, whole_crop};
 use crate::vision::decode;
 use crate::{Error, Result};
 
@@ -20,6 +20,8 @@ pub struct CropOptions {
     pub size: usize,
     /// What is added around the face's box on each side, as a part of the box.
     pub margin: f32,
+    /// Turn faces upright whose eyes the detector has found.
+    pub align: bool,
     /// Use a picture in which no face is found whole, if it [is a tight head shot](is_head_shot) already.
     pub whole: bool,
     /// Photos with more pixels are skipped before they are decoded.
@@ -88,7 +90,10 @@ fn cut(photo: &Path, detector: &dyn Detector, options: &CropOptions) -> Cut {
     let faces = detector.detect(&image).map_err(reason)?;
     let whole = faces.is_empty() && options.whole && is_head_shot(&image, options.size);
     let crop = match faces.as_slice() {
-        [face] => face_crop(&image, &face.rect, options.margin, options.size),
+        [face] => {
+            let CropOptions { size, margin, align, .. } = *options;
+            face_crop(&image, face, CropStyle { size, margin, align })
+        }
         [] if whole => whole_crop(&image, options.size),
         [] => {
             return Err(
@@ -169,7 +174,7 @@ mod tests {
     use crate::vision::{Rect, RgbImage, encode_png};
 
     const OPTIONS: CropOptions =
-        CropOptions { size: 32, margin: 0.0, whole: false, max_pixels: 10_000, least_people: 2 };
+        CropOptions { size: 32, margin: 0.0, align: true, whole: false, max_pixels: 10_000, least_people: 2 };
 
     /// Finds as many faces as the red of the first pixel says, each in the middle of the picture.
     struct Told;

@@ -7,7 +7,7 @@ pub mod mtcnn;
 
 pub use cascade::{Cascade, CascadeOptions};
 pub use choice::DetectorChoice;
-pub use crop::{face_crop, is_head_shot, whole_crop};
+pub use crop::{CropStyle, face_crop, is_head_shot, whole_crop};
 pub use mtcnn::{Mtcnn, MtcnnOptions};
 
 use crate::Result;

@@ -39,6 +39,8 @@ pub struct Preprocessing {
     pub detector: String,
     /// Share of a face's box that is added on each side.
     pub margin: f32,
+    /// Whether faces are turned upright whose eyes the detector has found.
+    pub align: bool,
     /// Whether a tight head shot in which no face is found is used whole.
     pub whole: bool,
     /// From bytes to numbers.
@@ -113,7 +115,8 @@ impl Preprocessing {
     fn to_json(&self) -> Value {
         let Normalize { scale, offset, reverse } = self.normalize;
         json!({
-            "size": self.size, "detector": self.detector, "margin": self.margin, "whole": self.whole,
+            "size": self.size, "detector": self.detector, "margin": self.margin, "align": self.align,
+            "whole": self.whole,
             "scale": scale, "offset": offset, "reverse": reverse,
         })
     }
@@ -125,6 +128,8 @@ impl Preprocessing {
             // Files from before there was a choice have none.
             detector: value.get("detector").map_or(Some("lbp"), Value::as_str)?.to_owned(),
             margin: value["margin"].as_f64()? as f32,
+            // Files without it were written when no face was turned.
+            align: value.get("align").map_or(Some(false), Value::as_bool)?,
             whole: value["whole"].as_bool()?,
             normalize: Normalize {
                 scale: four("scale")?,
@@ -132,5 +137,44 @@ impl Preprocessing {
                 reverse: value["reverse"].as_bool()?,
             },
         })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn preprocessing_survives_its_json() {
+        for (align, whole) in [(false, true), (true, false)] {
+            let how = Preprocessing {
+                size: 96,
+                detector: "mtcnn".into(),
+                margin: 0.25,
+                align,
+                whole,
+                normalize: Normalize::unit(),
+            };
+            assert_eq!(Preprocessing::from_json(&how.to_json()), Some(how));
+        }
+    }
+
+    #[test]
+    fn files_from_before_there_was_a_choice_mean_what_was_done_then() {
+        let how = Preprocessing {
+            size: 96,
+            detector: "auto".into(),
+            margin: 0.25,
+            align: true,
+            whole: true,
+            normalize: Normalize::unit(),
+        };
+        let mut json = how.to_json();
+        json.as_object_mut().unwrap().remove("align");
+        json.as_object_mut().unwrap().remove("detector");
+        let then = Preprocessing { align: false, detector: "lbp".into(), ..how };
+        assert_eq!(Preprocessing::from_json(&json), Some(then));
+        json["align"] = "yes".into();
+        assert_eq!(Preprocessing::from_json(&json), None);
     }
 }

@@ -10,4 +10,4 @@ pub use decode::{MAX_PIXELS, decode, decode_bytes};
 pub use draw::draw_face;
 pub use encode::{encode_jpeg, encode_png};
 pub use image::{Rect, RgbImage};
-pub use resize::crop_resize;
+pub use resize::{Turned, crop_resize, crop_turned};

@@ -61,10 +61,10 @@ pub fn run(arguments: &Arguments) -> Result<()> {
     ));
 
     let crop = CropArguments::default();
-    let dataset = faces::to_learn_from(&learning, &crop, arguments.plain)?.dataset;
+    let dataset = faces::to_learn_from(&learning, &crop, &device, arguments.plain)?.dataset;
     // Few pictures make few steps an epoch: small batches make more of them.
     let settings = Settings { epochs: arguments.epochs as usize, batch: 8, ..Settings::default() };
-    let Learned { file, trained, .. } = learn(&dataset, &settings, (crop.margin, crop.whole()), &device)?;
+    let Learned { file, trained, .. } = learn(&dataset, &settings, &crop, &device)?;
     file.save(&out.join("model.safetensors"))?;
     trained.history.write_csv(&out.join("model.csv"))?;
     write_png(&out.join("curves.png"), &learning_curves(&trained)?)?;
