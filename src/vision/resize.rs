@@ -87,8 +87,8 @@ pub fn crop_turned(image: &RgbImage, turned: Turned, width: usize, height: usize
 
     // Red, green, blue and the weight of each target pixel. The plain way asks each target pixel for its sources, and
     // has to find where they begin and end on each of their rows. The other way round, each source pixel adds itself
-    // to its targets, which are an upright rectangle, of four when shrinking. The sums are the same, in a quarter of
-    // the time for a face of 300 pixels; from 1000 pixels on, both ways take as long.
+    // to its targets, which are an upright rectangle, of four when shrinking. The sums are the same. To 224 x 224 it
+    // takes a quarter of the time from 112 pixels, less than half from 300, and about as long from 1000.
     let mut sums = vec![[0.0; 4]; width * height];
     for y in rows {
         let line = &pixels[image.width() * y.clamp(0, last_row) as usize..];

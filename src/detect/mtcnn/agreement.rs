@@ -8,6 +8,7 @@ use std::path::PathBuf;
 use serde_json::Value;
 
 use super::*;
+use crate::detect::{CropStyle, face_crop};
 use crate::vision::{MAX_PIXELS, decode};
 
 /// A photo with more faces is a crowd, in which most are near the smallest size.
@@ -134,4 +135,39 @@ fn finds_what_the_references_find() {
     assert!(facenet.share() >= 0.98, "{:.4}", facenet.share());
     assert!(facenet.landmarks_near as f64 >= 0.98 * facenet.met as f64, "{facenet:?}");
     assert!(facenet.extra as f64 <= 0.03 * facenet.sure as f64, "{facenet:?}");
+}
+
+/// How far two pictures of one size are apart: the mean difference of their bytes.
+fn difference(a: &RgbImage, b: &RgbImage) -> f64 {
+    let apart = a.pixels().iter().zip(b.pixels()).map(|(a, b)| f64::from(a.abs_diff(*b)));
+    apart.sum::<f64>() / a.pixels().len() as f64
+}
+
+/// One photo in the eight orientations of EXIF. Each was compressed apart, so pixels differ a little, and boxes with
+/// them: crops are compared at the box of the first, and boxes with each other.
+#[test]
+#[ignore = "needs LOOKALIKE_DATA, see README"]
+fn turned_photos_give_the_same_crops() {
+    let mtcnn = Mtcnn::new(&Device::cpu()).unwrap();
+    let found: Vec<(RgbImage, Face)> = (1..=8)
+        .map(|orientation| {
+            let name = format!("photos/exif/orientation_{orientation}.jpg");
+            let image = decode(&data().join(name), MAX_PIXELS).unwrap();
+            assert_eq!((image.width(), image.height()), (853, 480), "orientation {orientation}");
+            let faces = mtcnn.detect(&image).unwrap();
+            (image, faces.into_iter().next().expect("a face"))
+        })
+        .collect();
+    let (upright, first) = &found[0];
+    let crop = |image: &RgbImage, face: &Face| face_crop(image, face, CropStyle::default());
+    for (orientation, (image, face)) in (1..).zip(&found) {
+        let (iou, apart) = (first.rect.iou(&face.rect), distance(first, face));
+        let [same_box, own_box] =
+            [first, face].map(|face| difference(&crop(upright, first), &crop(image, face)));
+        println!(
+            "orientation {orientation}: IoU {iou:.4}, landmarks {apart:.4}; crops differ by {same_box:.2}, with its own \
+             box by {own_box:.2}"
+        );
+        assert!(iou > 0.95 && apart < 0.02 && same_box < 2.0, "orientation {orientation}: {face:?}");
+    }
 }
