@@ -5,8 +5,9 @@ pub mod draw;
 pub mod encode;
 pub mod image;
 pub mod resize;
+pub mod sheet;
 
-pub use decode::{MAX_PIXELS, decode, decode_bytes};
+pub use decode::{MAX_PIXELS, decode, decode_bytes, read_photo};
 pub use draw::draw_face;
 pub use encode::{encode_jpeg, encode_png};
 pub use image::{Rect, RgbImage};
