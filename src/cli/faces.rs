@@ -108,7 +108,7 @@ pub fn is_file_of_faces(path: &Path) -> bool {
 
 /// Cuts the faces out of the people's photos, and shows how far it is.
 pub fn crop(people: &[Person], options: &CropOptions, plain: bool) -> Result<CropReport> {
-    let progress = Progress::new("finding faces", plain);
+    let progress = Progress::new("finding faces", "photos", plain);
     crop_people(people, &Cascade::frontal(), options, &|done, all| progress.report(done, all))
 }
 

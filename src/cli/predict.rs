@@ -72,7 +72,7 @@ pub fn run(arguments: &Arguments) -> Result<()> {
 
 /// Finds the faces of the photos on all cores, then names all of them.
 fn recognize(recognizer: &Recognizer, arguments: &Arguments) -> Result<Answers> {
-    let progress = Progress::new("finding faces", arguments.plain);
+    let progress = Progress::new("finding faces", "photos", arguments.plain);
     let done = AtomicUsize::new(0);
     let find = |photo: &PathBuf| {
         let found = decode(photo, arguments.limit.max_pixels).and_then(|image| recognizer.find(&image));
