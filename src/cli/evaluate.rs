@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use clap::Args;
-use lookalike::data::crops::{CropOptions, CropReport, Skipped};
+use lookalike::data::crops::{Aids, CropOptions, CropReport, Skipped};
 use lookalike::data::people::{Person, find_people};
 use lookalike::data::{Dataset, Masks};
 use lookalike::models::{ModelFile, Predictor};
@@ -11,7 +11,7 @@ use lookalike::{Device, Error, Result};
 use serde_json::{Value, json};
 
 use super::device::AdapterArguments;
-use super::display::{self, say, shortened};
+use super::display::{self, note, say, shortened};
 use super::faces::{self, Faces, PixelLimit, list_skipped};
 use super::scores::{Answer, Scores, classify};
 
@@ -136,7 +136,12 @@ fn cut_faces(folder: &Path, file: &ModelFile, max_pixels: u64, plain: bool) -> R
     let how = &file.preprocessing;
     let options =
         CropOptions { size: how.size, margin: how.margin, whole: how.whole, max_pixels, least_people: 1 };
-    let CropReport { dataset, mut skipped, .. } = faces::crop(&known, &options, plain)?;
+    // The model does not choose between several faces: it would choose those that it knows best.
+    let CropReport { dataset, mut skipped, aside, .. } =
+        faces::crop(&known, &options, Aids::default(), plain)?;
+    if let Some(line) = faces::several_faces(&aside) {
+        note(line);
+    }
     for person in &strangers {
         skipped.extend(person.photos.iter().map(|photo| stranger(photo, &person.name)));
     }

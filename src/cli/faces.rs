@@ -4,9 +4,9 @@ use std::path::Path;
 
 use clap::Args;
 use lookalike::Result;
-use lookalike::data::Dataset;
-use lookalike::data::crops::{CropOptions, CropReport, Skipped, crop_people};
+use lookalike::data::crops::{Aids, CropOptions, CropReport, Skipped, crop_people};
 use lookalike::data::people::{Person, find_people};
+use lookalike::data::{Aside, Dataset, Why};
 use lookalike::detect::Cascade;
 use lookalike::detect::crop::MARGIN;
 use lookalike::vision::MAX_PIXELS;
@@ -90,8 +90,13 @@ pub fn to_learn_from(path: &Path, arguments: &CropArguments, plain: bool) -> Res
     if is_file_of_faces(path) {
         return Ok(Faces { dataset: Dataset::load(path, 2)?, skipped: vec![] });
     }
-    let CropReport { dataset, skipped, whole } = crop(&find_people(path, 2)?, &arguments.options(), plain)?;
+    let people = find_people(path, 2)?;
+    let CropReport { dataset, skipped, whole, aside, .. } =
+        crop(&people, &arguments.options(), Aids::default(), plain)?;
     list_skipped(&skipped);
+    if let Some(line) = several_faces(&aside) {
+        note(format_args!("{line}; `lookalike crop --review FOLDER` shows them, so that you can choose"));
+    }
     if !whole.is_empty() {
         note(format_args!(
             "{} head shots in which no face was found are used whole; `lookalike crop` lists them, --no-whole skips them",
@@ -107,9 +112,27 @@ pub fn is_file_of_faces(path: &Path) -> bool {
 }
 
 /// Cuts the faces out of the people's photos, and shows how far it is.
-pub fn crop(people: &[Person], options: &CropOptions, plain: bool) -> Result<CropReport> {
+pub fn crop(people: &[Person], options: &CropOptions, aids: Aids<'_>, plain: bool) -> Result<CropReport> {
     let progress = Progress::new("finding faces", "photos", plain);
-    crop_people(people, &Cascade::frontal(), options, &|done, all| progress.report(done, all))
+    let report = |done, all| progress.report(done, all);
+    crop_people(people, &Cascade::frontal(), options, Aids { progress: Some(&report), ..aids })
+}
+
+/// How many photos show several faces, and which of them were taken; none if there are none.
+pub fn several_faces(aside: &[Aside]) -> Option<String> {
+    let by = |why| aside.iter().filter(|photo| photo.why == why && photo.used.is_some()).count();
+    let parts: Vec<String> = [
+        ("the largest", by(Why::Largest)),
+        ("the one most like the person's other photos", by(Why::MostAlike)),
+        ("your choice", by(Why::Chosen)),
+        ("none, as you chose", aside.iter().filter(|photo| photo.used.is_none()).count()),
+    ]
+    .into_iter()
+    .filter(|&(_, count)| count > 0)
+    .map(|(what, count)| format!("{what} ({count})"))
+    .collect();
+    let photos = if aside.len() == 1 { "1 photo shows" } else { &format!("{} photos show", aside.len()) };
+    (!aside.is_empty()).then(|| format!("{photos} several faces; used: {}", parts.join(", ")))
 }
 
 /// Lists photos that were not used, with the reasons.

@@ -15,6 +15,9 @@ use super::learning::{Learned, Settings, learn};
 use super::scores::{Scores, classify};
 
 /// Train a model on photos of two or more people
+///
+/// Every run on a folder searches its photos again. `lookalike crop` searches them once, goes on after an interruption,
+/// and lets you choose where a photo shows several faces; train then takes its file.
 #[derive(Args, Debug)]
 #[command(after_help = "Example:\n  lookalike train photos -o model.safetensors --epochs 20")]
 pub struct Arguments {
