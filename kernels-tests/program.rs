@@ -3,10 +3,10 @@
 use std::collections::BTreeSet;
 use std::fs;
 use std::path::{Path, PathBuf};
-use std::process::{Command, Output};
+use std::process::{Command, Output, Stdio};
 
 use lookalike::formats::safetensors::{self, TensorFile};
-use lookalike::vision::{MAX_PIXELS, RgbImage, decode, encode_jpeg, encode_png};
+use lookalike::vision::{MAX_PIXELS, RgbImage, crop_resize, decode, encode_jpeg, encode_png};
 use serde_json::Value;
 use tempfile::TempDir;
 
@@ -245,6 +245,101 @@ fn whole_pictures_and_double_photos_are_told() {
     assert_eq!(report["whole"], serde_json::json!([]));
 }
 
+/// A photo of the demo, enlarged.
+fn enlarged(scene: &Scene, photo: &str, times: usize) -> RgbImage {
+    let image = decode(&scene.path(photo), MAX_PIXELS).expect("a photo");
+    crop_resize(&image, image.bounds(), image.width() * times, image.height() * times)
+}
+
+#[test]
+fn which_of_several_faces_is_used_is_shown_and_overruled() {
+    let scene = Scene::new(&[("s01", 3), ("s02", 3)]);
+    let (large, small) = (enlarged(&scene, "photos/s01/01.png", 4), enlarged(&scene, "photos/s02/01.png", 3));
+    let mut both = RgbImage::filled(large.width() + small.width(), large.height(), [90; 3]);
+    both.paste(&large, 0, 0);
+    both.paste(&small, large.width(), 40);
+    scene.write("photos/s02/both.png", &encode_png(&both).expect("a PNG"));
+
+    let run = scene.ok(&["crop", "photos", "-o", "faces.npz"]);
+    for part in ["1 photo shows several faces; used: the largest (1)", "faces-aside.png", "--review FOLDER"] {
+        assert!(run.stdout.contains(part), "'{part}' in: {}", run.stdout);
+    }
+    assert!(red_pixels(&scene.path("faces-aside.png")) > 2000, "the face used is framed");
+    assert!(!scene.path("faces.npz.progress").exists());
+    let run = scene.train("model.safetensors");
+    assert!(run.stderr.contains("1 photo shows several faces"), "{}", run.stderr);
+
+    let review = ["crop", "photos", "-o", "faces.npz", "--review", "review"];
+    let first = scene.json(&review);
+    let photo = &first["aside"][0];
+    assert_eq!(
+        (&photo["photo"], &photo["why"]),
+        (&"photos/s02/both.png".into(), &"largest".into()),
+        "{first}"
+    );
+    assert_eq!((&photo["used"]["face"], &photo["set_aside"][0]["face"]), (&1.into(), &2.into()), "{first}");
+    assert_eq!((&first["faces"], &first["sheets"]), (&7.into(), &serde_json::json!(["review/sheet.png"])));
+    let crops = |part: &str| -> Vec<PathBuf> {
+        scene.files().into_iter().filter(|path| path.parent() == Some(&scene.path(part))).collect()
+    };
+    let moved =
+        crops("review/s02/aside").into_iter().find(|crop| crop.to_string_lossy().ends_with("-face2.png"));
+    let moved = moved.expect("a crop of face 2");
+    fs::rename(&moved, scene.path("review/s02/used").join(moved.file_name().expect("a name")))
+        .expect("a move");
+    for _ in 0..2 {
+        let again = scene.json(&review);
+        let photo = &again["aside"][0];
+        assert_eq!((&photo["used"]["face"], &photo["why"]), (&2.into(), &"chosen".into()), "{again}");
+        assert_eq!(again["resumed"], 7, "nothing is searched again");
+        assert_eq!(crops("review/s02/used").len(), 1, "the other crop gave way");
+    }
+    let run = scene.ok(&review);
+    assert!(
+        run.stdout.contains("several faces; used: your choice (1); see review/sheet.png"),
+        "{}",
+        run.stdout
+    );
+
+    let model = ["crop", "photos", "-o", "f.npz", "--adapter", "cpu", "--model", "model.safetensors"];
+    assert_eq!(scene.json(&model)["aside"][0]["why"], "most alike");
+    let mut file = safetensors::read(scene.path("model.safetensors")).expect("a model");
+    file.metadata["preprocessing"]["size"] = 64.into();
+    safetensors::write(scene.path("model.safetensors"), &file).expect("a model");
+    scene.fails(&model, &["model.safetensors", "64 × 64", "224 × 224"]);
+    scene.fails(&["crop", "photos", "-o", "f.npz", "--review", "photos/new"], &["photos/new", "beside it"]);
+    scene.write("review/review.json", b"{");
+    scene.fails(&review, &["review.json", "begin anew"]);
+}
+
+#[test]
+fn a_killed_run_goes_on_where_it_was() {
+    let scene = Scene::new(&[("s01", 8), ("s02", 8), ("s03", 8)]);
+    // Large enough that the program can be caught in the middle.
+    for photo in scene.files().into_iter().filter(|path| path.is_file()) {
+        let large = enlarged(&scene, photo.to_str().expect("a name"), 3);
+        fs::write(photo, encode_png(&large).expect("a PNG")).expect("a file");
+    }
+    scene.ok(&["crop", "photos", "-o", "whole.npz"]);
+    let finished = || fs::read_dir(scene.path("faces.npz.progress")).map_or(0, Iterator::count);
+    let mut child =
+        scene.command(&["crop", "photos", "-o", "faces.npz"]).spawn().expect("the program starts");
+    while finished() < 4 {
+        assert!(child.try_wait().expect("a child").is_none(), "it is still at work");
+        std::thread::sleep(std::time::Duration::from_millis(2));
+    }
+    child.kill().expect("it can be killed");
+    child.wait().expect("an end");
+    assert!(!scene.path("faces.npz").exists());
+
+    let report = scene.json(&["crop", "photos", "-o", "faces.npz"]);
+    let resumed = report["resumed"].as_u64().expect("a number");
+    assert!((3..24).contains(&resumed), "{resumed} photos of 24 were finished");
+    let [whole, resumed] = ["whole.npz", "faces.npz"].map(|name| fs::read(scene.path(name)).expect("faces"));
+    assert!(whole == resumed, "the same bytes as without the interruption");
+    assert!(!scene.path("faces.npz.progress").exists());
+}
+
 #[test]
 fn what_leaves_nothing_to_do_is_an_error_of_one_line() {
     let scene = Scene::new(&[("s01", 2), ("s02", 2)]);
@@ -321,7 +416,6 @@ fn what_runs_and_what_it_takes_is_told_without_photos() {
 #[test]
 fn an_interrupt_keeps_the_best_model() {
     use std::io::{BufRead, BufReader};
-    use std::process::Stdio;
 
     let scene = Scene::new(&[("s01", 4), ("s02", 4)]);
     let arguments = [&["train", "photos", "-o", "m.safetensors"][..], &QUICK].concat();

@@ -136,6 +136,11 @@ impl Error {
         Error::Format { path: path.as_ref().to_path_buf(), problem: problem.into() }
     }
 
+    /// Whether the device failed, or is too small: then nothing else will run on it either.
+    pub fn is_of_device(&self) -> bool {
+        matches!(self, Error::Gpu(_) | Error::Kernel { .. } | Error::TooLarge { .. })
+    }
+
     /// An input or output error at `path`, with what the user can do about it.
     pub fn io(path: impl AsRef<Path>, source: std::io::Error, advice: &'static str) -> Error {
         Error::Io { path: path.as_ref().to_path_buf(), source, advice }

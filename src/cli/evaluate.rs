@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use clap::Args;
-use lookalike::data::crops::{CropOptions, CropReport, Skipped};
+use lookalike::data::crops::{Aids, CropOptions, CropReport, Skipped};
 use lookalike::data::people::{Person, find_people};
 use lookalike::data::{Dataset, Masks};
 use lookalike::detect::{DetectorChoice, MtcnnOptions};
@@ -11,9 +11,9 @@ use lookalike::models::{ModelFile, Predictor};
 use lookalike::{Device, Error, Result};
 use serde_json::{Value, json};
 
+use super::cut::{self, Faces, PixelLimit, list_skipped};
 use super::device::AdapterArguments;
-use super::display::{self, say, shortened};
-use super::faces::{self, Faces, PixelLimit, list_skipped};
+use super::display::{self, note, say, shortened};
 use super::scores::{Answer, Scores, classify};
 
 /// Score a model on photos of people it knows
@@ -70,7 +70,7 @@ impl Evaluation {
         max_pixels: u64,
         plain: bool,
     ) -> Result<Evaluation> {
-        let (faces, masks) = if faces::is_file_of_faces(path) {
+        let (faces, masks) = if cut::is_file_of_faces(path) {
             (known_faces(Dataset::load(path, 1)?, &file, path)?, Masks::default())
         } else {
             (cut_faces(device, path, &file, max_pixels, plain)?, Masks::read(path)?)
@@ -98,7 +98,7 @@ impl Evaluation {
         document.extend([
             ("photos".to_string(), json!(self.answers.len())),
             ("faces".to_string(), json!(self.answers.len())),
-            ("skipped".to_string(), json!(faces::skipped_json(&self.faces.skipped))),
+            ("skipped".to_string(), json!(cut::skipped_json(&self.faces.skipped))),
             ("rejected".to_string(), json!(0)),
             (
                 "groups".to_string(),
@@ -150,7 +150,12 @@ fn cut_faces(
         max_pixels,
         least_people: 1,
     };
-    let CropReport { dataset, mut skipped, .. } = faces::crop(&known, &*detector, &options, plain)?;
+    // The model does not choose between several faces: it would choose those that it knows best.
+    let CropReport { dataset, mut skipped, aside, .. } =
+        cut::crop(&known, &*detector, &options, Aids::default(), plain)?;
+    if let Some(line) = cut::several_faces(&aside) {
+        note(line);
+    }
     for person in &strangers {
         skipped.extend(person.photos.iter().map(|photo| stranger(photo, &person.name)));
     }

@@ -1,152 +1,213 @@
-//! From what a command is given, a folder of people or a file of faces, to a dataset.
+//! `lookalike faces`: where the faces are on these photos, by one detector or by both side by side.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::Instant;
 
 use clap::Args;
-use lookalike::data::Dataset;
-use lookalike::data::crops::{CropOptions, CropReport, Skipped, crop_people};
-use lookalike::data::people::{Person, find_people};
-use lookalike::detect::Detector;
-use lookalike::detect::crop::MARGIN;
-use lookalike::vision::MAX_PIXELS;
-use lookalike::{Device, Result};
+use lookalike::data::workers;
+use lookalike::detect::{Detector, DetectorChoice, Face};
+use lookalike::vision::{Rect, RgbImage, decode, draw_face, draw_points, encode_jpeg, encode_png};
+use lookalike::{Error, Result};
 use serde_json::{Value, json};
 
+use super::compare::{Comparison, side_by_side};
+use super::cut::PixelLimit;
 use super::detector::DetectorArguments;
-use super::display::{Progress, note};
+use super::device::AdapterArguments;
+use super::display::{self, Progress, note, say};
+use super::output;
 
-/// Height and width of a crop in pixels.
-const SIZE: usize = 224;
-
-/// How faces are cut out of photos.
+/// Find the faces on photos
 #[derive(Args, Debug)]
-pub struct CropArguments {
-    /// Share of a face's box that is added on each side
-    #[arg(long, value_name = "SHARE", default_value_t = MARGIN, value_parser = margin)]
-    pub margin: f32,
-    /// Turn faces upright by the line of their eyes, if the detector finds eyes (the default)
-    #[arg(long, overrides_with = "no_align")]
-    align: bool,
-    /// Cut faces out as they stand in the photo
-    #[arg(long)]
-    no_align: bool,
-    /// Use tight head shots in which no face is found whole (the default)
-    #[arg(long, overrides_with = "no_whole")]
-    whole: bool,
-    /// Skip photos in which no face is found
-    #[arg(long)]
-    no_whole: bool,
+#[command(
+    after_help = "Examples:\n  lookalike faces party.jpg -o boxes\n  lookalike faces holiday/*.jpg --compare"
+)]
+pub struct Arguments {
+    /// Photos: JPEG, PNG or WebP
+    #[arg(required = true, value_name = "PHOTO")]
+    photos: Vec<PathBuf>,
+    /// Folder to write copies of the photos to, with a red box around each face [default with --compare:
+    /// lookalike-compare]
+    #[arg(short, long, value_name = "FOLDER")]
+    output: Option<PathBuf>,
+    /// Search with mtcnn and with lbp, draw both side by side, and tell where they disagree
+    #[arg(long, conflicts_with = "detector")]
+    compare: bool,
     #[command(flatten)]
-    pub detector: DetectorArguments,
+    detector: DetectorArguments,
     #[command(flatten)]
-    pub limit: PixelLimit,
-}
-
-/// The largest photo.
-#[derive(Args, Clone, Copy, Debug)]
-pub struct PixelLimit {
-    /// Skip photos with more pixels than this, before they are decoded
-    #[arg(long, value_name = "N", default_value_t = MAX_PIXELS, value_parser = clap::value_parser!(u64).range(1..))]
-    pub max_pixels: u64,
-}
-
-fn margin(text: &str) -> std::result::Result<f32, String> {
-    let margin: f32 = text.parse().map_err(|_| "give a number, such as 0.2".to_string())?;
-    let fits = (0.0..=2.0).contains(&margin);
-    fits.then_some(margin).ok_or_else(|| "give a share from 0 to 2, such as 0.2".into())
-}
-
-impl Default for CropArguments {
-    fn default() -> CropArguments {
-        CropArguments {
-            margin: MARGIN,
-            align: true,
-            no_align: false,
-            whole: true,
-            no_whole: false,
-            detector: DetectorArguments::default(),
-            limit: PixelLimit { max_pixels: MAX_PIXELS },
-        }
-    }
-}
-
-impl CropArguments {
-    /// Whether faces are turned upright.
-    pub fn align(&self) -> bool {
-        !self.no_align
-    }
-
-    /// Whether tight head shots are used whole.
-    pub fn whole(&self) -> bool {
-        !self.no_whole
-    }
-
-    /// As the library takes them, to learn from the faces.
-    pub fn options(&self) -> CropOptions {
-        CropOptions {
-            size: SIZE,
-            margin: self.margin,
-            align: self.align(),
-            whole: self.whole(),
-            max_pixels: self.limit.max_pixels,
-            least_people: 2,
-        }
-    }
-}
-
-/// Faces, and what could not be used on the way to them.
-#[derive(Debug)]
-pub struct Faces {
-    /// The faces.
-    pub dataset: Dataset,
-    /// Photos that were not used.
-    pub skipped: Vec<Skipped>,
-}
-
-/// The faces to learn from: cut out of the photos of the people in a folder, or as the file holds them.
-pub fn to_learn_from(path: &Path, arguments: &CropArguments, device: &Device, plain: bool) -> Result<Faces> {
-    if is_file_of_faces(path) {
-        return Ok(Faces { dataset: Dataset::load(path, 2)?, skipped: vec![] });
-    }
-    let people = find_people(path, 2)?;
-    let detector = arguments.detector.open(device)?;
-    let CropReport { dataset, skipped, whole } = crop(&people, &*detector, &arguments.options(), plain)?;
-    list_skipped(&skipped);
-    if !whole.is_empty() {
-        note(format_args!(
-            "{} head shots in which no face was found are used whole; `lookalike crop` lists them, --no-whole skips them",
-            whole.len()
-        ));
-    }
-    Ok(Faces { dataset, skipped })
-}
-
-/// Whether the path is to be read as a file of faces rather than as a folder of people.
-pub fn is_file_of_faces(path: &Path) -> bool {
-    path.is_file() || path.extension().is_some_and(|ending| ending.eq_ignore_ascii_case("npz"))
-}
-
-/// Cuts the faces out of the people's photos, and shows how far it is.
-pub fn crop(
-    people: &[Person],
-    detector: &dyn Detector,
-    options: &CropOptions,
+    limit: PixelLimit,
+    #[command(flatten)]
+    adapter: AdapterArguments,
+    /// Print one JSON document
+    #[arg(long)]
+    json: bool,
+    /// Print lines instead of a progress bar
+    #[arg(long)]
     plain: bool,
-) -> Result<CropReport> {
-    let progress = Progress::new("finding faces", plain);
-    crop_people(people, detector, options, &|done, all| progress.report(done, all))
 }
 
-/// Lists photos that were not used, with the reasons.
-pub fn list_skipped(skipped: &[Skipped]) {
-    for Skipped { photo, reason } in skipped {
-        note(format_args!("skipped {}: {reason}", photo.display()));
+/// What one detector found on one photo.
+#[derive(Clone, Debug)]
+pub struct Found {
+    /// Its name.
+    pub detector: &'static str,
+    /// The faces, the surest first.
+    pub faces: Vec<Face>,
+    /// How long it searched.
+    pub seconds: f64,
+}
+
+/// What each detector found on a photo, or why it could not be used.
+type Answer = Result<Vec<Found>>;
+
+/// Finds, draws, reports.
+pub fn run(arguments: &Arguments) -> Result<()> {
+    let device = arguments.adapter.open(arguments.json)?;
+    let options = arguments.detector.options();
+    let choices = match arguments.compare {
+        true => vec![DetectorChoice::Mtcnn, DetectorChoice::Lbp],
+        false => vec![arguments.detector.detector],
+    };
+    let detectors: Vec<Box<dyn Detector>> =
+        choices.into_iter().map(|choice| choice.open(&device, &options)).collect::<Result<_>>()?;
+    let folder = arguments.output.clone().or(arguments.compare.then(|| "lookalike-compare".into()));
+    if let Some(folder) = &folder {
+        output::make_folder(folder)?;
+    }
+    let answers = search(arguments, &detectors, folder.as_deref())?;
+    if arguments.json {
+        let entries =
+            arguments.photos.iter().zip(&answers).flat_map(|(photo, answer)| entries(photo, answer));
+        display::json(&entries.collect())?;
+    } else {
+        arguments.photos.iter().zip(&answers).for_each(|(photo, answer)| print(photo, answer));
+        if arguments.compare {
+            say(Comparison::of(answers.iter().flatten().map(Vec::as_slice)));
+        }
+        if let Some(folder) = &folder {
+            say(format_args!("pictures: {}", folder.display()));
+        }
+    }
+    if answers.iter().any(Result::is_ok) {
+        return Ok(());
+    }
+    Err(Error::Input(format!(
+        "none of {} photos could be used; give JPEG, PNG or WebP files",
+        arguments.photos.len()
+    )))
+}
+
+/// Searches every photo and writes its copy; several photos at once, unless their times are compared.
+fn search(
+    arguments: &Arguments,
+    detectors: &[Box<dyn Detector>],
+    folder: Option<&Path>,
+) -> Result<Vec<Answer>> {
+    let progress = Progress::new("finding faces", "photos", arguments.plain);
+    let copies = folder.map(|folder| output::copy_names(&arguments.photos, folder));
+    let (count, done) = (arguments.photos.len(), AtomicUsize::new(0));
+    let at_once = if arguments.compare { 1 } else { workers::usual() };
+    workers::in_order(count, at_once, |index| {
+        let answer = decode(&arguments.photos[index], arguments.limit.max_pixels)
+            .and_then(|image| Ok((detect(&image, detectors)?, image)));
+        progress.report(done.fetch_add(1, Ordering::Relaxed) + 1, count);
+        let (found, image) = match answer {
+            Ok(found) => found,
+            Err(error) if error.is_of_device() => return Err(error),
+            Err(error) => return Ok(Err(error)),
+        };
+        if let Some(copies) = &copies {
+            write(&copies[index], &drawn(image, &found)?)?;
+        }
+        Ok(Ok(found))
+    })
+}
+
+fn detect(image: &RgbImage, detectors: &[Box<dyn Detector>]) -> Result<Vec<Found>> {
+    let find = |detector: &dyn Detector| {
+        let start = Instant::now();
+        let faces = detector.detect(image)?;
+        Ok(Found { detector: detector.name(), faces, seconds: start.elapsed().as_secs_f64() })
+    };
+    detectors.iter().map(|detector| find(&**detector)).collect()
+}
+
+/// The photo with its faces; one beside the other for several detectors.
+fn drawn(image: RgbImage, found: &[Found]) -> Result<RgbImage> {
+    match found {
+        [found] => Ok(marked(image, found)),
+        several => side_by_side(&image, several),
     }
 }
 
-/// The list of photos that were not used, as the JSON documents hold it.
-pub fn skipped_json(skipped: &[Skipped]) -> Vec<Value> {
-    let entry =
-        |Skipped { photo, reason }: &Skipped| json!({"photo": photo.display().to_string(), "reason": reason});
-    skipped.iter().map(entry).collect()
+/// Draws a red box around each face, with how sure the detector is, and its landmarks.
+pub fn marked(mut image: RgbImage, found: &Found) -> RgbImage {
+    for Face { rect, score, landmarks } in &found.faces {
+        draw_face(&mut image, *rect, Some(&format!("{:.0} %", 100.0 * score)));
+        draw_points(&mut image, landmarks.iter().flatten().copied(), rect.width);
+    }
+    image
+}
+
+fn write(copy: &Path, image: &RgbImage) -> Result<()> {
+    let is_jpeg = copy.extension().is_some_and(|ending| ending == "jpg");
+    output::write(copy, &if is_jpeg { encode_jpeg(image)? } else { encode_png(image)? })
+}
+
+/// An entry for each detector; one for a photo that could not be used.
+fn entries(photo: &Path, answer: &Answer) -> Vec<Value> {
+    let photo = photo.display().to_string();
+    match answer {
+        Err(error) => {
+            vec![json!({"photo": photo, "error": error.to_string(), "detector": null, "seconds": null, "faces": []})]
+        }
+        Ok(found) => found
+            .iter()
+            .map(|Found { detector, faces, seconds }| {
+                let faces: Vec<Value> = faces.iter().map(face_json).collect();
+                json!({"photo": photo, "error": null, "detector": detector, "seconds": seconds, "faces": faces})
+            })
+            .collect(),
+    }
+}
+
+fn face_json(Face { rect, score, landmarks }: &Face) -> Value {
+    let Rect { x, y, width, height } = rect;
+    json!({"box": [x, y, width, height], "score": score, "landmarks": landmarks})
+}
+
+fn print(photo: &Path, answer: &Answer) {
+    let several = match answer {
+        Ok(found) => found,
+        Err(error) => return note(error),
+    };
+    for found in several {
+        let by = if several.len() > 1 { format!(" by {}", found.detector) } else { String::new() };
+        say(format_args!(
+            "{}: {}{by}, {:.0} ms",
+            photo.display(),
+            count(found.faces.len()),
+            1e3 * found.seconds
+        ));
+        for Face { rect: Rect { x, y, width, height }, score, landmarks } in &found.faces {
+            let eyes = landmarks.map_or(String::new(), |[left, right, ..]| {
+                format!(", eyes at ({:.0}, {:.0}) and ({:.0}, {:.0})", left[0], left[1], right[0], right[1])
+            });
+            let percent = 100.0 * score;
+            say(format_args!(
+                "  {percent:>5.1} %  at ({x:.0}, {y:.0}), {width:.0} × {height:.0} pixels{eyes}"
+            ));
+        }
+    }
+}
+
+/// How many faces, in words.
+pub fn count(faces: usize) -> String {
+    match faces {
+        0 => "no face found".into(),
+        1 => "1 face".into(),
+        several => format!("{several} faces"),
+    }
 }

@@ -11,8 +11,8 @@ use lookalike::train::{Batches, Epoch, FitOptions, Monitor, Task, Trained, fit};
 use lookalike::{Device, Error, Result};
 use serde_json::{Value, json};
 
+use super::cut::CropArguments;
 use super::display::{note, percent, say};
-use super::faces::CropArguments;
 
 /// Settings of a run.
 #[derive(Args, Clone, Debug)]

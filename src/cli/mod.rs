@@ -2,7 +2,9 @@
 
 pub mod display;
 
+mod compare;
 mod crop;
+mod cut;
 mod demo;
 mod detector;
 mod device;
@@ -39,6 +41,7 @@ photos is a folder with one sub-folder per person.";
 enum Command {
     Info(info::Arguments),
     Crop(crop::Arguments),
+    Faces(faces::Arguments),
     Train(train::Arguments),
     Evaluate(evaluate::Arguments),
     Predict(predict::Arguments),
@@ -52,6 +55,7 @@ impl Cli {
         match self.command {
             Command::Info(arguments) => info::run(&arguments),
             Command::Crop(arguments) => crop::run(&arguments),
+            Command::Faces(arguments) => faces::run(&arguments),
             Command::Train(arguments) => train::run(&arguments),
             Command::Evaluate(arguments) => evaluate::run(&arguments),
             Command::Predict(arguments) => predict::run(&arguments),

@@ -1,7 +1,5 @@
 //! `lookalike predict`: who is on these photos.
 
-use std::collections::HashSet;
-use std::fs;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicUsize, Ordering};
 
@@ -12,9 +10,9 @@ use lookalike::{Error, Result};
 use rayon::prelude::*;
 use serde_json::{Map, Value, json};
 
+use super::cut::PixelLimit;
 use super::device::AdapterArguments;
 use super::display::{self, Progress, note, percent, say, shortened};
-use super::faces::PixelLimit;
 use super::output;
 
 /// Name the people on photos
@@ -72,7 +70,7 @@ pub fn run(arguments: &Arguments) -> Result<()> {
 
 /// Finds the faces of the photos on all cores, then names all of them.
 fn recognize(recognizer: &Recognizer, arguments: &Arguments) -> Result<Answers> {
-    let progress = Progress::new("finding faces", arguments.plain);
+    let progress = Progress::new("finding faces", "photos", arguments.plain);
     let done = AtomicUsize::new(0);
     let find = |photo: &PathBuf| {
         let found = decode(photo, arguments.limit.max_pixels).and_then(|image| recognizer.find(&image));
@@ -87,7 +85,7 @@ fn recognize(recognizer: &Recognizer, arguments: &Arguments) -> Result<Answers> 
 
 /// Writes a copy of each photo on which somebody was found.
 fn draw(arguments: &Arguments, folder: &Path, answers: &Answers) -> Result<()> {
-    let copies = copy_names(&arguments.photos, folder);
+    let copies = output::copy_names(&arguments.photos, folder);
     let jobs: Vec<_> = arguments.photos.iter().zip(&copies).zip(answers).collect();
     jobs.into_par_iter().try_for_each(|((photo, copy), answer)| match answer {
         Ok(people) if !people.is_empty() => {
@@ -107,29 +105,6 @@ pub fn annotate(image: &mut RgbImage, people: &[Recognition]) {
         let label = format!("{name} {:.0} %", 100.0 * person.confidence);
         draw_face(image, person.rect, Some(&label));
     }
-}
-
-/// A path in `folder` for the copy of each photo: its own name, JPEG for JPEG, else PNG; numbered where two photos
-/// have one name, and never that of a photo itself.
-fn copy_names(photos: &[PathBuf], folder: &Path) -> Vec<PathBuf> {
-    let originals: HashSet<PathBuf> =
-        photos.iter().filter_map(|photo| fs::canonicalize(photo).ok()).collect();
-    let mut taken = HashSet::new();
-    let mut free = |name: &str| {
-        let path = folder.join(name);
-        let is_original = fs::canonicalize(&path).is_ok_and(|path| originals.contains(&path));
-        // Some file systems take capitals for small letters.
-        (!is_original && taken.insert(name.to_lowercase())).then_some(path)
-    };
-    let mut name_of = |photo: &PathBuf| {
-        let stem = photo.file_stem().unwrap_or_default().to_string_lossy();
-        let ending = photo.extension().unwrap_or_default().to_string_lossy().to_lowercase();
-        let ending = if matches!(ending.as_str(), "jpg" | "jpeg") { "jpg" } else { "png" };
-        let numbered = (2..).map(|number| format!("{stem}-{number}.{ending}"));
-        let mut names = std::iter::once(format!("{stem}.{ending}")).chain(numbered);
-        names.find_map(|name| free(&name)).expect("numbers do not end")
-    };
-    photos.iter().map(&mut name_of).collect()
 }
 
 fn entry(photo: &Path, answer: &Result<Vec<Recognition>>) -> Value {
@@ -177,21 +152,5 @@ fn print(photo: &Path, answer: &Result<Vec<Recognition>>) {
         for (name, share) in confidences {
             say(format_args!("    {:<width$}  {:>7}", shortened(name), percent(f64::from(*share))));
         }
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn copies_have_names_of_their_own() {
-        let folder = tempfile::tempdir().unwrap();
-        let here = folder.path().join("c.jpg");
-        fs::write(&here, "").unwrap();
-        let photos = ["a/x.jpg", "b/x.JPEG", "b/x.webp", "b/X.png"].map(PathBuf::from);
-        let names = copy_names(&[&photos[..], &[here]].concat(), folder.path());
-        let names: Vec<_> = names.iter().map(|path| path.file_name().unwrap().to_str().unwrap()).collect();
-        assert_eq!(names, ["x.jpg", "x-2.jpg", "x.png", "X-2.png", "c-2.jpg"]);
     }
 }

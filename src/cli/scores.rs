@@ -38,7 +38,7 @@ pub fn classify(
     pictures: &[(usize, usize)],
     plain: bool,
 ) -> Result<Vec<Answer>> {
-    let progress = Progress::new("naming faces", plain);
+    let progress = Progress::new("naming faces", "faces", plain);
     let mut answers = Vec::with_capacity(pictures.len());
     for chunk in pictures.chunks(CHUNK) {
         let pixels: Vec<u8> =

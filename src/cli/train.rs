@@ -8,13 +8,16 @@ use lookalike::models::Predictor;
 use lookalike::train::Outcome;
 use lookalike::{Error, Result};
 
+use super::cut::{self, CropArguments};
 use super::device::AdapterArguments;
 use super::display::{note, say};
-use super::faces::{self, CropArguments};
 use super::learning::{Learned, Settings, learn};
 use super::scores::{Scores, classify};
 
 /// Train a model on photos of two or more people
+///
+/// Every run on a folder searches its photos again. `lookalike crop` searches them once, goes on after an interruption,
+/// and lets you choose where a photo shows several faces; train then takes its file.
 #[derive(Args, Debug)]
 #[command(after_help = "Example:\n  lookalike train photos -o model.safetensors --epochs 20")]
 pub struct Arguments {
@@ -55,7 +58,7 @@ pub fn run(arguments: &Arguments) -> Result<()> {
     let history = arguments.history.clone().unwrap_or_else(|| output.with_extension("csv"));
     check_writable(output)?;
     check_writable(&history)?;
-    let dataset = faces::to_learn_from(&arguments.photos, crop, &device, *plain)?.dataset;
+    let dataset = cut::to_learn_from(&arguments.photos, crop, &device, *plain)?.dataset;
     say(format_args!("{} faces of {} people", dataset.len(), dataset.classes()));
     let learned = learn(&dataset, &arguments.settings, crop, &device)?;
     let Learned { file, trained, split } = learned;

@@ -1,17 +1,22 @@
-//! From photos to a dataset: decode, find the one face, cut it out, on all cores.
+//! From photos to a dataset: each decoded, searched and cut, then one face of each taken.
 
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicUsize, Ordering};
 
-use rayon::prelude::*;
-
+use super::aside::Aside;
+use super::choose::{Decision, Embed, decide};
+use super::cut::{Cut, FaceCrop, Outcome, cut, reason};
 use super::dataset::Dataset;
 use super::duplicates::{Fingerprint, near_duplicate_groups};
+use super::journal::{self, Journal};
 use super::people::Person;
+use super::review::Review;
+use super::workers;
 use crate::detect::Detector;
-use crate::detect::crop::{CropStyle, face_crop, is_head_shot, whole_crop};
-use crate::vision::decode;
+use crate::vision::read_photo;
 use crate::{Error, Result};
+
+pub use super::cut::MOST_FACES;
 
 /// How faces are cut out of photos.
 #[derive(Clone, Debug, PartialEq)]
@@ -22,12 +27,27 @@ pub struct CropOptions {
     pub margin: f32,
     /// Turn faces upright whose eyes the detector has found.
     pub align: bool,
-    /// Use a picture in which no face is found whole, if it [is a tight head shot](is_head_shot) already.
+    /// Use a picture in which no face is found whole, if it
+    /// [is a tight head shot](crate::detect::is_head_shot) already.
     pub whole: bool,
     /// Photos with more pixels are skipped before they are decoded.
     pub max_pixels: u64,
     /// Fewest people that faces must be found of: 2 to learn telling them apart, 1 to test a model.
     pub least_people: usize,
+}
+
+/// What a run may lean on. The default is nothing.
+#[derive(Default)]
+pub struct Aids<'a> {
+    /// Is told after each photo how many of how many are done.
+    pub progress: Option<&'a (dyn Fn(usize, usize) + Sync)>,
+    /// Folder that keeps what is finished, so that a run that was interrupted goes on where it was. See
+    /// [`remove_journal`](super::remove_journal).
+    pub journal: Option<&'a Path>,
+    /// What the user wants of photos that show several faces.
+    pub review: Option<&'a Review>,
+    /// Tells which face of such a photo is the most like the person's other photos; without it the largest is taken.
+    pub embed: Option<Box<Embed<'a>>>,
 }
 
 /// A photo that could not be used.
@@ -48,110 +68,183 @@ pub struct CropReport {
     pub skipped: Vec<Skipped>,
     /// Photos that were used whole, in the same order.
     pub whole: Vec<PathBuf>,
+    /// Photos that show several faces, in the same order.
+    pub aside: Vec<Aside>,
+    /// Number of photos that an earlier run had finished.
+    pub resumed: usize,
+    /// Equal for runs that find and cut faces in the same way; for [`Review::write`].
+    pub settings: String,
 }
 
-/// Cuts the face out of every photo that shows exactly one.
+/// Cuts a face out of every photo that shows one. Of a photo that shows several, up to [`MOST_FACES`] are cut out and
+/// one of them is taken: the user's choice, else the one most like the person's photos of a single face, else the
+/// largest.
 ///
-/// Works on all cores, and gives the same result on any number of them; at any time, only as many photos as there
-/// are cores are in memory in full. `progress` is told after each photo how many of how many are done.
+/// Works on several photos at once, and gives the same result however many; these are in memory in full, of the
+/// others only the crops.
 ///
 /// # Errors
-/// [`Error::Input`] if faces of fewer people than [`CropOptions::least_people`] were found. A photo that cannot be used is no error, it is
-/// listed.
+/// [`Error::Input`] if faces of fewer people than [`CropOptions::least_people`] were found; [`Error::Io`] if the
+/// journal cannot be written; [`Error::Gpu`] and the like if the detector's device fails. A photo that cannot be used is
+/// no error, it is listed.
 pub fn crop_people(
     people: &[Person],
     detector: &dyn Detector,
     options: &CropOptions,
-    progress: &(dyn Fn(usize, usize) + Sync),
+    aids: Aids<'_>,
 ) -> Result<CropReport> {
+    crop_with(workers::usual(), people, detector, options, aids)
+}
+
+fn crop_with(
+    workers: usize,
+    people: &[Person],
+    detector: &dyn Detector,
+    options: &CropOptions,
+    mut aids: Aids<'_>,
+) -> Result<CropReport> {
+    let settings = journal::settings(detector, options);
+    let journal = aids.journal.map(|folder| Journal::new(folder, &settings, options.size));
     let photos: Vec<&PathBuf> = people.iter().flat_map(|person| &person.photos).collect();
     let done = AtomicUsize::new(0);
-    let cut_one = |photo: &&PathBuf| {
-        let cut = cut(photo, detector, options);
-        progress(done.fetch_add(1, Ordering::Relaxed) + 1, photos.len());
-        cut
-    };
-    let cuts: Vec<Cut> = photos.par_iter().map(cut_one).collect();
-    gather(people, cuts, options)
-}
-
-/// What became of one photo: its crop, or the reason why there is none.
-type Cut = std::result::Result<Crop, String>;
-
-struct Crop {
-    pixels: Vec<u8>,
-    /// Of the photo and of the crop.
-    fingerprints: Vec<Fingerprint>,
-    whole: bool,
-}
-
-fn cut(photo: &Path, detector: &dyn Detector, options: &CropOptions) -> Cut {
-    let image = decode(photo, options.max_pixels).map_err(reason)?;
-    let faces = detector.detect(&image).map_err(reason)?;
-    let whole = faces.is_empty() && options.whole && is_head_shot(&image, options.size);
-    let crop = match faces.as_slice() {
-        [face] => {
-            let CropOptions { size, margin, align, .. } = *options;
-            face_crop(&image, face, CropStyle { size, margin, align })
+    let finished = workers::in_order(photos.len(), workers, |index| {
+        let finished = finish(photos[index], detector, options, journal.as_ref())?;
+        if let Some(progress) = aids.progress {
+            progress(done.fetch_add(1, Ordering::Relaxed) + 1, photos.len());
         }
-        [] if whole => whole_crop(&image, options.size),
-        [] => {
-            return Err(
-                "no face found; use a photo that shows the face from the front, and larger".to_owned()
+        Ok(finished)
+    })?;
+    let resumed = finished.iter().filter(|photo| photo.resumed).count();
+    let usable = finished.iter().filter(|photo| photo.outcome.is_ok()).count();
+    let mut gathered = Gathered::new(options.size, usable);
+    let mut finished = finished.into_iter();
+    for person in people {
+        let photos: Vec<Finished> = finished.by_ref().take(person.photos.len()).collect();
+        let chosen = |photo: &Finished| aids.review?.decision(&person.name, &photo.content, &settings);
+        let chosen: Vec<Option<Decision>> = photos.iter().map(chosen).collect();
+        let cuts: Vec<Option<&Cut>> = photos.iter().map(|photo| photo.outcome.as_ref().ok()).collect();
+        let decisions = decide(&cuts, &chosen, aids.embed.as_deref_mut())?;
+        gathered.add(person, photos, &decisions);
+    }
+    if let Some(journal) = &journal {
+        journal.remove_others()?;
+    }
+    gathered.report(options.least_people, resumed, settings)
+}
+
+/// What became of one photo.
+struct Finished {
+    /// Hash of its file; empty if that could not be read.
+    content: String,
+    outcome: Outcome,
+    /// Whether an earlier run did the work.
+    resumed: bool,
+}
+
+/// Reads the photo, and does what no earlier run has done.
+fn finish(
+    photo: &Path,
+    detector: &dyn Detector,
+    options: &CropOptions,
+    journal: Option<&Journal<'_>>,
+) -> Result<Finished> {
+    let bytes = match read_photo(photo) {
+        Ok(bytes) => bytes,
+        Err(error) => {
+            return Ok(Finished { content: String::new(), outcome: Err(reason(error)), resumed: false });
+        }
+    };
+    let content = journal::hash(&bytes);
+    if let Some(outcome) = journal.and_then(|journal| journal.read(&content)) {
+        return Ok(Finished { content, outcome, resumed: true });
+    }
+    let outcome = cut(photo, &bytes, detector, options)?;
+    if let Some(journal) = journal {
+        journal.write(&content, &outcome)?;
+    }
+    Ok(Finished { content, outcome, resumed: false })
+}
+
+/// The dataset as it grows, person by person.
+struct Gathered {
+    dataset: Dataset,
+    skipped: Vec<Skipped>,
+    whole: Vec<PathBuf>,
+    aside: Vec<Aside>,
+    /// Of each photo in the dataset and of its crop.
+    fingerprints: Vec<Vec<Fingerprint>>,
+}
+
+impl Gathered {
+    fn new(size: usize, photos: usize) -> Gathered {
+        let pixels = Vec::with_capacity(photos * size * size * 3);
+        let dataset =
+            Dataset { size, pixels, labels: vec![], names: vec![], groups: vec![], sources: vec![] };
+        Gathered { dataset, skipped: vec![], whole: vec![], aside: vec![], fingerprints: vec![] }
+    }
+
+    fn add(&mut self, person: &Person, photos: Vec<Finished>, decisions: &[Option<Decision>]) {
+        if photos.is_empty() {
+            self.skip(
+                person.name.as_ref(),
+                "holds no photo; put jpg, png or webp files into this person's folder",
             );
         }
-        several => return Err(format!("{} faces found; cut out the one that is meant", several.len())),
-    };
-    let fingerprints =
-        [&image, &crop].map(|image| Fingerprint::new(image.pixels(), image.width(), image.height()));
-    Ok(Crop { pixels: crop.pixels().to_vec(), fingerprints: fingerprints.into(), whole })
-}
-
-/// The error's text, without the path that the list names already.
-fn reason(error: Error) -> String {
-    match error {
-        Error::Format { problem, .. } => problem,
-        Error::Io { source, advice, .. } => format!("{source}; {advice}"),
-        other => other.to_string(),
-    }
-}
-
-/// Puts the crops, in the order of the people's photos, into a dataset.
-fn gather(people: &[Person], cuts: Vec<Cut>, options: &CropOptions) -> Result<CropReport> {
-    let size = options.size;
-    let used = cuts.iter().filter(|cut| cut.is_ok()).count();
-    let pixels = Vec::with_capacity(used * size * size * 3);
-    let mut dataset =
-        Dataset { size, pixels, labels: vec![], names: vec![], groups: vec![], sources: vec![] };
-    let (mut skipped, mut whole, mut fingerprints) = (vec![], vec![], vec![]);
-    let mut cuts = cuts.into_iter();
-    for person in people {
-        if person.photos.is_empty() {
-            let reason = "holds no photo; put jpg, png or webp files into this person's folder".to_owned();
-            skipped.push(Skipped { photo: person.name.clone().into(), reason });
-        }
-        let label = dataset.names.len();
-        for (photo, cut) in person.photos.iter().zip(cuts.by_ref()) {
-            match cut {
-                Ok(crop) => {
-                    dataset.pixels.extend(crop.pixels);
-                    dataset.labels.push(label);
-                    dataset.sources.push(person.source(photo));
-                    fingerprints.push(crop.fingerprints);
-                    whole.extend(crop.whole.then(|| photo.clone()));
+        let label = self.dataset.names.len();
+        for ((photo, finished), decision) in person.photos.iter().zip(photos).zip(decisions) {
+            let mut cut = match finished.outcome {
+                Ok(cut) => cut,
+                Err(reason) => {
+                    self.skip(photo, &reason);
+                    continue;
                 }
-                Err(reason) => skipped.push(Skipped { photo: photo.clone(), reason }),
+            };
+            self.whole.extend(cut.whole.then(|| photo.clone()));
+            let Some(Decision { used, why }) = *decision else {
+                self.take(label, person.source(photo), cut.faces.swap_remove(0), cut.fingerprint);
+                continue;
+            };
+            match used {
+                Some(face) => {
+                    self.take(label, person.source(photo), cut.faces[face].clone(), cut.fingerprint)
+                }
+                None => self.skip(photo, "left out in the review; move one of its crops to 'used' to use it"),
             }
+            self.aside.push(Aside {
+                photo: photo.clone(),
+                source: person.source(photo),
+                person: person.name.clone(),
+                content: finished.content,
+                faces: cut.faces,
+                found: cut.found,
+                used,
+                why,
+            });
         }
-        if dataset.labels.last() == Some(&label) {
-            dataset.names.push(person.name.clone());
+        if self.dataset.labels.last() == Some(&label) {
+            self.dataset.names.push(person.name.clone());
         }
     }
-    if dataset.classes() < options.least_people.max(1) {
-        return Err(too_few(&dataset, &skipped, options.least_people));
+
+    fn skip(&mut self, photo: &Path, reason: &str) {
+        self.skipped.push(Skipped { photo: photo.to_owned(), reason: reason.to_owned() });
     }
-    dataset.groups = near_duplicate_groups(&fingerprints);
-    Ok(CropReport { dataset, skipped, whole })
+
+    fn take(&mut self, label: usize, source: String, face: FaceCrop, photo: Fingerprint) {
+        self.dataset.pixels.extend(face.pixels);
+        self.dataset.labels.push(label);
+        self.dataset.sources.push(source);
+        self.fingerprints.push(vec![photo, face.fingerprint]);
+    }
+
+    fn report(self, least_people: usize, resumed: usize, settings: String) -> Result<CropReport> {
+        let Gathered { mut dataset, skipped, whole, aside, fingerprints } = self;
+        if dataset.classes() < least_people.max(1) {
+            return Err(too_few(&dataset, &skipped, least_people));
+        }
+        dataset.groups = near_duplicate_groups(&fingerprints);
+        Ok(CropReport { dataset, skipped, whole, aside, resumed, settings })
+    }
 }
 
 fn too_few(dataset: &Dataset, skipped: &[Skipped], least: usize) -> Error {
@@ -169,50 +262,9 @@ mod tests {
     use std::sync::Mutex;
 
     use super::*;
+    use crate::data::Why;
     use crate::data::people::find_people;
-    use crate::detect::Face;
-    use crate::vision::{Rect, RgbImage, encode_png};
-
-    const OPTIONS: CropOptions =
-        CropOptions { size: 32, margin: 0.0, align: true, whole: false, max_pixels: 10_000, least_people: 2 };
-
-    /// Finds as many faces as the red of the first pixel says, each in the middle of the picture.
-    struct Told;
-
-    impl Detector for Told {
-        fn name(&self) -> &'static str {
-            "told"
-        }
-
-        fn detect(&self, image: &RgbImage) -> Result<Vec<Face>> {
-            let (width, height) = (image.width() as f32 / 2.0, image.height() as f32 / 2.0);
-            let rect = Rect { x: width / 2.0, y: height / 2.0, width, height };
-            Ok(vec![Face { rect, score: 1.0, landmarks: None }; usize::from(image.pixel(0, 0)[0])])
-        }
-    }
-
-    /// A PNG of one colour with a bright bar at `bar`, in which [`Told`] finds `faces` faces.
-    fn photo(faces: u8, width: usize, height: usize, bar: usize) -> Vec<u8> {
-        let mut pixels: Vec<u8> = (0..width * height)
-            .flat_map(|i| if i % width / 8 == bar { [250, 240, 230] } else { [9, 20, 30] })
-            .collect();
-        pixels[0] = faces;
-        encode_png(&RgbImage::new(width, height, pixels).unwrap()).unwrap()
-    }
-
-    fn folder(files: &[(&str, Vec<u8>)]) -> tempfile::TempDir {
-        let root = tempfile::tempdir().unwrap();
-        for (name, bytes) in files {
-            let path = root.path().join(name);
-            fs::create_dir_all(path.parent().unwrap()).unwrap();
-            fs::write(path, bytes).unwrap();
-        }
-        root
-    }
-
-    fn crop(root: &Path, options: &CropOptions) -> Result<CropReport> {
-        crop_people(&find_people(root, 1).unwrap(), &Told, options, &|_, _| ())
-    }
+    use crate::data::testing::{OPTIONS, Told, colours, crop, faces_of, folder, photo};
 
     #[test]
     fn photos_that_cannot_be_used_are_listed_and_the_others_used() {
@@ -220,7 +272,6 @@ mod tests {
         let root = folder(&[
             ("anna/1.png", good.clone()),
             ("anna/2.png", photo(0, 64, 64, 3)),
-            ("anna/3.png", photo(2, 64, 64, 4)),
             ("anna/4.jpg", b"no picture".to_vec()),
             ("anna/5.png", good[..good.len() / 2].to_vec()),
             ("anna/6.png", photo(1, 200, 64, 5)),
@@ -229,7 +280,7 @@ mod tests {
             ("zoe/masked/1.png", photo(1, 64, 64, 3)),
             ("zoe/2.png", photo(1, 64, 64, 5)),
         ]);
-        let report = crop(root.path(), &OPTIONS).unwrap();
+        let report = crop(root.path(), &OPTIONS, Aids::default()).unwrap();
         let dataset = &report.dataset;
         assert_eq!(dataset.names, ["anna", "zoe"], "ben and carl have no face");
         assert_eq!(dataset.sources, ["anna/1.png", "zoe/2.png", "zoe/masked/1.png"]);
@@ -244,12 +295,9 @@ mod tests {
 
         let listed: Vec<_> =
             report.skipped.iter().map(|s| s.photo.strip_prefix(root.path()).unwrap_or(&s.photo)).collect();
-        let photos =
-            ["anna/2.png", "anna/3.png", "anna/4.jpg", "anna/5.png", "anna/6.png", "ben/1.png", "carl"];
+        let photos = ["anna/2.png", "anna/4.jpg", "anna/5.png", "anna/6.png", "ben/1.png", "carl"];
         assert_eq!(listed, photos.map(Path::new));
-        for (skipped, expected) in
-            report.skipped.iter().zip(["no face", "2 faces", "", "", "", "no face", "no photo"])
-        {
+        for (skipped, expected) in report.skipped.iter().zip(["no face", "", "", "", "no face", "no photo"]) {
             assert!(skipped.reason.contains(expected) && !skipped.reason.is_empty(), "{skipped:?}");
             assert!(!skipped.reason.contains("anna/"), "the list names the photo already: {skipped:?}");
         }
@@ -263,14 +311,14 @@ mod tests {
             ("anna/small.png", photo(0, 24, 32, 1)),
             ("ben/1.png", photo(1, 64, 64, 3)),
         ]);
-        let report = crop(root.path(), &CropOptions { whole: true, ..OPTIONS }).unwrap();
+        let report = crop(root.path(), &CropOptions { whole: true, ..OPTIONS }, Aids::default()).unwrap();
         assert_eq!(report.dataset.sources, ["anna/small.png", "ben/1.png"]);
         assert_eq!(report.whole, [root.path().join("anna/small.png")]);
         assert_eq!(report.skipped.len(), 2);
 
-        let message = crop(root.path(), &OPTIONS).unwrap_err().to_string();
+        let message = crop(root.path(), &OPTIONS, Aids::default()).unwrap_err().to_string();
         assert!(message.contains("only of 'ben'") && message.contains("3 skipped, the first: "), "{message}");
-        let one = crop(root.path(), &CropOptions { least_people: 1, ..OPTIONS }).unwrap();
+        let one = crop(root.path(), &CropOptions { least_people: 1, ..OPTIONS }, Aids::default()).unwrap();
         assert_eq!(one.dataset.names, ["ben"]);
     }
 
@@ -283,28 +331,181 @@ mod tests {
             ("ben/1.png", photo(1, 64, 64, 5)),
             ("ben/2.png", photo(1, 64, 64, 3)),
         ]);
-        let dataset = crop(root.path(), &OPTIONS).unwrap().dataset;
+        let dataset = crop(root.path(), &OPTIONS, Aids::default()).unwrap().dataset;
         assert_eq!(dataset.groups, [0, 1, 2, 1, 3]);
     }
 
     #[test]
-    fn the_result_does_not_depend_on_the_number_of_threads() {
+    fn the_result_does_not_depend_on_the_number_of_workers() {
         let photos: Vec<_> =
             (0..24).map(|i| (format!("p{}/{i}.png", i % 3), photo(i % 4, 64, 64, i as usize % 8))).collect();
         let files: Vec<_> = photos.iter().map(|(name, bytes)| (name.as_str(), bytes.clone())).collect();
         let root = folder(&files);
         let people = find_people(root.path(), 2).unwrap();
         let told = Mutex::new(Vec::new());
-        let [one, many] = [1, 8].map(|threads| {
-            let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build().unwrap();
-            pool.install(|| {
-                crop_people(&people, &Told, &OPTIONS, &|done, of| told.lock().unwrap().push((done, of)))
-            })
-            .unwrap()
+        let progress = |done, of| told.lock().unwrap().push((done, of));
+        let [one, many] = [1, 8].map(|workers| {
+            let aids = Aids { progress: Some(&progress), ..Aids::default() };
+            crop_with(workers, &people, &Told::default(), &OPTIONS, aids).unwrap()
         });
-        assert_eq!((one.dataset, one.skipped), (many.dataset, many.skipped));
+        assert_eq!((one.dataset, one.skipped, one.aside), (many.dataset, many.skipped, many.aside));
         let mut told = told.into_inner().unwrap();
         told.sort_unstable();
         assert_eq!(told, (1..=24).flat_map(|done| [(done, 24); 2]).collect::<Vec<_>>());
+    }
+
+    const RED: [u8; 3] = [200, 30, 30];
+    const GREEN: [u8; 3] = [30, 200, 30];
+    const BLUE: [u8; 3] = [30, 30, 200];
+
+    /// Colour in the middle of a picture of the dataset.
+    fn middle(dataset: &Dataset, index: usize) -> [u8; 3] {
+        let at = 3 * (OPTIONS.size * OPTIONS.size / 2 + OPTIONS.size / 2);
+        dataset.image(index)[at..at + 3].try_into().unwrap()
+    }
+
+    #[test]
+    fn of_several_faces_the_one_like_the_others_is_taken_or_the_largest() {
+        let root = folder(&[
+            ("anna/1.png", faces_of(&[BLUE])),
+            ("anna/2.png", faces_of(&[RED, GREEN, BLUE])),
+            ("anna/3.png", faces_of(&[[40, 40, 180], RED])),
+            ("ben/1.png", faces_of(&[RED, BLUE])),
+        ]);
+        let largest = crop(root.path(), &OPTIONS, Aids::default()).unwrap();
+        assert_eq!(
+            (0..4).map(|i| middle(&largest.dataset, i)).collect::<Vec<_>>(),
+            [BLUE, RED, [40, 40, 180], RED]
+        );
+        assert!(largest.aside.iter().all(|photo| (photo.used, photo.why) == (Some(0), Why::Largest)));
+
+        let alike =
+            crop(root.path(), &OPTIONS, Aids { embed: Some(Box::new(colours)), ..Aids::default() }).unwrap();
+        assert_eq!(
+            (0..4).map(|i| middle(&alike.dataset, i)).collect::<Vec<_>>(),
+            [BLUE, BLUE, [40, 40, 180], RED]
+        );
+        let [of_three, of_two, bens] = &alike.aside[..] else { panic!("{:?}", alike.aside) };
+        assert_eq!(
+            (of_three.source.as_str(), of_three.used, of_three.why),
+            ("anna/2.png", Some(2), Why::MostAlike)
+        );
+        assert_eq!((of_three.found, of_three.set_aside().collect::<Vec<_>>()), (3, vec![0, 1]));
+        assert_eq!((of_two.used, of_two.why), (Some(0), Why::MostAlike));
+        assert_eq!((bens.used, bens.why), (Some(0), Why::Largest), "Ben has no photo of one face");
+        assert_eq!(alike.dataset.groups, [0, 1, 2, 3]);
+    }
+
+    #[test]
+    fn faces_that_are_equally_alike_are_taken_by_size() {
+        let root = folder(&[
+            ("anna/1.png", faces_of(&[BLUE])),
+            ("anna/2.png", faces_of(&[RED, GREEN])),
+            ("ben/1.png", faces_of(&[RED])),
+        ]);
+        for value in [0.0, 1.0, f32::NAN] {
+            let embed = move |crops: &[u8]| Ok(vec![vec![value; 4]; crops.len() / (32 * 32 * 3)]);
+            let aids = Aids { embed: Some(Box::new(embed)), ..Aids::default() };
+            let report = crop(root.path(), &OPTIONS, aids).unwrap();
+            assert_eq!(report.aside[0].used, Some(0), "all vectors are {value}");
+        }
+    }
+
+    #[test]
+    fn of_a_crowd_the_largest_faces_are_kept() {
+        let crowd: Vec<_> = (0..12).map(|i| [10 * i, 90, 90]).collect();
+        let root = folder(&[("anna/1.png", faces_of(&crowd)), ("ben/1.png", faces_of(&[RED]))]);
+        let report = crop(root.path(), &OPTIONS, Aids::default()).unwrap();
+        let [photo] = &report.aside[..] else { panic!("one photo") };
+        assert_eq!((photo.faces.len(), photo.found), (MOST_FACES, 12));
+        assert!(photo.faces.is_sorted_by(|a, b| a.face.rect.area() >= b.face.rect.area()));
+    }
+
+    #[test]
+    fn a_lost_device_ends_the_run_and_another_problem_only_the_photo() {
+        struct Fails(fn() -> Error);
+        impl Detector for Fails {
+            fn name(&self) -> &'static str {
+                "fails"
+            }
+            fn detect(&self, _: &crate::vision::RgbImage) -> Result<Vec<crate::detect::Face>> {
+                Err(self.0())
+            }
+        }
+        let root = folder(&[("anna/1.png", faces_of(&[RED])), ("ben/1.png", faces_of(&[BLUE]))]);
+        let people = find_people(root.path(), 2).unwrap();
+        let error =
+            |detector| crop_people(&people, &detector, &OPTIONS, Aids::default()).unwrap_err().to_string();
+        assert_eq!(error(Fails(|| Error::Gpu("lost".into()))), "gpu: lost");
+        let odd = error(Fails(|| Error::Input("too odd".into())));
+        assert!(odd.contains("2 skipped") && odd.contains("too odd"), "{odd}");
+    }
+
+    /// A run with a journal in `folder`, and how many photos it searched.
+    fn resumable(
+        root: &Path,
+        folder: &Path,
+        options: &CropOptions,
+        lost_at: usize,
+    ) -> (Result<CropReport>, usize) {
+        let told = Told { lost_at, ..Told::default() };
+        let people = find_people(root, 2).unwrap();
+        let report = crop_people(&people, &told, options, Aids { journal: Some(folder), ..Aids::default() });
+        (report, told.searched.into_inner())
+    }
+
+    #[test]
+    fn an_interrupted_run_goes_on_where_it_was() {
+        let photos: Vec<_> = (0..30)
+            .map(|i| (format!("p{}/{i}.png", i % 3), photo(i % 4, 64 + usize::from(i), 64, 3)))
+            .collect();
+        let mut files: Vec<_> = photos.iter().map(|(name, bytes)| (name.as_str(), bytes.clone())).collect();
+        files.push(("p0/no.png", b"\x89PNG\r\n\x1a\n and no more".to_vec()));
+        let root = folder(&files);
+        let out = tempfile::tempdir().unwrap();
+        let journal = out.path().join("faces.npz.progress");
+        let whole = crop(root.path(), &OPTIONS, Aids::default()).unwrap();
+
+        let (lost, first) = resumable(root.path(), &journal, &OPTIONS, 12);
+        assert_eq!(lost.unwrap_err().to_string(), "gpu: lost");
+        let (again, second) = resumable(root.path(), &journal, &OPTIONS, 0);
+        let again = again.unwrap();
+        assert!(first >= 12 && again.resumed >= 11, "{first} photos, {} of them finished", again.resumed);
+        // The photo that is none is in the journal too, and was never searched.
+        assert!((30..=31).contains(&(second + again.resumed)), "{second} + {}", again.resumed);
+        let saved = [&whole, &again].map(|report| {
+            let path = out.path().join("faces.npz");
+            report.dataset.save(&path).unwrap();
+            fs::read(path).unwrap()
+        });
+        assert!(saved[0] == saved[1], "the same bytes");
+        assert_eq!((&whole.skipped, &whole.aside), (&again.skipped, &again.aside));
+
+        // Other settings, other crops; then damage.
+        let (_, other) = resumable(root.path(), &journal, &CropOptions { margin: 0.5, ..OPTIONS }, 0);
+        assert_eq!(other, 30);
+        let name = fs::read_dir(&journal).unwrap().next().unwrap().unwrap().path();
+        let bytes = fs::read(&name).unwrap();
+        fs::write(&name, &bytes[..bytes.len() - 1]).unwrap();
+        let (_, damaged) = resumable(root.path(), &journal, &CropOptions { margin: 0.5, ..OPTIONS }, 0);
+        assert!(damaged <= 1, "{damaged} photos were searched again");
+        assert_eq!(fs::read(&name).unwrap(), bytes, "written anew");
+
+        fs::write(journal.join("notes.txt"), "mine").unwrap();
+        crate::data::remove_journal(&journal).unwrap();
+        let left: Vec<_> = fs::read_dir(&journal).unwrap().map(|entry| entry.unwrap().file_name()).collect();
+        assert_eq!(left, ["notes.txt"], "what is not ours stays");
+        fs::remove_file(journal.join("notes.txt")).unwrap();
+        crate::data::remove_journal(&journal).unwrap();
+        assert!(!journal.exists());
+        crate::data::remove_journal(&journal).unwrap();
+    }
+
+    #[test]
+    fn a_journal_that_cannot_be_written_ends_the_run() {
+        let root =
+            folder(&[("anna/1.png", faces_of(&[RED])), ("ben/1.png", faces_of(&[BLUE])), ("file", vec![])]);
+        let (report, _) = resumable(root.path(), &root.path().join("file/journal"), &OPTIONS, 0);
+        assert!(matches!(report, Err(Error::Io { .. })), "{report:?}");
     }
 }

@@ -18,6 +18,8 @@ use super::dataset::Dataset;
 
 /// Width and height of the miniature.
 const CELLS: usize = 16;
+/// Numbers of a fingerprint: two gradients in each cell but those of the first row and column.
+const VALUES: usize = 2 * (CELLS - 1) * (CELLS - 1);
 /// Photos closer than this belong together.
 const NEAR: f32 = 0.125;
 
@@ -34,7 +36,7 @@ impl Fingerprint {
         assert_eq!(pixels.len(), width * height * 3, "bytes of an RGB picture of {width} x {height} pixels");
         let cells = miniature(pixels, width, height);
         let at = |x: usize, y: usize| cells[y * CELLS + x];
-        let mut gradients = Vec::with_capacity(2 * (CELLS - 1) * (CELLS - 1));
+        let mut gradients = Vec::with_capacity(VALUES);
         for y in 1..CELLS {
             for x in 1..CELLS {
                 gradients.push(at(x, y) - at(x - 1, y));
@@ -43,6 +45,18 @@ impl Fingerprint {
         }
         let length = gradients.iter().map(|g| g * g).sum::<f32>().sqrt().max(f32::MIN_POSITIVE);
         Fingerprint(gradients.into_iter().map(|g| g / length).collect())
+    }
+
+    /// Its numbers.
+    pub(super) fn values(&self) -> &[f32] {
+        &self.0
+    }
+
+    /// Fingerprints from their [values](Fingerprint::values), one after the other; none if these are of another
+    /// length.
+    pub(super) fn many(values: &[f32]) -> Option<Vec<Fingerprint>> {
+        let (fingerprints, []) = values.as_chunks::<VALUES>() else { return None };
+        Some(fingerprints.iter().map(|values| Fingerprint(values.to_vec())).collect())
     }
 
     /// How different two pictures look, 0 (the same) to 2; a plain surface is at 1 from everything.

@@ -1,12 +1,25 @@
 //! From folders of photos to a dataset that is split honestly: people, crops, groups of near-duplicates, files.
 
+mod aside;
+mod choose;
 pub mod crops;
+mod cut;
 mod dataset;
 pub mod duplicates;
+mod journal;
 mod masks;
 pub mod people;
+mod review;
 mod split;
+#[cfg(test)]
+mod testing;
+pub mod workers;
 
+pub use aside::{Aside, write_sheets};
+pub use choose::{Embed, Why};
+pub use cut::FaceCrop;
 pub use dataset::Dataset;
+pub use journal::remove_journal;
 pub use masks::Masks;
+pub use review::Review;
 pub use split::{Split, split_by_group};

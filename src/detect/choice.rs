@@ -76,6 +76,10 @@ impl<A: Detector, B: Detector> Detector for Auto<A, B> {
         DetectorChoice::Auto.name()
     }
 
+    fn settings(&self) -> String {
+        format!("{}, else {}", self.first.settings(), self.otherwise.settings())
+    }
+
     fn detect(&self, image: &RgbImage) -> Result<Vec<Face>> {
         let faces = self.first.detect(image)?;
         if faces.is_empty() { self.otherwise.detect(image) } else { Ok(faces) }

@@ -39,6 +39,12 @@ pub trait Detector: Send + Sync {
     /// Short name, as on the command line: `mtcnn`, `lbp`.
     fn name(&self) -> &'static str;
 
+    /// All that decides what it finds: equal settings, equal faces. Results kept from an earlier run are good if it
+    /// is still the same.
+    fn settings(&self) -> String {
+        self.name().to_owned()
+    }
+
     /// The faces in `image`, the surest first.
     ///
     /// # Errors

@@ -8,6 +8,9 @@ use tempfile::{Builder, NamedTempFile};
 
 use crate::{Error, Result};
 
+/// What the names of temporary files begin with. Only a run that is killed while it writes leaves one.
+pub(crate) const TEMPORARY: &str = ".lookalike-";
+
 /// Writes the file at `path` through `write`, so that a reader sees the old content or the new, never a part.
 ///
 /// The bytes go to a hidden temporary file in the same folder, which is flushed to the disk and renamed over
@@ -63,7 +66,7 @@ fn folder_of(path: &Path) -> &Path {
 
 fn temporary_file(folder: &Path) -> io::Result<NamedTempFile> {
     let mut builder = Builder::new();
-    builder.prefix(".lookalike-");
+    builder.prefix(TEMPORARY);
     // Left alone, a temporary file is its owner's only; a result is like any new file, less the user's mask.
     #[cfg(unix)]
     builder.permissions(std::os::unix::fs::PermissionsExt::from_mode(0o666));
@@ -200,7 +203,7 @@ mod tests {
             let message = write_atomically(&path, |out| out.write_all(b"x")).unwrap_err().to_string();
             assert!(message.starts_with(path.to_str().unwrap()), "{message}");
             assert!(message.contains(advice), "{message}");
-            assert!(!message.contains(".lookalike-"), "{message}");
+            assert!(!message.contains(TEMPORARY), "{message}");
         }
         assert_eq!(names(folder.path()).len(), 2);
     }

@@ -75,6 +75,23 @@ impl Model {
         self.append(graph, x, Pass { mode: Mode::Predict, seed: 0, step: None, first_row: 0, logits: true })
     }
 
+    /// As [`Model::build`] for predicting, up to what the last dense layer is given: `[batch, features]`, by which
+    /// the network tells its classes apart.
+    ///
+    /// # Errors
+    /// As [`Model::build`]; [`Error::Input`] if there is no dense layer, or nothing before it.
+    pub fn features(&self, graph: &mut Graph, x: Var) -> Result<Var> {
+        let dense = self.layers.iter().rposition(|layer| layer.class_name() == "Dense");
+        let Some(last) = dense.filter(|&last| last > 0) else {
+            return Err(Error::Input(format!(
+                "the model '{}' has no layer before its last dense one, so no features",
+                self.name
+            )));
+        };
+        let before = Model { layers: self.layers[..last].to_vec(), ..self.clone() };
+        before.build(graph, x, Mode::Predict, 0, None)
+    }
+
     fn append(&self, graph: &mut Graph, x: Var, pass: Pass) -> Result<Var> {
         let shape = graph.shape(x);
         if shape.get(1..) != Some(&self.input[..]) {

@@ -21,9 +21,17 @@ pub struct Predictor {
 
 #[derive(Debug)]
 struct Planned {
+    what: Answer,
     batch: usize,
     plan: Plan,
-    probabilities: Var,
+    answer: Var,
+}
+
+/// What is asked of the model.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Answer {
+    Probabilities,
+    Features,
 }
 
 impl Predictor {
@@ -54,6 +62,18 @@ impl Predictor {
     /// # Errors
     /// [`Error::HostData`](crate::Error::HostData) if `pixels` holds no whole number of crops.
     pub fn predict(&mut self, pixels: &[u8]) -> Result<Vec<Vec<f32>>> {
+        self.answer(Answer::Probabilities, pixels)
+    }
+
+    /// For each crop, its [features](super::Model::features). `pixels` as for [`Predictor::predict`].
+    ///
+    /// # Errors
+    /// As [`Predictor::predict`] and [`Model::features`](super::Model::features).
+    pub fn features(&mut self, pixels: &[u8]) -> Result<Vec<Vec<f32>>> {
+        self.answer(Answer::Features, pixels)
+    }
+
+    fn answer(&mut self, what: Answer, pixels: &[u8]) -> Result<Vec<Vec<f32>>> {
         let picture = self.file.model.input.len();
         if !pixels.len().is_multiple_of(picture) {
             return Err(crate::Error::HostData {
@@ -66,30 +86,30 @@ impl Predictor {
         let mut rest = pixels;
         while !rest.is_empty() {
             let count = rest.len() / picture;
-            let planned = self.planned(count)?;
+            let planned = self.planned(what, count)?;
             let taken = count.min(planned.batch);
             let (now, later) = rest.split_at(taken * picture);
             let mut batch = now.to_vec();
             batch.resize(planned.batch * picture, 0);
             planned.plan.write("x", &Data::U8(batch))?;
             planned.plan.run()?;
-            let probabilities = planned.plan.read(planned.probabilities)?.to_f32();
-            let classes = probabilities.len() / planned.batch;
-            rows.extend(probabilities.chunks_exact(classes).take(taken).map(<[f32]>::to_vec));
+            let answer = planned.plan.read(planned.answer)?.to_f32();
+            let width = answer.len() / planned.batch;
+            rows.extend(answer.chunks_exact(width).take(taken).map(<[f32]>::to_vec));
             rest = later;
         }
         Ok(rows)
     }
 
     /// The plan of the smallest size that holds `count` pictures, else the largest.
-    fn planned(&mut self, count: usize) -> Result<&mut Planned> {
+    fn planned(&mut self, what: Answer, count: usize) -> Result<&mut Planned> {
         let fitting = SIZES.into_iter().filter(|&size| size <= self.largest);
         let batch = fitting.clone().find(|&size| size >= count).or(fitting.max()).unwrap_or(1);
-        let known = self.plans.iter().position(|planned| planned.batch == batch);
+        let known = self.plans.iter().position(|planned| (planned.what, planned.batch) == (what, batch));
         let at = match known {
             Some(at) => at,
             None => {
-                let planned = self.plan(batch)?;
+                let planned = self.plan(what, batch)?;
                 self.plans.push(planned);
                 self.plans.len() - 1
             }
@@ -97,13 +117,69 @@ impl Predictor {
         Ok(&mut self.plans[at])
     }
 
-    fn plan(&self, batch: usize) -> Result<Planned> {
+    fn plan(&self, what: Answer, batch: usize) -> Result<Planned> {
         let ModelFile { model, preprocessing, .. } = &self.file;
         let mut graph = Graph::new();
         let shape: Vec<usize> = std::iter::once(batch).chain(model.input.iter().copied()).collect();
         let pixels = graph.input("x", TensorType::u8(Shape::from(shape)));
         let x = graph.normalize(pixels, preprocessing.normalize)?;
-        let probabilities = model.build(&mut graph, x, Mode::Predict, 0, None)?;
-        Ok(Planned { batch, plan: Plan::new(&graph, &self.params, &[probabilities])?, probabilities })
+        let answer = match what {
+            Answer::Probabilities => model.build(&mut graph, x, Mode::Predict, 0, None)?,
+            Answer::Features => model.features(&mut graph, x)?,
+        };
+        Ok(Planned { what, batch, plan: Plan::new(&graph, &self.params, &[answer])?, answer })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::models::{Preprocessing, ScratchCnn, scratch_cnn};
+    use crate::ops::Normalize;
+
+    fn predictor() -> Predictor {
+        let sizes = ScratchCnn { size: 8, widths: vec![2], dense: 5, ..ScratchCnn::new(3) };
+        let model = scratch_cnn(&sizes);
+        let params = Params::new(&Device::cpu());
+        model.initialize(&params, 1).unwrap();
+        let names = model.parameters().unwrap().into_iter().map(|p| p.name);
+        let weights = names.map(|name| (name.clone(), params.get(&name).unwrap())).collect();
+        let preprocessing = Preprocessing {
+            size: 8,
+            detector: "lbp".into(),
+            margin: 0.2,
+            align: false,
+            whole: false,
+            normalize: Normalize::unit(),
+        };
+        let labels = ["a", "b", "c"].map(str::to_owned).to_vec();
+        let file = ModelFile { model, labels, preprocessing, training: serde_json::Value::Null, weights };
+        Predictor::new(&Device::cpu(), file).unwrap()
+    }
+
+    #[test]
+    fn the_last_layer_makes_probabilities_of_the_features() {
+        let mut predictor = predictor();
+        let pixels: Vec<u8> = (0..9 * 8 * 8 * 3).map(|i| (i * i % 251) as u8).collect();
+        let features = predictor.features(&pixels).unwrap();
+        let kernel = predictor.file().weights["dense2/kernel"].to_f32();
+        let bias = predictor.file().weights["dense2/bias"].to_f32();
+        let rows = predictor.predict(&pixels).unwrap();
+        assert_eq!((features.len(), rows.len()), (9, 9));
+        for (features, row) in features.iter().zip(&rows) {
+            let logit = |class: usize| {
+                bias[class] + features.iter().enumerate().map(|(i, x)| x * kernel[i * 3 + class]).sum::<f32>()
+            };
+            let exps = [0, 1, 2].map(|class| logit(class).exp());
+            for (exp, probability) in exps.iter().zip(row) {
+                assert!((exp / exps.iter().sum::<f32>() - probability).abs() < 1e-5, "{row:?}");
+            }
+        }
+        assert_eq!(
+            predictor.features(&pixels[..8 * 8 * 3]).unwrap()[0].len(),
+            5,
+            "one picture, another plan"
+        );
+        assert!(predictor.features(&pixels[1..]).is_err());
     }
 }

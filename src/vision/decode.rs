@@ -29,6 +29,14 @@ const MAGIC: usize = 16;
 /// [`Error::Io`] if the file cannot be read; [`Error::Format`] if it is empty, of another format, cut short, damaged
 /// or too large.
 pub fn decode(path: &Path, max_pixels: u64) -> Result<RgbImage> {
+    decode_bytes(path, &read_photo(path)?, max_pixels)
+}
+
+/// The bytes of a photo's file, for [`decode_bytes`].
+///
+/// # Errors
+/// [`Error::Io`] if the file cannot be read; [`Error::Format`] if it is empty or begins like no photo.
+pub fn read_photo(path: &Path) -> Result<Vec<u8>> {
     let unreadable = |e| Error::io(path, e, "check the name and the permissions");
     let mut file = File::open(path).map_err(unreadable)?;
     if !file.metadata().map_err(unreadable)?.is_file() {
@@ -38,7 +46,7 @@ pub fn decode(path: &Path, max_pixels: u64) -> Result<RgbImage> {
     file.by_ref().take(MAGIC as u64).read_to_end(&mut bytes).map_err(unreadable)?;
     format_of(path, &bytes)?; // a film of gigabytes is refused here, unread
     file.read_to_end(&mut bytes).map_err(unreadable)?;
-    decode_bytes(path, &bytes, max_pixels)
+    Ok(bytes)
 }
 
 /// Decodes a photo from the bytes of its file, as [`decode`] does; `name` stands in the errors.

@@ -1,16 +1,16 @@
-//! Marks on photos: a red box around a face, with a label on a red plate.
+//! Marks on photos: a red box around a face, with a label on a red plate; lines of text.
 
 use std::sync::LazyLock;
 
 use ::image::{ImageBuffer, Rgb};
 use ab_glyph::{Font, FontRef, ScaleFont};
-use imageproc::drawing::{draw_filled_rect_mut, draw_text_mut};
+use imageproc::drawing::{draw_filled_circle_mut, draw_filled_rect_mut, draw_text_mut};
 use imageproc::rect::Rect as Box;
 
 use super::{Rect, RgbImage};
 
-const RED: Rgb<u8> = Rgb([214, 20, 28]);
-const WHITE: Rgb<u8> = Rgb([255, 255, 255]);
+pub(super) const RED: Rgb<u8> = Rgb([214, 20, 28]);
+pub(super) const WHITE: Rgb<u8> = Rgb([255, 255, 255]);
 
 /// The font of every label, as the bytes of a TrueType file: DejaVu Sans.
 pub const FONT_FILE: &[u8] = include_bytes!("../../assets/DejaVuSans.ttf");
@@ -29,9 +29,7 @@ const TAIL: usize = 5;
 pub fn draw_face(image: &mut RgbImage, rect: Rect, label: Option<&str>) {
     let (width, height) = (image.width() as i32, image.height() as i32);
     let style = Style::new(width.min(height) as f32, rect.width);
-    let pixels = std::mem::take(&mut image.pixels);
-    let mut canvas: Canvas =
-        ImageBuffer::from_raw(width as u32, height as u32, pixels).expect("three bytes for each pixel");
+    let mut canvas = canvas_of(image);
 
     // Corners of the box's outer edge, inside the picture.
     let edge = |at: f32, size: i32| (at.round() as i32).clamp(0, size);
@@ -49,7 +47,54 @@ pub fn draw_face(image: &mut RgbImage, rect: Rect, label: Option<&str>) {
     image.pixels = canvas.into_raw();
 }
 
+/// Draws a red dot at each point of a face that is `face` pixels wide; those outside the picture are left out.
+pub fn draw_points(image: &mut RgbImage, points: impl IntoIterator<Item = [f32; 2]>, face: f32) {
+    let radius = (face / 40.0).round().clamp(1.0, 100.0) as i32;
+    let mut canvas = canvas_of(image);
+    for [x, y] in points {
+        draw_filled_circle_mut(&mut canvas, (x.round() as i32, y.round() as i32), radius, RED);
+    }
+    image.pixels = canvas.into_raw();
+}
+
+/// Writes a line in white on a red plate in the picture's upper left corner.
+pub fn draw_title(image: &mut RgbImage, title: &str) {
+    let style = Style::new(image.width().min(image.height()) as f32, f32::INFINITY);
+    let mut canvas = canvas_of(image);
+    draw_label(&mut canvas, title, 0, 0, &style);
+    image.pixels = canvas.into_raw();
+}
+
+/// How a line of text is written.
+#[derive(Clone, Copy, Debug)]
+pub struct Letters {
+    /// Height of the line in pixels.
+    pub size: f32,
+    /// Pixels that it may be wide.
+    pub room: f32,
+    /// Colour of the letters.
+    pub colour: [u8; 3],
+}
+
+/// Writes a line of text whose upper left corner is at (`x`, `y`), smaller or shortened where it is too wide.
+/// Returns its width in pixels.
+pub fn write(image: &mut RgbImage, text: &str, (x, y): (usize, usize), letters: Letters) -> f32 {
+    let Letters { size, room, colour } = letters;
+    let (text, size) = fitted(text, size, room);
+    let mut canvas = canvas_of(image);
+    draw_text_mut(&mut canvas, Rgb(colour), x as i32, y as i32, size, &*FONT, &text);
+    image.pixels = canvas.into_raw();
+    text_width(&text, size)
+}
+
 type Canvas = ImageBuffer<Rgb<u8>, Vec<u8>>;
+
+/// The picture's pixels to draw on; they have to be put back.
+fn canvas_of(image: &mut RgbImage) -> Canvas {
+    let pixels = std::mem::take(&mut image.pixels);
+    ImageBuffer::from_raw(image.width() as u32, image.height() as u32, pixels)
+        .expect("three bytes for each pixel")
+}
 
 /// Sizes in pixels.
 struct Style {
@@ -108,7 +153,8 @@ fn fitted(label: &str, size: f32, room: f32) -> (String, f32) {
     (shortened(kept.unwrap_or(0)), size)
 }
 
-fn text_width(text: &str, size: f32) -> f32 {
+/// Width in pixels of a line of text of this height.
+pub(super) fn text_width(text: &str, size: f32) -> f32 {
     let font = FONT.as_scaled(size);
     text.chars().map(|c| font.h_advance(font.glyph_id(c))).sum()
 }

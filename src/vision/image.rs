@@ -73,6 +73,17 @@ impl RgbImage {
         [self.pixels[at], self.pixels[at + 1], self.pixels[at + 2]]
     }
 
+    /// Puts `picture` on this one, with its upper left corner in column `left` of row `top`.
+    ///
+    /// # Panics
+    /// If it reaches over the border.
+    pub fn paste(&mut self, picture: &RgbImage, left: usize, top: usize) {
+        assert!(left + picture.width <= self.width, "{picture:?} in column {left} of {self:?}");
+        for (row, line) in picture.pixels.chunks_exact(3 * picture.width).enumerate() {
+            self.pixels[3 * ((top + row) * self.width + left)..][..line.len()].copy_from_slice(line);
+        }
+    }
+
     /// The rectangle that the picture fills.
     pub fn bounds(&self) -> Rect {
         Rect { x: 0.0, y: 0.0, width: self.width as f32, height: self.height as f32 }

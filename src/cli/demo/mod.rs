@@ -1,7 +1,6 @@
 //! `lookalike demo`: the whole way, from photos to names, on pictures that the program brings along.
 
 mod photos;
-mod sheet;
 
 use std::path::{Path, PathBuf};
 use std::time::Instant;
@@ -11,15 +10,15 @@ use lookalike::models::ModelFile;
 use lookalike::recognize::{Recognition, Recognizer};
 use lookalike::report::{Curve, Panel, confusion, curves};
 use lookalike::train::{Epoch, Trained};
-use lookalike::vision::{MAX_PIXELS, RgbImage, decode};
+use lookalike::vision::sheet::grid;
+use lookalike::vision::{MAX_PIXELS, RgbImage, crop_resize, decode};
 use lookalike::{Device, Result};
 
 use self::photos::{CREDIT, PEOPLE};
-use self::sheet::{enlarged, enlarged_rect, sheet};
+use super::cut::{self, CropArguments, list_skipped};
 use super::device::AdapterArguments;
 use super::display::say;
 use super::evaluate::Evaluation;
-use super::faces::{self, CropArguments, list_skipped};
 use super::learning::{Learned, Settings, learn};
 use super::output::{make_folder, write, write_png};
 use super::predict::annotate;
@@ -61,7 +60,7 @@ pub fn run(arguments: &Arguments) -> Result<()> {
     ));
 
     let crop = CropArguments::default();
-    let dataset = faces::to_learn_from(&learning, &crop, &device, arguments.plain)?.dataset;
+    let dataset = cut::to_learn_from(&learning, &crop, &device, arguments.plain)?.dataset;
     // Few pictures make few steps an epoch: small batches make more of them.
     let settings = Settings { epochs: arguments.epochs as usize, batch: 8, ..Settings::default() };
     let Learned { file, trained, .. } = learn(&dataset, &settings, &crop, &device)?;
@@ -118,15 +117,16 @@ fn draw_test(device: &Device, file: ModelFile, test: &Path, folder: &Path) -> Re
             let small = decode(&photo, MAX_PIXELS)?;
             let mut people = recognizer.recognize(&small)?;
             for Recognition { rect, .. } in &mut people {
-                *rect = enlarged_rect(*rect, ENLARGED);
+                *rect = rect.scaled(ENLARGED as f32);
             }
-            let mut image = enlarged(&small, ENLARGED);
+            let (width, height) = (small.width() * ENLARGED, small.height() * ENLARGED);
+            let mut image = crop_resize(&small, small.bounds(), width, height);
             annotate(&mut image, &people);
             write_png(&folder.join(format!("{name}-{:02}.png", index + 1)), &image)?;
             drawn.push(image);
         }
     }
-    write_png(&folder.with_extension("png"), &sheet(&drawn, PEOPLE.len())?)
+    write_png(&folder.with_extension("png"), &grid(&drawn, PEOPLE.len()))
 }
 
 fn tell(out: &Path, seconds: u64) {

@@ -185,6 +185,11 @@ impl Detector for Cascade {
         "lbp"
     }
 
+    /// The trained numbers and the options.
+    fn settings(&self) -> String {
+        format!("{} {self:?}", self.name())
+    }
+
     /// The score of a face on which `n` windows agree is `n / (n + min_neighbor_number)`: 0.5 for the fewest.
     fn detect(&self, image: &RgbImage) -> Result<Vec<Face>> {
         let needed = self.options.min_neighbor_number.max(1) as f32;

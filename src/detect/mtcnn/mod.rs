@@ -108,6 +108,12 @@ impl Detector for Mtcnn {
         "mtcnn"
     }
 
+    /// The options, and the device: results of another may differ in the last bits.
+    fn settings(&self) -> String {
+        let device = self.device.gpu().map_or_else(|| "cpu".to_owned(), |_| self.device.to_string());
+        format!("{} {:?} on {device}", self.name(), self.options)
+    }
+
     /// Boxes may reach over the photo's border, as the networks place them.
     fn detect(&self, image: &RgbImage) -> Result<Vec<Face>> {
         let another = || Engine::new(&self.device, self.options.max_pixels);
