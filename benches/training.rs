@@ -136,7 +136,7 @@ impl Options {
             match there {
                 Ok((first, mut rival)) => contenders.push(Contender {
                     name: name.clone(),
-                    losses: vec![first.loss],
+                    losses: vec![first.value],
                     step: Box::new(move || Ok(rival.step()?)),
                 }),
                 Err(error) => println!("{name} is not there: {:?}: {error}", command.get_program()),
@@ -167,8 +167,8 @@ impl Contender {
     }
 
     fn turn(&mut self) -> Result<f64> {
-        let Step { seconds, loss } = (self.step)().map_err(|error| format!("{}: {error}", self.name))?;
-        self.losses.push(loss);
+        let Step { seconds, value } = (self.step)().map_err(|error| format!("{}: {error}", self.name))?;
+        self.losses.push(value);
         Ok(seconds)
     }
 
@@ -238,8 +238,8 @@ impl Training {
         let start = Instant::now();
         self.write()?;
         self.plan.run()?;
-        let loss = self.plan.read(self.loss)?.to_f64()[0];
-        Ok(Step { seconds: start.elapsed().as_secs_f64(), loss })
+        let value = self.plan.read(self.loss)?.to_f64()[0];
+        Ok(Step { seconds: start.elapsed().as_secs_f64(), value })
     }
 }
 
