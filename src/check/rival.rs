@@ -3,15 +3,15 @@
 use std::io::{self, BufRead, BufReader, Write};
 use std::process::{Child, ChildStdin, ChildStdout, Command, Stdio};
 
-/// A step's duration in seconds, and its loss.
+/// A step's duration in seconds, and what it found: a number to compare, such as the loss.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Step {
     pub seconds: f64,
-    pub loss: f64,
+    pub value: f64,
 }
 
-/// A program that reads lines, runs a step for each and answers with a line: its seconds and its loss. Ends with
-/// this value.
+/// A program that reads lines, runs a step for each and answers with a line: its seconds and its value. Ends with
+/// this handle.
 #[derive(Debug)]
 pub struct Rival {
     process: Child,
@@ -42,8 +42,8 @@ impl Rival {
         self.answers.read_line(&mut answer)?;
         let mut numbers = answer.split_whitespace().map(str::parse);
         match (numbers.next(), numbers.next(), numbers.next()) {
-            (Some(Ok(seconds)), Some(Ok(loss)), None) => Ok(Step { seconds, loss }),
-            _ => Err(io::Error::other(format!("expected seconds and a loss, it answered {answer:?}"))),
+            (Some(Ok(seconds)), Some(Ok(value)), None) => Ok(Step { seconds, value }),
+            _ => Err(io::Error::other(format!("expected seconds and a value, it answered {answer:?}"))),
         }
     }
 
@@ -54,8 +54,8 @@ impl Rival {
     pub fn serve<E: From<io::Error>>(mut step: impl FnMut() -> Result<Step, E>) -> Result<(), E> {
         for line in io::stdin().lock().lines() {
             line?;
-            let Step { seconds, loss } = step()?;
-            println!("{seconds:.6} {loss:.6}");
+            let Step { seconds, value } = step()?;
+            println!("{seconds:.6} {value:.6}");
         }
         Ok(())
     }
