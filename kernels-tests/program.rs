@@ -313,6 +313,96 @@ fn which_of_several_faces_is_used_is_shown_and_overruled() {
 }
 
 #[test]
+fn faces_are_listed_drawn_and_compared() {
+    let scene = Scene::new(&[("s01", 2), ("s02", 1)]);
+    scene.write("broken.jpg", b"no picture");
+    scene.write("plain.png", &encode_png(&RgbImage::filled(60, 50, [90; 3])).expect("a PNG"));
+    let photos = ["photos/s01/01.png", "photos/s02/01.png", "plain.png", "broken.jpg"];
+    let command = |more: &[&'static str]| [&["faces"][..], &photos, &["--adapter", "cpu"], more].concat();
+
+    let found = scene.json(&command(&[]));
+    let entries = found.as_array().expect("an entry for each photo");
+    assert_eq!(entries.len(), 4, "{found}");
+    let face = &entries[0]["faces"][0];
+    assert_eq!((&entries[0]["detector"], &entries[0]["error"]), (&"mtcnn".into(), &Value::Null));
+    assert!(face["box"].as_array().unwrap().len() == 4 && face["score"].as_f64().unwrap() > 0.9, "{face}");
+    assert_eq!(face["landmarks"].as_array().expect("landmarks").len(), 5, "{face}");
+    assert!(
+        face["landmarks"][0][0].as_f64() < face["landmarks"][1][0].as_f64(),
+        "left eye, right eye: {face}"
+    );
+    assert_eq!(entries[2]["faces"], serde_json::json!([]));
+    assert!(entries[3]["error"].as_str().expect("an error").contains("not a JPEG"), "{found}");
+    let lbp = scene.json(&command(&["--detector", "lbp"]));
+    assert!(lbp[0]["detector"] == "lbp" && lbp[1]["faces"][0]["landmarks"].is_null(), "{lbp}");
+    let small = scene.json(&command(&["--min-face", "200"]));
+    assert_eq!(small[0]["faces"], serde_json::json!([]), "no face of 200 pixels");
+
+    let run = scene.ok(&command(&["-o", "boxes"]));
+    assert!(
+        run.stdout.contains("photos/s01/01.png: 1 face") && run.stdout.contains("eyes at"),
+        "{}",
+        run.stdout
+    );
+    assert!(red_pixels(&scene.path("boxes/01.png")) > 100 && red_pixels(&scene.path("boxes/01-2.png")) > 100);
+    assert!(scene.path("boxes/plain.png").exists() && !scene.path("boxes/broken.png").exists());
+
+    let run = scene.ok(&command(&["--compare"]));
+    for part in ["by mtcnn", "by lbp", "it alone", "were found by both"] {
+        assert!(run.stdout.contains(part), "'{part}' in {}", run.stdout);
+    }
+    let both = decode(&scene.path("lookalike-compare/plain.png"), MAX_PIXELS).expect("a picture");
+    assert_eq!(both.width(), 2 * 60 + 8);
+    let both = scene.json(&command(&["--compare", "-o", "both"]));
+    let detectors: Vec<_> = both.as_array().unwrap().iter().map(|entry| entry["detector"].as_str()).collect();
+    assert_eq!(detectors[..4], [Some("mtcnn"), Some("lbp"), Some("mtcnn"), Some("lbp")], "{both}");
+    assert!(both[0]["faces"][0]["by_both"].is_boolean() && both[0]["seconds"].is_number(), "{both}");
+    scene.fails(&["faces", "broken.jpg", "--adapter", "cpu"], &["none of 1 photos"]);
+}
+
+/// Peak memory in kilobytes of a run that must succeed, as Linux counts it.
+#[cfg(target_os = "linux")]
+fn peak_memory(scene: &Scene, arguments: &[&str]) -> u64 {
+    let mut child =
+        scene.command(arguments).stdout(std::process::Stdio::null()).spawn().expect("the program starts");
+    let mut peak = 0;
+    loop {
+        let status = fs::read_to_string(format!("/proc/{}/status", child.id())).unwrap_or_default();
+        let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:"));
+        peak = line.and_then(|line| line.split_whitespace().next()?.parse().ok()).unwrap_or(peak);
+        if let Some(end) = child.try_wait().expect("a child") {
+            assert!(end.success(), "{arguments:?}");
+            return peak;
+        }
+        std::thread::sleep(std::time::Duration::from_millis(5));
+    }
+}
+
+#[test]
+#[cfg(target_os = "linux")]
+fn memory_stays_flat_over_500_photos_of_changing_sizes() {
+    const PHOTOS: usize = 500;
+    let scene = Scene::new(&[("s01", 1)]);
+    let face = decode(&scene.path("photos/s01/01.png"), MAX_PIXELS).expect("a photo");
+    let sizes: Vec<Vec<u8>> = (0..20)
+        .map(|i| {
+            let (width, height) = (30 + i * 53 % 331, 30 + i * 97 % 297);
+            encode_png(&crop_resize(&face, face.bounds(), width, height)).expect("a PNG")
+        })
+        .collect();
+    let names: Vec<String> = (0..PHOTOS).map(|i| format!("many/{i:03}.png")).collect();
+    names.iter().zip(sizes.iter().cycle()).for_each(|(name, bytes)| scene.write(name, bytes));
+    let peak = |count: usize| {
+        let photos = names[..count].iter().map(String::as_str);
+        let command: Vec<&str> = ["faces", "--adapter", "cpu", "--json"].into_iter().chain(photos).collect();
+        peak_memory(&scene, &command)
+    };
+    let (few, all) = (peak(PHOTOS / 5), peak(PHOTOS));
+    println!("peak memory: {few} kB for {} photos, {all} kB for {PHOTOS}", PHOTOS / 5);
+    assert!(all < few + 16 * 1024, "{few} kB for {} photos, {all} kB for {PHOTOS}", PHOTOS / 5);
+}
+
+#[test]
 fn a_killed_run_goes_on_where_it_was() {
     let scene = Scene::new(&[("s01", 8), ("s02", 8), ("s03", 8)]);
     // Large enough that the program can be caught in the middle.
@@ -394,7 +484,7 @@ fn wrong_usage_has_a_code_of_its_own() {
 #[test]
 fn help_shows_an_example_of_each_command() {
     let scene = Scene::new(&[]);
-    for command in ["info", "crop", "train", "evaluate", "predict", "summary", "demo"] {
+    for command in ["info", "crop", "faces", "train", "evaluate", "predict", "summary", "demo"] {
         let help = scene.ok(&[command, "--help"]).stdout;
         assert!(help.contains("Example") && help.contains(&format!("lookalike {command}")), "{help}");
     }

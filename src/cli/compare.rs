@@ -2,15 +2,15 @@
 
 use std::fmt;
 
-use lookalike::Result;
 use lookalike::detect::Face;
-use lookalike::vision::{RgbImage, draw_title};
+use lookalike::vision::RgbImage;
+use lookalike::vision::draw::{Letters, write};
 
-use super::faces::{Found, marked};
+use super::faces::{Found, count, marked};
 
-/// Part of the smaller of two boxes that lies in the other where both show one face. Detectors draw their boxes
-/// differently: one around the face, the other around eyes and mouth.
-const SAME: f32 = 0.5;
+/// Overlap, of the area of both together, from which two boxes show one face. Detectors draw their boxes differently:
+/// one around the face, the other a square.
+const SAME: f32 = 0.3;
 
 /// White between the pictures, in pixels.
 const GAP: usize = 8;
@@ -50,7 +50,7 @@ impl Comparison {
     }
 
     fn add(&mut self, first: &Found, second: &Found) {
-        let both = pairs(&first.faces, &second.faces);
+        let both = by_both(&first.faces, &second.faces)[0].iter().filter(|&&met| met).count();
         self.photos += 1;
         self.both += both;
         self.disagree += usize::from(both < first.faces.len().max(second.faces.len()));
@@ -64,22 +64,19 @@ impl Comparison {
     }
 }
 
-/// Faces that both found: pairs of boxes that lie in one another, each box in one pair at most.
-fn pairs(first: &[Face], second: &[Face]) -> usize {
-    let mut free: Vec<&Face> = second.iter().collect();
-    let mut both = 0;
-    for face in first {
-        let shared = |other: &Face| {
-            face.rect.intersection(&other.rect)
-                / face.rect.area().min(other.rect.area()).max(f32::MIN_POSITIVE)
-        };
-        let best = (0..free.len()).max_by(|&a, &b| shared(free[a]).total_cmp(&shared(free[b])));
-        if let Some(best) = best.filter(|&best| shared(free[best]) >= SAME) {
-            free.swap_remove(best);
-            both += 1;
+/// For each face of either list, whether the other has it too; each box of one meets one of the other at most.
+pub fn by_both(first: &[Face], second: &[Face]) -> [Vec<bool>; 2] {
+    let mut met = [vec![false; first.len()], vec![false; second.len()]];
+    for (index, face) in first.iter().enumerate() {
+        let overlap = |&other: &usize| face.rect.iou(&second[other].rect);
+        let free = (0..second.len()).filter(|&other| !met[1][other]);
+        let best = free.max_by(|a, b| overlap(a).total_cmp(&overlap(b)));
+        if let Some(best) = best.filter(|best| overlap(best) >= SAME) {
+            met[0][index] = true;
+            met[1][best] = true;
         }
     }
-    both
+    met
 }
 
 impl fmt::Display for Comparison {
@@ -103,26 +100,21 @@ fn median(seconds: &[f64]) -> f64 {
     sorted.get(sorted.len() / 2).copied().unwrap_or(0.0)
 }
 
-/// The photo once for each detector, with its name, its time and its faces.
-pub fn side_by_side(image: &RgbImage, found: &[Found]) -> Result<RgbImage> {
-    let pictures: Vec<RgbImage> = found
-        .iter()
-        .map(|found| {
-            let mut picture = marked(image.clone(), found);
-            let faces = super::faces::count(found.faces.len());
-            draw_title(&mut picture, &format!("{}: {faces}, {:.0} ms", found.detector, 1e3 * found.seconds));
-            picture
-        })
-        .collect();
+/// The photo once for each detector, with its faces, and above it its name and its time.
+pub fn side_by_side(image: &RgbImage, found: &[Found]) -> RgbImage {
     let (width, height) = (image.width(), image.height());
-    let row = |y: usize| {
-        let gap = [255; GAP * 3];
-        let lines: Vec<&[u8]> =
-            pictures.iter().map(|picture| &picture.pixels()[y * width * 3..][..width * 3]).collect();
-        lines.join(&gap[..])
-    };
-    let pixels: Vec<u8> = (0..height).flat_map(row).collect();
-    RgbImage::new(pictures.len() * (width + GAP) - GAP, height, pixels)
+    let size = (width.min(height) / 20).max(14);
+    let strip = size + size / 2;
+    let mut sheet = RgbImage::filled(found.len() * (width + GAP) - GAP, strip + height, [255; 3]);
+    for (index, found) in found.iter().enumerate() {
+        let left = index * (width + GAP);
+        let faces = count(found.faces.len());
+        let title = format!("{}: {faces}, {:.0} ms", found.detector, 1e3 * found.seconds);
+        let letters = Letters { size: size as f32, room: width as f32, colour: [0; 3] };
+        write(&mut sheet, &title, (left, size / 4), letters);
+        sheet.paste(&marked(image.clone(), found), left, strip);
+    }
+    sheet
 }
 
 #[cfg(test)]
@@ -140,10 +132,11 @@ mod tests {
     }
 
     #[test]
-    fn a_box_inside_another_is_the_same_face_once() {
-        assert_eq!(pairs(&[face(0.0, 100.0)], &[face(20.0, 60.0), face(25.0, 60.0)]), 1);
-        assert_eq!(pairs(&[face(0.0, 100.0), face(200.0, 50.0)], &[face(210.0, 50.0), face(500.0, 50.0)]), 1);
-        assert_eq!(pairs(&[face(0.0, 10.0)], &[]), 0);
+    fn boxes_that_overlap_are_one_face_once() {
+        let met = by_both(&[face(0.0, 100.0)], &[face(20.0, 90.0), face(5.0, 90.0), face(10.0, 30.0)]);
+        assert_eq!(met, [vec![true], vec![false, true, false]]);
+        assert_eq!(by_both(&[face(0.0, 10.0), face(0.0, 10.0)], &[face(0.0, 10.0)])[0], [true, false]);
+        assert_eq!(by_both(&[face(0.0, 10.0)], &[]), [vec![false], vec![]]);
     }
 
     #[test]
@@ -164,12 +157,11 @@ mod tests {
     }
 
     #[test]
-    fn pictures_stand_side_by_side() {
+    fn pictures_stand_side_by_side_under_their_titles() {
         let image = RgbImage::filled(40, 30, [10, 20, 200]);
-        let both =
-            side_by_side(&image, &[found("a", vec![face(5.0, 20.0)], 0.1), found("b", vec![], 0.1)]).unwrap();
-        assert_eq!((both.width(), both.height()), (88, 30));
-        assert_eq!(both.pixel(41, 29), [255; 3]);
-        assert_eq!(both.pixel(87, 29), [10, 20, 200]);
+        let both = side_by_side(&image, &[found("a", vec![face(5.0, 20.0)], 0.1), found("b", vec![], 0.1)]);
+        assert_eq!((both.width(), both.height()), (88, 30 + 21));
+        assert_eq!(both.pixel(41, 50), [255; 3], "between the pictures");
+        assert_eq!(both.pixel(87, 50), [10, 20, 200]);
     }
 }

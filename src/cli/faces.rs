@@ -11,7 +11,7 @@ use lookalike::vision::{Rect, RgbImage, decode, draw_face, draw_points, encode_j
 use lookalike::{Error, Result};
 use serde_json::{Value, json};
 
-use super::compare::{Comparison, side_by_side};
+use super::compare::{Comparison, by_both, side_by_side};
 use super::cut::PixelLimit;
 use super::detector::DetectorArguments;
 use super::device::AdapterArguments;
@@ -119,7 +119,7 @@ fn search(
             Err(error) => return Ok(Err(error)),
         };
         if let Some(copies) = &copies {
-            write(&copies[index], &drawn(image, &found)?)?;
+            write(&copies[index], &drawn(image, &found))?;
         }
         Ok(Ok(found))
     })
@@ -135,9 +135,9 @@ fn detect(image: &RgbImage, detectors: &[Box<dyn Detector>]) -> Result<Vec<Found
 }
 
 /// The photo with its faces; one beside the other for several detectors.
-fn drawn(image: RgbImage, found: &[Found]) -> Result<RgbImage> {
+fn drawn(image: RgbImage, found: &[Found]) -> RgbImage {
     match found {
-        [found] => Ok(marked(image, found)),
+        [found] => marked(image, found),
         several => side_by_side(&image, several),
     }
 }
@@ -159,23 +159,42 @@ fn write(copy: &Path, image: &RgbImage) -> Result<()> {
 /// An entry for each detector; one for a photo that could not be used.
 fn entries(photo: &Path, answer: &Answer) -> Vec<Value> {
     let photo = photo.display().to_string();
-    match answer {
+    let found = match answer {
+        Ok(found) => found,
         Err(error) => {
-            vec![json!({"photo": photo, "error": error.to_string(), "detector": null, "seconds": null, "faces": []})]
+            let error = error.to_string();
+            return vec![
+                json!({"photo": photo, "error": error, "detector": null, "seconds": null, "faces": []}),
+            ];
         }
-        Ok(found) => found
-            .iter()
-            .map(|Found { detector, faces, seconds }| {
-                let faces: Vec<Value> = faces.iter().map(face_json).collect();
-                json!({"photo": photo, "error": null, "detector": detector, "seconds": seconds, "faces": faces})
-            })
-            .collect(),
+    };
+    let by_both = met(found);
+    let entry = |(found, met): (&Found, &Vec<Option<bool>>)| {
+        let faces: Vec<Value> =
+            found.faces.iter().zip(met).map(|(face, met)| face_json(face, *met)).collect();
+        let Found { detector, seconds, .. } = found;
+        json!({"photo": photo, "error": null, "detector": detector, "seconds": seconds, "faces": faces})
+    };
+    found.iter().zip(&by_both).map(entry).collect()
+}
+
+/// For each face of each detector, whether the other found it too; nothing where there is no other.
+fn met(found: &[Found]) -> Vec<Vec<Option<bool>>> {
+    match found {
+        [first, second] => {
+            by_both(&first.faces, &second.faces).map(|met| met.into_iter().map(Some).collect()).into()
+        }
+        found => found.iter().map(|found| vec![None; found.faces.len()]).collect(),
     }
 }
 
-fn face_json(Face { rect, score, landmarks }: &Face) -> Value {
+fn face_json(Face { rect, score, landmarks }: &Face, by_both: Option<bool>) -> Value {
     let Rect { x, y, width, height } = rect;
-    json!({"box": [x, y, width, height], "score": score, "landmarks": landmarks})
+    let mut face = json!({"box": [x, y, width, height], "score": score, "landmarks": landmarks});
+    if let Some(by_both) = by_both {
+        face["by_both"] = by_both.into();
+    }
+    face
 }
 
 fn print(photo: &Path, answer: &Answer) {
@@ -183,24 +202,23 @@ fn print(photo: &Path, answer: &Answer) {
         Ok(found) => found,
         Err(error) => return note(error),
     };
-    for found in several {
+    for (found, by_both) in several.iter().zip(met(several)) {
         let by = if several.len() > 1 { format!(" by {}", found.detector) } else { String::new() };
-        say(format_args!(
-            "{}: {}{by}, {:.0} ms",
-            photo.display(),
-            count(found.faces.len()),
-            1e3 * found.seconds
-        ));
-        for Face { rect: Rect { x, y, width, height }, score, landmarks } in &found.faces {
-            let eyes = landmarks.map_or(String::new(), |[left, right, ..]| {
-                format!(", eyes at ({:.0}, {:.0}) and ({:.0}, {:.0})", left[0], left[1], right[0], right[1])
-            });
-            let percent = 100.0 * score;
-            say(format_args!(
-                "  {percent:>5.1} %  at ({x:.0}, {y:.0}), {width:.0} × {height:.0} pixels{eyes}"
-            ));
+        let (faces, milliseconds) = (count(found.faces.len()), 1e3 * found.seconds);
+        say(format_args!("{}: {faces}{by}, {milliseconds:.0} ms", photo.display()));
+        for (face, by_both) in found.faces.iter().zip(by_both) {
+            let alone =
+                if by_both == Some(false) { format!("; only {}", found.detector) } else { String::new() };
+            say(format_args!("  {}{alone}", line(face)));
         }
     }
+}
+
+fn line(Face { rect: Rect { x, y, width, height }, score, landmarks }: &Face) -> String {
+    let eyes = landmarks.map_or(String::new(), |[left, right, ..]| {
+        format!(", eyes at ({:.0}, {:.0}) and ({:.0}, {:.0})", left[0], left[1], right[0], right[1])
+    });
+    format!("{:>5.1} %  at ({x:.0}, {y:.0}), {width:.0} × {height:.0} pixels{eyes}", 100.0 * score)
 }
 
 /// How many faces, in words.

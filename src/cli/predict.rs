@@ -13,6 +13,7 @@ use serde_json::{Map, Value, json};
 use super::cut::PixelLimit;
 use super::device::AdapterArguments;
 use super::display::{self, Progress, note, percent, say, shortened};
+use super::faces::count;
 use super::output;
 
 /// Name the people on photos
@@ -133,11 +134,7 @@ fn print(photo: &Path, answer: &Result<Vec<Recognition>>) {
         Ok(people) => people,
         Err(error) => return note(error),
     };
-    let count = match people.len() {
-        0 => "no face found".to_string(),
-        1 => "1 face".to_string(),
-        count => format!("{count} faces"),
-    };
+    let count = count(people.len());
     say(format_args!("{}: {count}", photo.display()));
     for person in people {
         let lookalike::vision::Rect { x, y, width, height } = person.rect;

@@ -57,14 +57,6 @@ pub fn draw_points(image: &mut RgbImage, points: impl IntoIterator<Item = [f32; 
     image.pixels = canvas.into_raw();
 }
 
-/// Writes a line in white on a red plate in the picture's upper left corner.
-pub fn draw_title(image: &mut RgbImage, title: &str) {
-    let style = Style::new(image.width().min(image.height()) as f32, f32::INFINITY);
-    let mut canvas = canvas_of(image);
-    draw_label(&mut canvas, title, 0, 0, &style);
-    image.pixels = canvas.into_raw();
-}
-
 /// How a line of text is written.
 #[derive(Clone, Copy, Debug)]
 pub struct Letters {
@@ -199,6 +191,15 @@ mod tests {
         for (x, y) in [(49, 80), (150, 140), (52, 82), (100, 140), (100, 200)] {
             assert_eq!(image.pixel(x, y), BLUE, "({x}, {y})");
         }
+    }
+
+    #[test]
+    fn points_are_red_dots_inside_the_picture() {
+        let mut image = RgbImage::filled(100, 80, BLUE);
+        draw_points(&mut image, [[50.0, 40.0], [0.0, 0.0], [-9.0, 500.0], [1e9, -1e9]], 120.0);
+        let red = |x, y| image.pixel(x, y) == RED.0;
+        assert!(red(50, 40) && red(53, 40) && red(50, 37) && red(0, 0));
+        assert!(!red(54, 40) && !red(53, 43) && !red(99, 79));
     }
 
     #[test]
