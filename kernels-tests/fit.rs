@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 
 use lookalike::check::{self, bytes};
-use lookalike::data::{Dataset, Split};
+use lookalike::data::{CutStyle, Dataset, Split};
 use lookalike::models::{Model, ScratchCnn, scratch_cnn};
 use lookalike::nn::layers::BatchNormalization;
 use lookalike::ops::{Augment, Normalize};
@@ -32,6 +32,7 @@ fn dataset() -> Dataset {
         names: ["anna", "berta", "carla"].map(String::from).to_vec(),
         groups: (0..count as i64).collect(),
         sources: (0..count).map(|i| format!("{i}.png")).collect(),
+        cut: CutStyle::default(),
     }
 }
 

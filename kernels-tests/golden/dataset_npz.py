@@ -9,7 +9,7 @@ import numpy as np
 
 with np.load(sys.argv[1], allow_pickle=False) as file:
     x, y, labels, names, group, source = (file[key] for key in ("x", "y", "labels", "names", "group", "source"))
-    assert set(file.files) == {"x", "y", "labels", "names", "group", "source"}, file.files
+    assert set(file.files) == {"x", "y", "labels", "names", "group", "source", "cut"}, file.files
 
 count, people = len(x), len(names)
 for name, array, shape, kind in [

@@ -4,14 +4,13 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use clap::Args;
-use lookalike::data::{Dataset, Split, split_by_group};
+use lookalike::data::{CutStyle, Dataset, Split, split_by_group};
 use lookalike::models::{Model, ModelFile, Preprocessing, ScratchCnn, Summary, scratch_cnn};
 use lookalike::ops::{Augment, Normalize};
 use lookalike::train::{Batches, Epoch, FitOptions, Monitor, Task, Trained, fit};
 use lookalike::{Device, Error, Result};
 use serde_json::{Value, json};
 
-use super::cut::CropArguments;
 use super::display::{note, percent, say};
 
 /// Settings of a run.
@@ -95,13 +94,8 @@ pub struct Learned {
     pub split: Split,
 }
 
-/// Splits, builds the network, says what it takes, trains. `crop` tells how the faces were cut.
-pub fn learn(
-    dataset: &Dataset,
-    settings: &Settings,
-    crop: &CropArguments,
-    device: &Device,
-) -> Result<Learned> {
+/// Splits, builds the network, says what it takes, trains.
+pub fn learn(dataset: &Dataset, settings: &Settings, device: &Device) -> Result<Learned> {
     let split = split_by_group(dataset, settings.validation, settings.seed.into())?;
     say(format_args!("split: {}", split.note));
     let model = scratch_cnn(&ScratchCnn {
@@ -111,14 +105,9 @@ pub fn learn(
         dropout: settings.dropout as f32,
         classes: dataset.classes(),
     });
-    let preprocessing = Preprocessing {
-        size: dataset.size,
-        detector: crop.detector.detector.name().to_owned(),
-        margin: crop.margin,
-        align: crop.align(),
-        whole: crop.whole(),
-        normalize: Normalize::unit(),
-    };
+    let CutStyle { detector, margin, align, whole } = dataset.cut.clone();
+    let preprocessing =
+        Preprocessing { size: dataset.size, detector, margin, align, whole, normalize: Normalize::unit() };
     let options = settings.options();
     announce(&model, &options, split.train.len(), device)?;
     let stop = stop_on_interrupt()?;

@@ -60,7 +60,7 @@ pub fn run(arguments: &Arguments) -> Result<()> {
     check_writable(&history)?;
     let dataset = cut::to_learn_from(&arguments.photos, crop, &device, *plain)?.dataset;
     say(format_args!("{} faces of {} people", dataset.len(), dataset.classes()));
-    let learned = learn(&dataset, &arguments.settings, crop, &device)?;
+    let learned = learn(&dataset, &arguments.settings, &device)?;
     let Learned { file, trained, split } = learned;
     file.save(output)?;
     trained.history.write_csv(&history)?;

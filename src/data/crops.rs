@@ -6,7 +6,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use super::aside::Aside;
 use super::choose::{Decision, Embed, decide};
 use super::cut::{Cut, FaceCrop, Outcome, cut, reason};
-use super::dataset::Dataset;
+use super::dataset::{CutStyle, Dataset};
 use super::duplicates::{Fingerprint, near_duplicate_groups};
 use super::journal::{self, Journal};
 use super::people::Person;
@@ -116,7 +116,7 @@ fn crop_with(
     })?;
     let resumed = finished.iter().filter(|photo| photo.resumed).count();
     let usable = finished.iter().filter(|photo| photo.outcome.is_ok()).count();
-    let mut gathered = Gathered::new(options.size, usable);
+    let mut gathered = Gathered::new(usable, detector, options);
     let mut finished = finished.into_iter();
     for person in people {
         let photos: Vec<Finished> = finished.by_ref().take(person.photos.len()).collect();
@@ -176,10 +176,12 @@ struct Gathered {
 }
 
 impl Gathered {
-    fn new(size: usize, photos: usize) -> Gathered {
+    fn new(photos: usize, detector: &dyn Detector, options: &CropOptions) -> Gathered {
+        let CropOptions { size, margin, align, whole, .. } = *options;
         let pixels = Vec::with_capacity(photos * size * size * 3);
+        let cut = CutStyle { detector: detector.name().to_owned(), margin, align, whole };
         let dataset =
-            Dataset { size, pixels, labels: vec![], names: vec![], groups: vec![], sources: vec![] };
+            Dataset { size, pixels, labels: vec![], names: vec![], groups: vec![], sources: vec![], cut };
         Gathered { dataset, skipped: vec![], whole: vec![], aside: vec![], fingerprints: vec![] }
     }
 

@@ -4,13 +4,17 @@ use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::path::Path;
 
+use serde_json::{Value, json};
+
+use crate::detect::crop::MARGIN;
 use crate::formats::npz::{self, NpzArray, NpzData};
 use crate::{Error, Result};
 
 /// Square pictures of faces, and who is on them.
 ///
 /// The file is a compressed `.npz` of plain NumPy arrays: `x` u8 `[N, size, size, 3]`, `y` f32 one-hot `[N, C]`,
-/// `labels` i64 `[N]`, `names` strings `[C]`, `group` i64 `[N]` and `source` strings `[N]`.
+/// `labels` i64 `[N]`, `names` strings `[C]`, `group` i64 `[N]`, `source` strings `[N]` and `cut`, a string `[1]` of JSON
+/// that tells how the pictures were [cut](CutStyle).
 #[derive(Clone, Debug, PartialEq)]
 pub struct Dataset {
     /// Width and height of each picture, in pixels; 224 unless told otherwise.
@@ -25,6 +29,45 @@ pub struct Dataset {
     pub groups: Vec<i64>,
     /// The photo each picture was cut from, as [`Person::source`](super::people::Person::source) calls it.
     pub sources: Vec<String>,
+    /// How the pictures were cut out of their photos.
+    pub cut: CutStyle,
+}
+
+/// How pictures of faces were cut out of photos: new photos have to be cut the same way.
+#[derive(Clone, Debug, PartialEq)]
+pub struct CutStyle {
+    /// Name of the detector that found the faces.
+    pub detector: String,
+    /// Share of a face's box that was added on each side.
+    pub margin: f32,
+    /// Whether faces were turned upright whose eyes the detector had found.
+    pub align: bool,
+    /// Whether a tight head shot in which no face was found was used whole.
+    pub whole: bool,
+}
+
+impl Default for CutStyle {
+    /// That of files from before they told it.
+    fn default() -> CutStyle {
+        CutStyle { detector: "lbp".into(), margin: MARGIN, align: false, whole: true }
+    }
+}
+
+impl CutStyle {
+    fn to_json(&self) -> String {
+        let CutStyle { detector, margin, align, whole } = self;
+        json!({"detector": detector, "margin": margin, "align": align, "whole": whole}).to_string()
+    }
+
+    fn from_json(text: &str) -> Option<CutStyle> {
+        let value: Value = serde_json::from_str(text).ok()?;
+        Some(CutStyle {
+            detector: value["detector"].as_str()?.to_owned(),
+            margin: value["margin"].as_f64()? as f32,
+            align: value["align"].as_bool()?,
+            whole: value["whole"].as_bool()?,
+        })
+    }
 }
 
 impl Dataset {
@@ -66,6 +109,7 @@ impl Dataset {
             ("names", NpzArray::new([classes], NpzData::Text(Cow::Borrowed(&self.names)))),
             ("group", NpzArray::new([count], NpzData::I64(Cow::Borrowed(&self.groups)))),
             ("source", NpzArray::new([count], NpzData::Text(Cow::Borrowed(&self.sources)))),
+            ("cut", NpzArray::new([1], NpzData::Text(vec![self.cut.to_json()].into()))),
         ];
         npz::write(path, &arrays)
     }
@@ -119,7 +163,11 @@ fn from_arrays(mut arrays: Arrays, least: usize) -> Checked<Dataset> {
             least = least.max(1)
         ));
     }
-    Ok(Dataset { size, pixels: pixels.into_owned(), labels, names, groups, sources })
+    let cut = match arrays.remove("cut") {
+        None => CutStyle::default(),
+        Some(array) => cut_style(&texts(array, "cut", Some(1))?[0])?,
+    };
+    Ok(Dataset { size, pixels: pixels.into_owned(), labels, names, groups, sources, cut })
 }
 
 fn take(arrays: &mut Arrays, name: &str) -> Checked<NpzArray<'static>> {
@@ -154,6 +202,12 @@ fn integers(array: NpzArray<'_>, name: &str, count: usize) -> Checked<Vec<i64>> 
     }
 }
 
+fn cut_style(text: &str) -> Checked<CutStyle> {
+    let problem =
+        || format!("array 'cut' does not tell how the pictures were cut, it is '{text}'; {MAKE_AGAIN}");
+    CutStyle::from_json(text).ok_or_else(problem)
+}
+
 fn in_range(label: i64, classes: usize) -> Checked<usize> {
     usize::try_from(label)
         .ok()
@@ -182,6 +236,7 @@ mod tests {
             names: vec!["anna".into(), "Zoë".into()],
             groups: vec![0, 1, 0],
             sources: vec!["Zoë/1.jpg".into(), "anna/1.png".into(), "Zoë/masked/ü.jpg".into()],
+            cut: CutStyle { detector: "mtcnn".into(), margin: 0.25, align: true, whole: false },
         }
     }
 
@@ -220,6 +275,8 @@ mod tests {
             ("names", NpzArray::new([1], text(&["anna"])), "label 1 is none of the 1 people"),
             ("names", NpzArray::new([2], NpzData::I64(vec![0, 1].into())), "expected strings [C]"),
             ("source", NpzArray::new([2], text(&["a", "b"])), "expected strings [3]"),
+            ("cut", NpzArray::new([1], text(&["{}"])), "how the pictures were cut"),
+            ("cut", NpzArray::new([2], text(&["{}", "{}"])), "expected strings [1]"),
             ("group", NpzArray::new([3], NpzData::F64(vec![0.0; 3].into())), "expected i64 [3]"),
         ];
         let folder = tempfile::tempdir().unwrap();
@@ -231,6 +288,17 @@ mod tests {
             let problem = from_arrays(arrays, 2).expect_err(expected);
             assert!(problem.contains(expected), "expected '{expected}' in: {problem}");
         }
+    }
+
+    #[test]
+    fn a_file_from_before_it_was_told_was_cut_by_the_cascade() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("faces.npz");
+        example().save(&path).unwrap();
+        let mut arrays = npz::read(&path).unwrap();
+        arrays.remove("cut");
+        let CutStyle { detector, align, .. } = from_arrays(arrays, 2).unwrap().cut;
+        assert_eq!((detector.as_str(), align), ("lbp", false));
     }
 
     #[test]

@@ -18,7 +18,7 @@ pub mod workers;
 pub use aside::{Aside, write_sheets};
 pub use choose::{Embed, Why};
 pub use cut::FaceCrop;
-pub use dataset::Dataset;
+pub use dataset::{CutStyle, Dataset};
 pub use journal::remove_journal;
 pub use masks::Masks;
 pub use review::Review;

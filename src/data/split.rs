@@ -113,6 +113,7 @@ fn mix(x: u64) -> u64 {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::data::CutStyle;
 
     /// A dataset of these (label, group) pairs; the pixels do not matter.
     fn dataset(photos: &[(usize, i64)]) -> Dataset {
@@ -124,6 +125,7 @@ mod tests {
             names: (0..classes).map(|label| format!("p{label}")).collect(),
             groups: photos.iter().map(|&(_, group)| group).collect(),
             sources: vec![String::new(); photos.len()],
+            cut: CutStyle::default(),
         }
     }
 

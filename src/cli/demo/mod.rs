@@ -63,7 +63,7 @@ pub fn run(arguments: &Arguments) -> Result<()> {
     let dataset = cut::to_learn_from(&learning, &crop, &device, arguments.plain)?.dataset;
     // Few pictures make few steps an epoch: small batches make more of them.
     let settings = Settings { epochs: arguments.epochs as usize, batch: 8, ..Settings::default() };
-    let Learned { file, trained, .. } = learn(&dataset, &settings, &crop, &device)?;
+    let Learned { file, trained, .. } = learn(&dataset, &settings, &device)?;
     file.save(&out.join("model.safetensors"))?;
     trained.history.write_csv(&out.join("model.csv"))?;
     write_png(&out.join("curves.png"), &learning_curves(&trained)?)?;
