@@ -14,8 +14,8 @@ use crate::{Error, Result};
 /// Pixels of the largest picture read unless told otherwise.
 pub const MAX_PIXELS: u64 = 100_000_000;
 
-/// Bytes a decoder may take for each pixel allowed: 16-bit RGBA twice over.
-const BYTES_PER_PIXEL: u64 = 16;
+/// Bytes a PNG's rows and what stands beside its pixels may take: a compressed colour profile can claim any size.
+const MAX_BESIDE_PIXELS: u64 = 64 << 20;
 
 /// Enough of a file to tell its format.
 const MAGIC: usize = 16;
@@ -76,12 +76,16 @@ fn upright(name: &Path, bytes: &[u8], format: ImageFormat, max_pixels: u64) -> R
     }
     let mut reader = ImageReader::with_format(Cursor::new(bytes), format);
     let mut limits = Limits::no_limits();
-    limits.max_alloc = Some(max_pixels.saturating_mul(BYTES_PER_PIXEL));
+    limits.max_alloc = Some(MAX_BESIDE_PIXELS);
     reader.limits(limits);
     let mut decoder = reader.into_decoder().map_err(damaged)?;
 
-    let (width, height) = decoder.dimensions();
-    if u64::from(width) * u64::from(height) > max_pixels {
+    let mut sizes = vec![decoder.dimensions()];
+    if format == ImageFormat::WebP {
+        sizes.extend(webp::lossy_sizes(bytes));
+    }
+    let too_large = |&&(width, height): &&(u32, u32)| u64::from(width) * u64::from(height) > max_pixels;
+    if let Some((width, height)) = sizes.iter().find(too_large) {
         return Err(Error::format(
             name,
             format!(
@@ -91,9 +95,12 @@ fn upright(name: &Path, bytes: &[u8], format: ImageFormat, max_pixels: u64) -> R
         ));
     }
     // A damaged EXIF block does not spoil the pixels.
-    let orientation = decoder.orientation().unwrap_or(Orientation::NoTransforms);
+    let orientation = match format {
+        ImageFormat::WebP => webp::exif(bytes).and_then(Orientation::from_exif_chunk),
+        _ => decoder.orientation().ok(),
+    };
     let mut picture = DynamicImage::from_decoder(decoder).map_err(damaged)?;
-    picture.apply_orientation(orientation);
+    picture.apply_orientation(orientation.unwrap_or(Orientation::NoTransforms));
     Ok(picture)
 }
 
@@ -146,6 +153,8 @@ fn on_white(picture: DynamicImage) -> ::image::RgbImage {
         picture.pixels().flat_map(|p| [0, 1, 2].map(|channel| blend(p.0[channel], p.0[3]))).collect();
     ::image::RgbImage::from_raw(width, height, pixels).expect("three bytes for each pixel")
 }
+
+mod webp;
 
 #[cfg(test)]
 mod tests;
