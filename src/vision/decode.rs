@@ -1,5 +1,6 @@
 //! Photo files to upright pictures: JPEG, PNG and WebP, told apart by their content.
 
+use std::cell::Cell;
 use std::fs::File;
 use std::io::{Cursor, Read};
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -134,9 +135,21 @@ fn jpeg_is_complete(bytes: &[u8]) -> bool {
     }
 }
 
+thread_local! {
+    static DECODING: Cell<bool> = const { Cell::new(false) };
+}
+
+/// Whether this thread is inside a decoder whose panic becomes an error. A program's panic hook may then keep silent.
+pub fn decoding() -> bool {
+    DECODING.get()
+}
+
 /// What `work` returns, or an error if it panics: a decoder's bug must not end a run over thousands of photos.
 fn guarded<T>(name: &Path, work: impl FnOnce() -> Result<T>) -> Result<T> {
-    catch_unwind(AssertUnwindSafe(work)).unwrap_or_else(|_| {
+    DECODING.set(true);
+    let outcome = catch_unwind(AssertUnwindSafe(work));
+    DECODING.set(false);
+    outcome.unwrap_or_else(|_| {
         Err(Error::format(name, "the decoder failed on it; save it again as JPEG or PNG"))
     })
 }

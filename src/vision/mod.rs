@@ -6,7 +6,7 @@ pub mod encode;
 pub mod image;
 pub mod resize;
 
-pub use decode::{MAX_PIXELS, decode, decode_bytes};
+pub use decode::{MAX_PIXELS, decode, decode_bytes, decoding};
 pub use draw::draw_face;
 pub use encode::{encode_jpeg, encode_png};
 pub use image::{Rect, RgbImage};

@@ -147,8 +147,13 @@ fn transparent_parts_become_white() {
 
 #[test]
 fn a_panic_inside_a_decoder_is_an_error() {
-    let error = guarded::<()>(Path::new("a.jpg"), || panic!("on purpose")).unwrap_err().to_string();
+    let fails = || {
+        assert!(decoding());
+        panic!("on purpose")
+    };
+    let error = guarded::<()>(Path::new("a.jpg"), fails).unwrap_err().to_string();
     assert!(error.starts_with("a.jpg: the decoder failed"), "{error}");
+    assert!(!decoding());
 }
 
 #[test]
