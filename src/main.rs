@@ -2,12 +2,21 @@
 
 mod cli;
 
+use std::panic;
 use std::process::ExitCode;
 
 use clap::Parser;
+use lookalike::vision::decoding;
 
 /// 0: done. 1: the work failed. 2, from the parser: wrong usage.
 fn main() -> ExitCode {
+    // Where a decoder panics, its photo is listed with a reason; the report of a crash would only frighten.
+    let report = panic::take_hook();
+    panic::set_hook(Box::new(move |info| {
+        if !decoding() {
+            report(info);
+        }
+    }));
     match cli::Cli::parse().run() {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {

@@ -1,8 +1,9 @@
 //! Proof that a kernel is right: its twin in `f64` against central differences, then every device against the
-//! twin, with outputs poisoned and guard words behind them.
+//! twin, with outputs poisoned and guard words behind them. And damaged files, for what reads them.
 
 mod case;
 mod devices;
+pub mod mutate;
 mod rival;
 mod turns;
 mod values;

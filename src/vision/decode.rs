@@ -1,5 +1,6 @@
 //! Photo files to upright pictures: JPEG, PNG and WebP, told apart by their content.
 
+use std::cell::Cell;
 use std::fs::File;
 use std::io::{Cursor, Read};
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -14,8 +15,8 @@ use crate::{Error, Result};
 /// Pixels of the largest picture read unless told otherwise.
 pub const MAX_PIXELS: u64 = 100_000_000;
 
-/// Bytes a decoder may take for each pixel allowed: 16-bit RGBA twice over.
-const BYTES_PER_PIXEL: u64 = 16;
+/// Bytes a PNG's rows and what stands beside its pixels may take: a compressed colour profile can claim any size.
+const MAX_BESIDE_PIXELS: u64 = 64 << 20;
 
 /// Enough of a file to tell its format.
 const MAGIC: usize = 16;
@@ -84,12 +85,16 @@ fn upright(name: &Path, bytes: &[u8], format: ImageFormat, max_pixels: u64) -> R
     }
     let mut reader = ImageReader::with_format(Cursor::new(bytes), format);
     let mut limits = Limits::no_limits();
-    limits.max_alloc = Some(max_pixels.saturating_mul(BYTES_PER_PIXEL));
+    limits.max_alloc = Some(MAX_BESIDE_PIXELS);
     reader.limits(limits);
     let mut decoder = reader.into_decoder().map_err(damaged)?;
 
-    let (width, height) = decoder.dimensions();
-    if u64::from(width) * u64::from(height) > max_pixels {
+    let mut sizes = vec![decoder.dimensions()];
+    if format == ImageFormat::WebP {
+        sizes.extend(webp::lossy_sizes(bytes));
+    }
+    let too_large = |&&(width, height): &&(u32, u32)| u64::from(width) * u64::from(height) > max_pixels;
+    if let Some((width, height)) = sizes.iter().find(too_large) {
         return Err(Error::format(
             name,
             format!(
@@ -99,9 +104,12 @@ fn upright(name: &Path, bytes: &[u8], format: ImageFormat, max_pixels: u64) -> R
         ));
     }
     // A damaged EXIF block does not spoil the pixels.
-    let orientation = decoder.orientation().unwrap_or(Orientation::NoTransforms);
+    let orientation = match format {
+        ImageFormat::WebP => webp::exif(bytes).and_then(Orientation::from_exif_chunk),
+        _ => decoder.orientation().ok(),
+    };
     let mut picture = DynamicImage::from_decoder(decoder).map_err(damaged)?;
-    picture.apply_orientation(orientation);
+    picture.apply_orientation(orientation.unwrap_or(Orientation::NoTransforms));
     Ok(picture)
 }
 
@@ -135,9 +143,21 @@ fn jpeg_is_complete(bytes: &[u8]) -> bool {
     }
 }
 
+thread_local! {
+    static DECODING: Cell<bool> = const { Cell::new(false) };
+}
+
+/// Whether this thread is inside a decoder whose panic becomes an error. A program's panic hook may then keep silent.
+pub fn decoding() -> bool {
+    DECODING.get()
+}
+
 /// What `work` returns, or an error if it panics: a decoder's bug must not end a run over thousands of photos.
 fn guarded<T>(name: &Path, work: impl FnOnce() -> Result<T>) -> Result<T> {
-    catch_unwind(AssertUnwindSafe(work)).unwrap_or_else(|_| {
+    DECODING.set(true);
+    let outcome = catch_unwind(AssertUnwindSafe(work));
+    DECODING.set(false);
+    outcome.unwrap_or_else(|_| {
         Err(Error::format(name, "the decoder failed on it; save it again as JPEG or PNG"))
     })
 }
@@ -154,6 +174,8 @@ fn on_white(picture: DynamicImage) -> ::image::RgbImage {
         picture.pixels().flat_map(|p| [0, 1, 2].map(|channel| blend(p.0[channel], p.0[3]))).collect();
     ::image::RgbImage::from_raw(width, height, pixels).expect("three bytes for each pixel")
 }
+
+mod webp;
 
 #[cfg(test)]
 mod tests;

@@ -19,15 +19,17 @@ pub(super) struct Window {
 pub(super) fn scan(cascade: &Cascade, integral: &Integral, scale: f32) -> Vec<Window> {
     let width = (cascade.width as f32 * scale) as usize;
     let height = (cascade.height as f32 * scale) as usize;
-    if width > integral.width() || height > integral.height() {
+    let ends = cascade.blocks.iter().map(|block| block.end(scale));
+    let (right, bottom) = ends.fold((width, height), |far, end| (far.0.max(end.0), far.1.max(end.1)));
+    if right > integral.width() || bottom > integral.height() {
         return Vec::new();
     }
     let step = ((scale * cascade.options.step_ratio).round() as usize).max(1);
     let corners: Vec<Corners> =
         cascade.blocks.iter().map(|block| Corners::new(block, scale, integral.stride())).collect();
     let mut found = Vec::new();
-    for y in (0..=integral.height() - height).step_by(step) {
-        for x in (0..=integral.width() - width).step_by(step) {
+    for y in (0..=integral.height() - bottom).step_by(step) {
+        for x in (0..=integral.width() - right).step_by(step) {
             let sums = integral.from(x, y);
             if cascade.stages.iter().all(|stage| passes(stage, &corners, sums)) {
                 found.push(Window { x, y, width, height });
@@ -35,6 +37,20 @@ pub(super) fn scan(cascade: &Cascade, integral: &Integral, scale: f32) -> Vec<Wi
         }
     }
     found
+}
+
+impl Block {
+    /// The corner of its window, and the size of one of its blocks, at this scale.
+    fn scaled(&self, scale: f32) -> [usize; 4] {
+        [self.x, self.y, self.width, self.height].map(|size| (size as f32 * scale) as usize)
+    }
+
+    /// The column and the row behind its blocks. Rounding may put them one behind the window's: 9 pixels are 56 at
+    /// scale 6.333333, and three times 3 pixels are 57.
+    fn end(&self, scale: f32) -> (usize, usize) {
+        let [x, y, width, height] = self.scaled(scale);
+        (x + 3 * width, y + 3 * height)
+    }
 }
 
 fn passes(stage: &Stage, corners: &[Corners], sums: &[u64]) -> bool {
@@ -52,9 +68,7 @@ struct Corners([[usize; 4]; 4]);
 
 impl Corners {
     fn new(block: &Block, scale: f32, stride: usize) -> Corners {
-        let scaled = |size: usize| (size as f32 * scale) as usize;
-        let (x, y) = (scaled(block.x), scaled(block.y));
-        let (width, height) = (scaled(block.width), scaled(block.height));
+        let [x, y, width, height] = block.scaled(scale);
         let columns = [0, 1, 2, 3].map(|i| x + i * width);
         Corners([0, 1, 2, 3].map(|i| columns.map(|column| (y + i * height) * stride + column)))
     }
@@ -75,6 +89,7 @@ impl Corners {
 
 #[cfg(test)]
 mod tests {
+    use super::super::Stump;
     use super::*;
     use crate::vision::RgbImage;
 
@@ -109,5 +124,15 @@ mod tests {
                 let _ = scan(&cascade, &integral, scale);
             }
         }
+    }
+
+    #[test]
+    fn a_block_that_rounding_puts_behind_the_window_stays_in_the_picture() {
+        let block = Block { x: 0, y: 0, width: 3, height: 3 };
+        let cascade = Cascade { width: 9, height: 9, blocks: vec![block], ..Cascade::frontal() };
+        let stump = Stump { feature: 0, patterns: [0; 8], inside: 0.0, outside: 0.0 };
+        let cascade = Cascade { stages: vec![Stage { threshold: 0.0, stumps: vec![stump] }], ..cascade };
+        let found = |side| scan(&cascade, &Integral::new(&RgbImage::filled(side, side, [0; 3])), 6.333_333);
+        assert_eq!((found(56).len(), found(57).len()), (0, 1));
     }
 }

@@ -1,5 +1,7 @@
 use std::path::PathBuf;
 
+use ::image::ImageEncoder;
+
 use super::*;
 use crate::vision::{encode_jpeg, encode_png};
 
@@ -98,6 +100,41 @@ fn a_huge_picture_is_refused_from_its_header() {
     assert!(decode_bytes(Path::new("a"), &png, 109).is_err());
 }
 
+/// A lossy picture of 29x23 pixels inside a file that says so too, and an animation of such pictures.
+const LOSSY_WEBPS: [&[u8]; 2] = [
+    include_bytes!("../../../examples/fuzz/seeds/lossy-alpha.webp"),
+    include_bytes!("../../../examples/fuzz/seeds/animated.webp"),
+];
+
+#[test]
+fn a_frame_larger_than_its_file_says_is_refused() {
+    for whole in LOSSY_WEBPS {
+        assert!(decode_bytes(Path::new("a.webp"), whole, 29 * 23).is_ok());
+        let mut bytes = whole.to_vec();
+        let size = bytes.windows(3).position(|code| code == [0x9D, 0x01, 0x2A]).unwrap() + 3;
+        bytes[size..size + 4].fill(0xFF);
+        let message = message(&bytes);
+        assert!(message.contains("16383x16383") && message.contains("--max-pixels"), "{message}");
+    }
+}
+
+#[test]
+fn a_webp_is_turned_upright_and_a_block_that_claims_gigabytes_does_no_harm() {
+    let exif = b"II*\0\x08\0\0\0\x01\0\x12\x01\x03\0\x01\0\0\0\x06\0\0\0\0\0\0\0";
+    let mut bytes = Vec::new();
+    let mut encoder = ::image::codecs::webp::WebPEncoder::new_lossless(&mut bytes);
+    encoder.set_exif_metadata(exif.to_vec()).unwrap();
+    encoder.write_image(noise(20, 10).pixels(), 20, 10, ::image::ExtendedColorType::Rgb8).unwrap();
+    let size = |bytes: &[u8]| {
+        let image = decode_bytes(Path::new("a.webp"), bytes, MAX_PIXELS).unwrap();
+        (image.width(), image.height())
+    };
+    assert_eq!(size(&bytes), (10, 20));
+    let length = bytes.windows(4).position(|name| name == b"EXIF").unwrap() + 4;
+    bytes[length..length + 4].copy_from_slice(&u32::MAX.to_le_bytes());
+    assert_eq!(size(&bytes), (10, 20), "what is there of the block says enough");
+}
+
 #[test]
 fn transparent_parts_become_white() {
     let mut bytes = Vec::new();
@@ -110,8 +147,13 @@ fn transparent_parts_become_white() {
 
 #[test]
 fn a_panic_inside_a_decoder_is_an_error() {
-    let error = guarded::<()>(Path::new("a.jpg"), || panic!("on purpose")).unwrap_err().to_string();
+    let fails = || {
+        assert!(decoding());
+        panic!("on purpose")
+    };
+    let error = guarded::<()>(Path::new("a.jpg"), fails).unwrap_err().to_string();
     assert!(error.starts_with("a.jpg: the decoder failed"), "{error}");
+    assert!(!decoding());
 }
 
 #[test]

@@ -1,0 +1,154 @@
+//! The doors through which files of strangers come in, and good files to damage.
+
+use std::io::Cursor;
+use std::path::Path;
+
+use flate2::Crc;
+use image::codecs::{jpeg::JpegEncoder, png::PngEncoder, webp::WebPEncoder};
+use image::{DynamicImage, ImageEncoder, ImageFormat};
+use lookalike::check::mutate::{Kind, mutant};
+use lookalike::detect::{Cascade, Detector};
+use lookalike::vision::{RgbImage, decode_bytes};
+
+/// Pixels of the largest picture decoded: a mutant may well claim as many.
+const MAX_PIXELS: u64 = 1 << 20;
+
+/// What a door made of a file.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Outcome {
+    Result,
+    Error,
+    /// The error into which a panic of a decoder was turned.
+    Caught,
+}
+
+/// A door with its good files.
+pub struct Subject {
+    pub name: &'static str,
+    kind: Kind,
+    seeds: Vec<Vec<u8>>,
+    /// Repairs checksums, behind which no change would be seen.
+    repair: fn(&mut [u8]),
+    pub read: fn(&[u8]) -> Outcome,
+}
+
+impl Subject {
+    pub fn all() -> [Subject; 2] {
+        let (kind, seeds) = (Kind::Text, cascades());
+        let cascade = Subject { name: "cascade", kind, seeds, repair: |_| {}, read: read_cascade };
+        let (kind, seeds) = (Kind::Bytes, pictures());
+        [cascade, Subject { name: "image", kind, seeds, repair: repair_png, read: read_image }]
+    }
+
+    /// The damaged file of a case.
+    pub fn mutant(&self, seed: u32, case: u32) -> Vec<u8> {
+        let mut bytes = mutant(&self.seeds, self.kind, seed, case);
+        if !case.is_multiple_of(4) {
+            (self.repair)(&mut bytes);
+        }
+        bytes
+    }
+}
+
+/// Reads a cascade and searches a picture with it: small, as a cascade may see a face everywhere.
+fn read_cascade(bytes: &[u8]) -> Outcome {
+    let found = Cascade::from_xml(&String::from_utf8_lossy(bytes)).and_then(|c| c.detect(&noise(64, 48)));
+    if found.is_ok() { Outcome::Result } else { Outcome::Error }
+}
+
+fn read_image(bytes: &[u8]) -> Outcome {
+    match decode_bytes(Path::new("mutant"), bytes, MAX_PIXELS) {
+        Ok(_) => Outcome::Result,
+        Err(e) if e.to_string().contains("the decoder failed") => Outcome::Caught,
+        Err(_) => Outcome::Error,
+    }
+}
+
+/// The cascade that ships, its first stage, and the least that is one: so that changes meet structure, not only numbers.
+fn cascades() -> Vec<Vec<u8>> {
+    let whole = include_str!("../../assets/lbpcascade_frontalface_opencv.xml");
+    let (first, rest) = whole.split_once("<!-- stage 1 -->").expect("a second stage");
+    let (_, features) = rest.split_once("</stages>").expect("the end of the stages");
+    let least = "<?xml version=\"1.0\"?>\n<opencv_storage><cascade type_id=\"opencv-cascade-classifier\">\n\
+        <stageType>BOOST</stageType><featureType>LBP</featureType><height>9</height><width>9</width>\n\
+        <stages><_><stageThreshold>-0.5</stageThreshold><weakClassifiers><_>\n\
+        <internalNodes>0 -1 0 -1 1 2 3 4 5 6 -2147483648</internalNodes><leafValues>-0.25 0.75</leafValues>\n\
+        </_></weakClassifiers></_></stages>\n\
+        <features><_><rect>0 0 3 3</rect></_></features></cascade></opencv_storage>\n";
+    [whole, &format!("{first}</stages>{features}"), least].map(|text| text.as_bytes().to_vec()).into()
+}
+
+/// Pictures of a few hundred bytes in every format; those that nothing here can encode, from files.
+fn pictures() -> Vec<Vec<u8>> {
+    let rgb =
+        image::RgbImage::from_raw(29, 23, noise(29, 23).into_pixels()).expect("three bytes for each pixel");
+    let rgb = DynamicImage::from(rgb);
+    let rgba = DynamicImage::from(rgb.to_rgba8());
+    let mut files = vec![
+        encoded(&rgb, ImageFormat::Jpeg),
+        encoded(&rgb.to_luma8().into(), ImageFormat::Jpeg),
+        encoded(&rgb, ImageFormat::Png),
+        encoded(&rgb.to_rgb16().into(), ImageFormat::Png),
+        encoded(&rgb, ImageFormat::WebP),
+        written(|out| write_turned(JpegEncoder::new(out), &rgb)),
+        written(|out| write_turned(PngEncoder::new(out), &rgba)),
+        written(|out| write_turned(WebPEncoder::new_lossless(out), &rgba)),
+    ];
+    let others: [&[u8]; 8] = [
+        include_bytes!("seeds/progressive.jpg"),
+        include_bytes!("seeds/restarts.jpg"),
+        include_bytes!("seeds/cmyk.jpg"),
+        include_bytes!("seeds/interlaced.png"),
+        include_bytes!("seeds/palette.png"),
+        include_bytes!("seeds/lossy.webp"),
+        include_bytes!("seeds/lossy-alpha.webp"),
+        include_bytes!("seeds/animated.webp"),
+    ];
+    files.extend(others.map(<[u8]>::to_vec));
+    files
+}
+
+fn encoded(picture: &DynamicImage, format: ImageFormat) -> Vec<u8> {
+    written(|out| picture.write_to(&mut Cursor::new(out), format).expect("a small picture can be encoded"))
+}
+
+fn written(write: impl FnOnce(&mut Vec<u8>)) -> Vec<u8> {
+    let mut bytes = Vec::new();
+    write(&mut bytes);
+    bytes
+}
+
+/// With an EXIF block that asks for a quarter turn.
+fn write_turned(mut encoder: impl ImageEncoder, picture: &DynamicImage) {
+    // Lowest byte first; one entry, at byte 8: orientation (0x112), one number of 16 bits, 6.
+    let exif = b"II*\0\x08\0\0\0\x01\0\x12\x01\x03\0\x01\0\0\0\x06\0\0\0\0\0\0\0";
+    encoder.set_exif_metadata(exif.to_vec()).expect("the format holds EXIF");
+    picture.write_with_encoder(encoder).expect("a small picture can be encoded");
+}
+
+/// Writes the right checksum behind each chunk of a PNG.
+fn repair_png(bytes: &mut [u8]) {
+    const SIGNATURE: &[u8] = b"\x89PNG\r\n\x1a\n";
+    if !bytes.starts_with(SIGNATURE) {
+        return;
+    }
+    let mut rest = &mut bytes[SIGNATURE.len()..];
+    while let Some(length) = rest.first_chunk::<4>() {
+        let length = u32::from_be_bytes(*length) as usize;
+        if rest.len() < 4 + 4 + length + 4 {
+            return;
+        }
+        let (chunk, after) = rest.split_at_mut(4 + 4 + length);
+        let (checksum, after) = after.split_at_mut(4);
+        let mut crc = Crc::new();
+        crc.update(&chunk[4..]);
+        checksum.copy_from_slice(&crc.sum().to_be_bytes());
+        rest = after;
+    }
+}
+
+/// A picture with detail everywhere.
+fn noise(width: usize, height: usize) -> RgbImage {
+    let pixels = (0..3 * width * height).map(|i| (i.wrapping_mul(2_654_435_761) >> 13) as u8).collect();
+    RgbImage::new(width, height, pixels).expect("three bytes for each pixel")
+}
