@@ -18,11 +18,13 @@
 //! same, and has read the loss when a step ends. Our step also takes in the pictures as bytes, scales them and drops
 //! out a fifth of the hidden units, which the rivals' does not.
 
-use std::error::Error;
+mod common;
+
 use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::time::Instant;
 
+use common::{Contender, RIVALS, Result, report};
 use lookalike::Device;
 use lookalike::check::{Rival, Step, Times, take_turns};
 use lookalike::graph::{Graph, Params, Plan, Var};
@@ -30,8 +32,6 @@ use lookalike::models::{ScratchCnn, scratch_cnn};
 use lookalike::nn::{CrossEntropy, Mode, Optimizer};
 use lookalike::ops::{Normalize, random};
 use lookalike::tensor::{Data, TensorType};
-
-type Result<T> = std::result::Result<T, Box<dyn Error>>;
 
 const CLASSES: usize = 10;
 const SIDE: usize = 224;
@@ -54,9 +54,11 @@ fn main() -> Result<()> {
 
     let mut contenders = options.contenders()?;
     take_turns(&mut contenders, WARM_UP, Contender::turn)?;
-    contenders.iter().try_for_each(Contender::check)?;
+    contenders.iter().try_for_each(learns)?;
     let times = take_turns(&mut contenders, options.rounds, Contender::turn)?;
-    report(&options, &contenders, &times)?;
+    let Options { batch, rounds, .. } = options;
+    println!("scratch CNN, a training step of {batch} pictures {SIDE}×{SIDE}; {rounds} rounds, wall time");
+    report(batch, &contenders, &times);
     if options.profile {
         profile(&mut Training::new(&options.device()?, options.batch)?, options.rounds)?;
     }
@@ -77,13 +79,12 @@ struct Options {
 
 impl Options {
     fn parse() -> Result<Options> {
-        let rivals = rivals();
         let mut options = Options {
             batch: 16,
             rounds: 15,
             adapter: None,
             python: "python3".into(),
-            burn: rivals.join("target/release").join(format!("rival-burn{}", std::env::consts::EXE_SUFFIX)),
+            burn: format!("{RIVALS}/target/release/rival-burn{}", std::env::consts::EXE_SUFFIX).into(),
             backend: "flex".into(),
             before: None,
             profile: false,
@@ -116,13 +117,13 @@ impl Options {
 
     /// Ours on the CPU, which the others are compared with; then whoever else is there.
     fn contenders(&self) -> Result<Vec<Contender>> {
-        let mut contenders = vec![Contender::ours(&Device::cpu(), self.batch)?];
+        let mut contenders = vec![ours(&Device::cpu(), self.batch)?];
         if self.adapter.is_some() {
-            contenders.push(Contender::ours(&self.device()?, self.batch)?);
+            contenders.push(ours(&self.device()?, self.batch)?);
         }
         let batch = self.batch.to_string();
         let mut pytorch = Command::new(&self.python);
-        pytorch.arg(rivals().join("pytorch_step.py")).arg(&batch);
+        pytorch.arg(Path::new(RIVALS).join("pytorch_step.py")).arg(&batch);
         let mut burn = Command::new(&self.burn);
         burn.args([&self.backend, &batch]);
         let mut commands = vec![("PyTorch".into(), pytorch), (format!("burn {}", self.backend), burn)];
@@ -131,57 +132,26 @@ impl Options {
             before.args(["--serve", "--batch", &batch]);
             commands.push(("before".into(), before));
         }
-        for (name, command) in &mut commands {
-            let there = Rival::start(command).and_then(|mut rival| Ok((rival.step()?, rival)));
-            match there {
-                Ok((first, mut rival)) => contenders.push(Contender {
-                    name: name.clone(),
-                    losses: vec![first.value],
-                    step: Box::new(move || Ok(rival.step()?)),
-                }),
-                Err(error) => println!("{name} is not there: {:?}: {error}", command.get_program()),
-            }
-        }
+        contenders.extend(commands.iter_mut().filter_map(|(name, command)| Contender::rival(name, command)));
         Ok(contenders)
     }
 }
 
-/// The folder of the rivals.
-fn rivals() -> PathBuf {
-    Path::new(env!("CARGO_MANIFEST_DIR")).join("benches/rivals")
+fn ours(device: &Device, batch: usize) -> Result<Contender> {
+    let mut training = Training::new(device, batch)?;
+    Ok(Contender::new(format!("Lookalike on {device}"), move || training.step()))
 }
 
-/// Who takes turns: something that trains.
-struct Contender {
-    name: String,
-    /// One for each step so far.
-    losses: Vec<f64>,
-    step: Box<dyn FnMut() -> Result<Step>>,
-}
-
-impl Contender {
-    fn ours(device: &Device, batch: usize) -> Result<Contender> {
-        let mut training = Training::new(device, batch)?;
-        let name = format!("Lookalike on {device}");
-        Ok(Contender { name, losses: vec![], step: Box::new(move || training.step()) })
+/// A network that knows nothing starts near ln(classes). Its loss may jump at first, as Adam's first steps are long,
+/// but then it learns its one batch.
+fn learns(contender: &Contender) -> Result<()> {
+    let losses = &contender.values;
+    let (first, last) = (losses[0], losses[losses.len() - 1]);
+    let worst = losses.iter().copied().fold(first, f64::max);
+    if (first - (CLASSES as f64).ln()).abs() < 1.0 && last < worst {
+        return Ok(());
     }
-
-    fn turn(&mut self) -> Result<f64> {
-        let Step { seconds, value } = (self.step)().map_err(|error| format!("{}: {error}", self.name))?;
-        self.losses.push(value);
-        Ok(seconds)
-    }
-
-    /// A network that knows nothing starts near ln(classes). Its loss may jump at first, as Adam's first steps are
-    /// long, but then it learns its one batch.
-    fn check(&self) -> Result<()> {
-        let (first, last) = (self.losses[0], self.losses[self.losses.len() - 1]);
-        let worst = self.losses.iter().copied().fold(first, f64::max);
-        if (first - (CLASSES as f64).ln()).abs() < 1.0 && last < worst {
-            return Ok(());
-        }
-        Err(format!("{} does not train, its losses are {:?}", self.name, self.losses).into())
-    }
+    Err(format!("{} does not train, its losses are {losses:?}", contender.name).into())
 }
 
 /// Our training step.
@@ -241,27 +211,6 @@ impl Training {
         let value = self.plan.read(self.loss)?.to_f64()[0];
         Ok(Step { seconds: start.elapsed().as_secs_f64(), value })
     }
-}
-
-fn report(options: &Options, contenders: &[Contender], times: &[Times]) -> Result<()> {
-    let Options { batch, rounds, .. } = options;
-    println!("scratch CNN, a training step of {batch} pictures {SIDE}×{SIDE}; {rounds} rounds, wall time");
-    println!("times ours: how many times as long as the first line, the median of each round's ratio");
-    println!(
-        "{:<32} {:>9} {:>9} {:>9} {:>11} {:>11}",
-        "", "median ms", "min", "max", "pictures/s", "times ours"
-    );
-    for (contender, time) in contenders.iter().zip(times) {
-        let [min, max] = time.spread().map(|seconds| 1e3 * seconds);
-        println!(
-            "{:<32} {:>9.1} {min:>9.1} {max:>9.1} {:>11.1} {:>11.2}",
-            contender.name,
-            1e3 * time.median(),
-            *batch as f64 / time.median(),
-            time.ratio(&times[0]),
-        );
-    }
-    Ok(())
 }
 
 /// Prints the median time of each dispatch that takes [`NOTABLE`], the longest first.
