@@ -16,8 +16,9 @@
 //! ```
 //!
 //! A step finds the faces of every photo, one photo after the other. Photos are decoded before; everyone searches with
-//! the same parameters, and on the CPU uses all cores that the process may use (`taskset -c 0` leaves one). The
-//! scripts in benches/rivals say what to install.
+//! the same parameters, and on the CPU uses all cores that the process may use (`taskset -c 0` leaves one). On a busy
+//! machine that slows PyTorch down manyfold; `OMP_NUM_THREADS=1` spares it that. The scripts in benches/rivals say what
+//! to install.
 
 mod common;
 
@@ -238,7 +239,7 @@ fn agree(contenders: &[Contender]) -> Result<()> {
     let expected = contenders[0].values[0];
     for Contender { name, values, .. } in contenders {
         let found = values[values.len() - 1];
-        println!("{name:<48} {found:>9} faces");
+        println!("{found:>6} faces: {name}");
         if found == 0.0 || (found - expected).abs() > (APART * expected).max(FEW) {
             return Err(format!("{name} finds {found} faces, ours on the CPU {expected}").into());
         }

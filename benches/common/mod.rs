@@ -49,14 +49,15 @@ impl Contender {
 /// Prints a line for each contender; a step deals with `pictures`.
 pub fn report(pictures: usize, contenders: &[Contender], times: &[Times]) {
     println!("times ours: how many times as long as the first line, the median of each round's ratio");
+    let width = contenders.iter().map(|contender| contender.name.len()).max().unwrap_or(0);
     println!(
-        "{:<48} {:>9} {:>9} {:>9} {:>11} {:>11}",
+        "{:<width$} {:>9} {:>9} {:>9} {:>11} {:>11}",
         "", "median ms", "min", "max", "pictures/s", "times ours"
     );
     for (contender, time) in contenders.iter().zip(times) {
         let [min, max] = time.spread().map(|seconds| 1e3 * seconds);
         println!(
-            "{:<48} {:>9.1} {min:>9.1} {max:>9.1} {:>11.1} {:>11.2}",
+            "{:<width$} {:>9.1} {min:>9.1} {max:>9.1} {:>11.1} {:>11.2}",
             contender.name,
             1e3 * time.median(),
             pictures as f64 / time.median(),

@@ -7,7 +7,8 @@
 #
 # Reads the pictures of FOLDER once. For each line that arrives on standard input it finds the faces and landmarks of
 # all of them on DEVICE (cpu, the default, or cuda), and answers with the seconds it took and the number of faces. It
-# takes neighbours of one size together, up to BATCH (default 1).
+# takes neighbours of one size together, up to BATCH (default 1). OMP_NUM_THREADS may name fewer threads than the
+# process has cores: where other programs want the cores too, PyTorch's threads wait for each other most of the time.
 import os
 import sys
 import time
@@ -20,7 +21,7 @@ from facenet_pytorch import MTCNN
 from PIL import Image
 
 folder, device, batch = (sys.argv[1:] + ["cpu", "1"][len(sys.argv) - 2 :])[:3]
-torch.set_num_threads(len(os.sched_getaffinity(0)))
+torch.set_num_threads(int(os.environ.get("OMP_NUM_THREADS", len(os.sched_getaffinity(0)))))
 mtcnn = MTCNN(keep_all=True, min_face_size=20, thresholds=[0.6, 0.7, 0.7], factor=0.709, device=torch.device(device))
 
 pictures = [np.asarray(Image.open(path).convert("RGB")) for path in sorted(Path(folder).iterdir())]
