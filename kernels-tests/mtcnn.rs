@@ -66,6 +66,26 @@ fn large_photos_are_reduced_and_boxes_are_in_their_own_pixels() {
     assert!(whole.iou(&reduced) > 0.8 && width > 100.0, "{whole:?}, reduced {reduced:?}");
 }
 
+/// A photo of twelve megapixels with two faces of 120 pixels, which fill a fraction of it, and the smallest photos.
+#[test]
+fn photos_of_twelve_megapixels_and_of_thirty_pixels_work() {
+    let mtcnn = Mtcnn::new(&Device::cpu()).unwrap();
+    let mut large = RgbImage::filled(4000, 3000, [70, 80, 90]);
+    let places = [(100, 200), (3700, 2700)];
+    for (left, top) in places {
+        large.paste(&photo("s01/01.png", 184, 224), left, top);
+    }
+    let faces = mtcnn.detect(&large).unwrap();
+    for (left, top) in places {
+        let head = Rect { x: left as f32, y: top as f32, width: 184.0, height: 224.0 };
+        let inside =
+            |face: &&Face| head.intersection(&face.rect) > 0.9 * face.rect.area() && face.rect.width > 90.0;
+        assert_eq!(faces.iter().filter(inside).count(), 1, "{faces:?}");
+    }
+    let small = mtcnn.detect(&photo("s01/01.png", 30, 30)).unwrap();
+    assert!(small.len() <= 1, "{small:?}");
+}
+
 /// A batch size's plan and buffers are made when it is first needed; then every photo goes through them.
 #[test]
 fn photos_of_changing_sizes_make_no_new_buffers() {

@@ -7,8 +7,9 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::Path;
 
 use ::image::metadata::Orientation;
-use ::image::{DynamicImage, ImageDecoder, ImageFormat, ImageReader, Limits};
+use ::image::{DynamicImage, ImageDecoder, ImageFormat, ImageReader, ImageResult, Limits};
 
+use self::jpeg::JpegDecoder;
 use super::RgbImage;
 use crate::{Error, Result};
 
@@ -83,11 +84,7 @@ fn upright(name: &Path, bytes: &[u8], format: ImageFormat, max_pixels: u64) -> R
         let problem = format!("JPEG ends early, after {} bytes; copy it again to use it", bytes.len());
         return Err(Error::format(name, problem));
     }
-    let mut reader = ImageReader::with_format(Cursor::new(bytes), format);
-    let mut limits = Limits::no_limits();
-    limits.max_alloc = Some(MAX_BESIDE_PIXELS);
-    reader.limits(limits);
-    let mut decoder = reader.into_decoder().map_err(damaged)?;
+    let mut decoder = decoder_of(bytes, format).map_err(damaged)?;
 
     let mut sizes = vec![decoder.dimensions()];
     if format == ImageFormat::WebP {
@@ -111,6 +108,18 @@ fn upright(name: &Path, bytes: &[u8], format: ImageFormat, max_pixels: u64) -> R
     let mut picture = DynamicImage::from_decoder(decoder).map_err(damaged)?;
     picture.apply_orientation(orientation.unwrap_or(Orientation::NoTransforms));
     Ok(picture)
+}
+
+/// Reads the header.
+fn decoder_of(bytes: &[u8], format: ImageFormat) -> ImageResult<Box<dyn ImageDecoder + '_>> {
+    if format == ImageFormat::Jpeg {
+        return Ok(Box::new(JpegDecoder::new(bytes)?));
+    }
+    let mut reader = ImageReader::with_format(Cursor::new(bytes), format);
+    let mut limits = Limits::no_limits();
+    limits.max_alloc = Some(MAX_BESIDE_PIXELS);
+    reader.limits(limits);
+    Ok(Box::new(reader.into_decoder()?))
 }
 
 /// Whether the end marker follows the last scan (ITU-T T.81, annex B). Markers inside segments, such as those of an
@@ -175,6 +184,7 @@ fn on_white(picture: DynamicImage) -> ::image::RgbImage {
     ::image::RgbImage::from_raw(width, height, pixels).expect("three bytes for each pixel")
 }
 
+mod jpeg;
 mod webp;
 
 #[cfg(test)]
