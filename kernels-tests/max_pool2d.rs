@@ -130,7 +130,7 @@ fn pictures_of_different_sizes_in_one_batch() {
     let pools = [
         ("side by side, cut off", pool([2, 2], [2, 2], Padding::Valid, true)),
         ("overlapping", pool([3, 3], [2, 2], Padding::Valid, true)),
-        ("padded", pool([3, 2], [1, 2], SIDES, false)),
+        ("padded", pool([3, 3], [1, 2], SIDES, false)),
     ];
     for (name, pool) in pools {
         let extent = HostTensor::new([extents.len(), 2], extents.concat());
