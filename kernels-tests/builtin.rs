@@ -1,5 +1,6 @@
 //! `fill` and `add`.
 
+use lookalike::Device;
 use lookalike::check::{Check, gpu, large, normal};
 use lookalike::graph::{Graph, Params, Plan, Var};
 use lookalike::ops::warm_up;
@@ -79,4 +80,21 @@ fn a_warm_device_compiles_nothing_more() {
     let y = graph.relu(y).unwrap();
     Plan::new(&graph, &Params::new(large()), &[y]).unwrap();
     assert_eq!(gpu.pipelines_compiled(), compiled);
+}
+
+#[test]
+fn the_first_bytes_of_a_state_are_set() {
+    for device in [gpu(), &Device::cpu(), &Device::reference()] {
+        let params = Params::new(device);
+        params.reserve("bytes", &TensorType::u8([11])).unwrap();
+        for bytes in [&[1, 2, 3, 4, 5, 6, 7][..], &[8, 9, 10, 11], &[12]] {
+            params.set_bytes("bytes", bytes).unwrap();
+            let Data::U8(found) = params.get("bytes").unwrap().into_data() else { panic!("bytes") };
+            assert_eq!(&found[..bytes.len()], bytes, "{device}");
+        }
+        let problem = params.set_bytes("bytes", &[0; 12]).unwrap_err().to_string();
+        assert!(problem.contains("12 bytes") && problem.contains("u8 [11]"), "{problem}");
+        params.reserve("floats", &TensorType::f32([4])).unwrap();
+        assert!(params.set_bytes("floats", &[0; 4]).is_err() && params.set_bytes("none", &[0]).is_err());
+    }
 }

@@ -5,19 +5,25 @@ use std::path::Path;
 use lookalike::Device;
 use lookalike::check::gpu;
 use lookalike::detect::{Detector, Face, Mtcnn, MtcnnOptions};
-use lookalike::vision::{MAX_PIXELS, Rect, RgbImage, crop_resize, decode};
+use lookalike::vision::{MAX_PIXELS, Rect, RgbImage, crop_resize, decode_bytes};
 
-/// A photo of the demo, enlarged to `width` by `height` pixels.
-fn photo(name: &str, width: usize, height: usize) -> RgbImage {
-    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("assets/demo").join(name);
-    let image = decode(&path, MAX_PIXELS).expect("a photo of the demo");
+/// Photos of the demo, in the program itself: it also runs where the sources are not.
+const PHOTOS: [&[u8]; 4] = [
+    include_bytes!("../assets/demo/s01/01.png"),
+    include_bytes!("../assets/demo/s02/01.png"),
+    include_bytes!("../assets/demo/s03/02.png"),
+    include_bytes!("../assets/demo/s05/03.png"),
+];
+
+/// A photo resized to `width` by `height` pixels.
+fn photo(bytes: &[u8], width: usize, height: usize) -> RgbImage {
+    let image = decode_bytes(Path::new("a photo of the demo"), bytes, MAX_PIXELS).expect("a photo");
     crop_resize(&image, image.bounds(), width, height)
 }
 
 /// Four photos of the demo as the quarters of one.
 fn four(width: usize, height: usize) -> RgbImage {
-    let names = ["s01/01.png", "s02/01.png", "s03/02.png", "s05/03.png"];
-    let quarters = names.map(|name| photo(name, width / 2, height / 2));
+    let quarters = PHOTOS.map(|bytes| photo(bytes, width / 2, height / 2));
     let line = width / 2 * 3;
     let rows = |pair: &[RgbImage]| -> Vec<u8> {
         let rows = pair[0].pixels().chunks(line).zip(pair[1].pixels().chunks(line));
@@ -54,7 +60,7 @@ fn every_device_finds_the_same_faces() {
 
 #[test]
 fn large_photos_are_reduced_and_boxes_are_in_their_own_pixels() {
-    let image = photo("s01/01.png", 276, 336);
+    let image = photo(PHOTOS[0], 276, 336);
     let whole = Mtcnn::new(&Device::cpu()).unwrap().detect(&image).unwrap();
     let options = MtcnnOptions { max_pixels: 138 * 168, ..MtcnnOptions::default() };
     let reduced = Mtcnn::with_options(&Device::cpu(), options).unwrap().detect(&image).unwrap();
@@ -73,7 +79,7 @@ fn photos_of_twelve_megapixels_and_of_thirty_pixels_work() {
     let mut large = RgbImage::filled(4000, 3000, [70, 80, 90]);
     let places = [(100, 200), (3700, 2700)];
     for (left, top) in places {
-        large.paste(&photo("s01/01.png", 184, 224), left, top);
+        large.paste(&photo(PHOTOS[0], 184, 224), left, top);
     }
     let faces = mtcnn.detect(&large).unwrap();
     for (left, top) in places {
@@ -82,14 +88,16 @@ fn photos_of_twelve_megapixels_and_of_thirty_pixels_work() {
             |face: &&Face| head.intersection(&face.rect) > 0.9 * face.rect.area() && face.rect.width > 90.0;
         assert_eq!(faces.iter().filter(inside).count(), 1, "{faces:?}");
     }
-    let small = mtcnn.detect(&photo("s01/01.png", 30, 30)).unwrap();
+    let small = mtcnn.detect(&photo(PHOTOS[0], 30, 30)).unwrap();
     assert!(small.len() <= 1, "{small:?}");
 }
 
 /// A batch size's plan and buffers are made when it is first needed; then every photo goes through them.
 #[test]
 fn photos_of_changing_sizes_make_no_new_buffers() {
-    let device = Device::named("llvmpipe").expect("the software driver");
+    // A device of its own: other tests make buffers on the shared one.
+    let name = std::env::var("LOOKALIKE_ADAPTER").unwrap_or_else(|_| "llvmpipe".into());
+    let device = Device::named(&name).expect("scripts/test installs a software driver");
     let mtcnn = Mtcnn::new(&device).unwrap();
     let buffers = || device.gpu().expect("a GPU").buffers_created();
     let mut sizes = [(400, 300), (30, 30), (64, 200), (320, 96), (122, 122)];

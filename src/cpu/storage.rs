@@ -41,6 +41,14 @@ impl<T: Float> Storage<T> {
         }
     }
 
+    /// Overwrites the first of the bytes that it holds.
+    pub fn write_bytes(&mut self, from: &[u8]) {
+        match self {
+            Storage::U8(to) => to[..from.len()].copy_from_slice(from),
+            _ => unreachable!("element types are checked before data reaches a buffer"),
+        }
+    }
+
     /// The first `len` elements; floats come in 64 bits if `wide`, else in 32.
     pub fn read(&self, len: usize, wide: bool) -> Data {
         match self {

@@ -13,12 +13,12 @@ impl Gpu {
     /// Writes `bytes` to the start of `buffer`, before whatever is submitted next. For setting up; the
     /// training loop goes through [`Upload`].
     pub(crate) fn write(&self, buffer: &Buffer, bytes: &[u8]) {
-        if bytes.len().is_multiple_of(4) {
-            self.queue.write_buffer(buffer.raw(), 0, bytes);
-        } else {
-            let mut padded = bytes.to_vec();
-            padded.resize(bytes.len().next_multiple_of(4), 0);
-            self.queue.write_buffer(buffer.raw(), 0, &padded);
+        let (words, rest) = bytes.split_at(bytes.len() / 4 * 4);
+        self.queue.write_buffer(buffer.raw(), 0, words);
+        if !rest.is_empty() {
+            let mut last = [0; 4];
+            last[..rest.len()].copy_from_slice(rest);
+            self.queue.write_buffer(buffer.raw(), words.len() as u64, &last);
         }
     }
 

@@ -66,22 +66,27 @@ impl Params {
         self.ensure(name, ty).map(|_| ())
     }
 
-    /// Overwrites the first elements of a state, and leaves the others as they are: for a state with room for more
-    /// than it holds at a time.
+    /// Overwrites the first bytes of a state of bytes, for one with room for more than it holds at a time. What lies
+    /// behind them is undefined then.
     ///
     /// # Errors
-    /// [`Error::State`] if there is none of that name, [`Error::HostData`] if there are more elements than it has, or
-    /// of another type.
-    pub fn set_start(&self, name: &str, data: &Data) -> Result<()> {
+    /// [`Error::State`] if there is none of that name, [`Error::HostData`] if it holds no bytes, or fewer.
+    pub fn set_bytes(&self, name: &str, bytes: &[u8]) -> Result<()> {
         let state = self.find(name)?;
-        if data.len() > state.ty.len() || !data.fits(state.ty.dtype) {
+        if bytes.len() > state.ty.len() || state.ty.dtype != DType::U8 {
             return Err(Error::HostData {
                 tensor: format!("state '{name}'"),
-                found: format!("{} elements of {}", data.len(), data.type_name()),
+                found: format!("{} bytes", bytes.len()),
                 expected: format!("at most {}", state.ty),
             });
         }
-        write(&self.device, &state.memory, data);
+        match &state.memory {
+            StateMemory::Gpu(buffer) => {
+                self.device.gpu().expect("states with buffers lie on a GPU").write(buffer, bytes);
+            }
+            StateMemory::F32(storage) => lock(storage).write_bytes(bytes),
+            StateMemory::F64(storage) => lock(storage).write_bytes(bytes),
+        }
         Ok(())
     }
 

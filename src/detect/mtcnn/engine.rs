@@ -1,6 +1,7 @@
 //! The three networks on a device: one photo there, and any number of its windows through plans of fixed size.
 //!
-//! All memory is made once. What grows with a photo are lists of candidates on the host, a few numbers each.
+//! Buffers and plans are made once. What grows with a photo are lists on the host, a few numbers for each tile and
+//! candidate, and, while it is on its way to a GPU, the driver's own copy of its bytes.
 
 use std::collections::VecDeque;
 use std::path::Path;
@@ -71,7 +72,7 @@ impl Engine {
 
     /// Takes the photo whose windows the networks are shown from now on.
     pub fn take(&self, photo: &RgbImage) -> Result<()> {
-        self.params.set_start(PHOTO, &Data::U8(photo.pixels().to_vec()))
+        self.params.set_bytes(PHOTO, photo.pixels())
     }
 
     /// Shows `net` these windows of the photo; `each` is given the place of a window and the network's answer, in

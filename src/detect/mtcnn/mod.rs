@@ -84,12 +84,14 @@ impl Mtcnn {
     }
 
     /// The photo as it is searched, and how many of the original's pixels are one of it along each axis.
-    fn reduced(&self, image: &RgbImage) -> Option<(RgbImage, f32)> {
+    fn reduced(&self, image: &RgbImage) -> Option<(RgbImage, f64)> {
         let (width, height) = (image.width(), image.height());
-        let by_area = ((width * height) as f32 / self.options.max_pixels as f32).sqrt();
-        let by_side = width.max(height) as f32 / MAX_SIDE as f32;
+        // In 64 bits: rounding up by a pixel would not fit into the room that was made.
+        let by_area = ((width * height) as f64 / self.options.max_pixels as f64).sqrt();
+        let by_side = width.max(height) as f64 / MAX_SIDE as f64;
         let reduction = by_area.max(by_side);
-        let reduced = |size: usize| ((size as f32 / reduction) as usize).max(1);
+        // A side that is one pixel already is not reduced with the other.
+        let reduced = |size: usize| ((size as f64 / reduction) as usize).clamp(1, self.options.max_pixels);
         (reduction > 1.0)
             .then(|| (crop_resize(image, image.bounds(), reduced(width), reduced(height)), reduction))
     }
@@ -122,9 +124,9 @@ impl Detector for Mtcnn {
             Some((photo, reduction)) => {
                 // Enlarging again what was just reduced would find nothing.
                 let smallest = self.options.min_face.min(PROPOSAL_WINDOW as f64);
-                let min_face = (self.options.min_face / f64::from(reduction)).max(smallest);
+                let min_face = (self.options.min_face / reduction).max(smallest);
                 let faces = self.faces(engine, &photo, min_face)?;
-                Ok(faces.iter().map(|face| face.scaled(reduction)).collect())
+                Ok(faces.iter().map(|face| face.scaled(reduction as f32)).collect())
             }
         })
     }
@@ -289,6 +291,22 @@ mod tests {
         for (width, height) in [(1, 1), (19, 300), (20, 20), (30, 30), (3000, 21), (33, 47)] {
             assert_eq!(mtcnn.detect(&RgbImage::filled(width, height, [90, 120, 40])).unwrap(), []);
         }
+    }
+
+    #[test]
+    fn a_reduced_photo_fits_the_room_that_was_made() {
+        let options = MtcnnOptions { max_pixels: 5000, ..MtcnnOptions::default() };
+        let mtcnn = Mtcnn::with_options(&Device::cpu(), options).unwrap();
+        for (width, height) in
+            [(71, 71), (100, 51), (200, 100), (142, 142), (333, 77), (1, 5001), (20_000, 1)]
+        {
+            let (photo, _) =
+                mtcnn.reduced(&RgbImage::filled(width, height, [9; 3])).expect("it is too large");
+            let fits =
+                photo.width() * photo.height() <= 5000 && photo.width().max(photo.height()) <= MAX_SIDE;
+            assert!(fits, "{width}x{height} becomes {photo:?}");
+        }
+        assert!(mtcnn.reduced(&RgbImage::filled(100, 50, [9; 3])).is_none());
     }
 
     #[test]

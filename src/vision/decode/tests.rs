@@ -206,3 +206,32 @@ fn real_photos_are_read_whole_and_refused_when_cut() {
     }
     println!("{read} photos read, {cuts} cuts refused");
 }
+
+/// An EXIF block that holds nothing but an orientation.
+fn exif(orientation: u8) -> Vec<u8> {
+    let entry = [0x12, 0x01, 3, 0, 1, 0, 0, 0, orientation, 0, 0, 0];
+    [b"II*\0\x08\0\0\0\x01\0", &entry[..], &[0; 4]].concat()
+}
+
+/// Without the losses of compression, the same pixels: so whatever is made of them is the same too.
+#[test]
+fn the_eight_orientations_of_one_picture_are_equal_to_the_pixel() {
+    let image = noise(23, 16);
+    for orientation in 1..=8 {
+        let turned = Orientation::from_exif(orientation).expect("an orientation");
+        let back = match turned {
+            Orientation::Rotate90 => Orientation::Rotate270,
+            Orientation::Rotate270 => Orientation::Rotate90,
+            other => other,
+        };
+        let pixels = ::image::RgbImage::from_raw(23, 16, image.pixels().to_vec()).expect("a picture");
+        let mut stored = DynamicImage::from(pixels);
+        stored.apply_orientation(back);
+        let mut bytes = Vec::new();
+        let mut encoder = ::image::codecs::png::PngEncoder::new(&mut bytes);
+        encoder.set_exif_metadata(exif(orientation)).expect("PNG files hold EXIF");
+        stored.write_with_encoder(encoder).expect("a PNG");
+        let read = decode_bytes(Path::new("turned.png"), &bytes, MAX_PIXELS).expect("a picture");
+        assert!(read == image, "orientation {orientation}");
+    }
+}
