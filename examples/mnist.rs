@@ -80,6 +80,7 @@ fn lenet() -> Model {
             Arc::new(Dropout { name: "dropout".into(), rate: 0.4 }),
             Arc::new(Dense::new("dense2", 10, LayerActivation::Softmax)),
         ],
+        frozen: 0,
     }
 }
 

@@ -9,7 +9,7 @@
 //! - [`models`], [`nn`]: networks and their files; layers, losses, optimizers by their Keras names.
 //! - [`ops`], [`graph`]: operators, one file each; the graph, its gradients, and plans that run it.
 //! - [`Device`], [`gpu`], `cpu`: where a plan runs.
-//! - [`formats`], [`vision`], [`tensor`], [`Error`]: files, pictures, shapes, what can go wrong.
+//! - [`folders`], [`formats`], [`vision`], [`tensor`], [`Error`]: files, pictures, shapes, what can go wrong.
 //!
 //! # A graph, its gradient, a run
 //!
@@ -49,6 +49,8 @@ pub mod data;
 pub mod detect;
 mod device;
 mod error;
+#[cfg(feature = "train")]
+pub mod folders;
 pub mod formats;
 pub mod gpu;
 pub mod graph;
@@ -83,9 +85,10 @@ mod walls {
     use std::path::{Path, PathBuf};
 
     /// From the ground up.
-    const ROOMS: [&str; 20] = [
+    const ROOMS: [&str; 21] = [
         "tensor",
         "error",
+        "folders",
         "vision",
         "formats",
         "cpu",

@@ -23,16 +23,18 @@ impl Model {
             "class_name": "InputLayer",
             "config": {"batch_shape": batch_shape, "dtype": "float32", "name": "input"},
         });
-        let layers = self.layers.iter().map(|layer| {
+        let layers = self.layers.iter().enumerate().map(|(index, layer)| {
             let mut config = layer.config();
             config.insert("name".into(), json!(layer.name()));
+            config.insert("trainable".into(), json!(index >= self.frozen));
             json!({"class_name": layer.class_name(), "config": config})
         });
         let layers: Vec<Value> = std::iter::once(input).chain(layers).collect();
         json!({"class_name": "Sequential", "config": {"name": self.name, "layers": layers}})
     }
 
-    /// The model that a Keras `model_config` describes, of Keras 2 or 3.
+    /// The model that a Keras `model_config` describes, of Keras 2 or 3. Layers that are not `trainable` stay frozen where
+    /// no layer before them is trained.
     ///
     /// # Errors
     /// [`Error::Input`] that names the layer and what about it is not supported.
@@ -45,16 +47,19 @@ impl Model {
             config["layers"].as_array().ok_or_else(|| unsupported("model", "a config without layers"))?;
         let mut input = None;
         let mut layers = Vec::new();
+        let mut frozen = 0;
         for entry in entries {
             let fields = Fields::new(entry)?;
             input = input.or_else(|| fields.batch_shape());
             if fields.class != "InputLayer" {
+                let is_of_prefix = frozen == layers.len() && !fields.flag("trainable", true);
                 layers.push(layer(&fields)?);
+                frozen += usize::from(is_of_prefix);
             }
         }
         let input = input.ok_or_else(|| unsupported("model", "a config without an input shape"))?;
         let name = config["name"].as_str().unwrap_or("model").to_string();
-        Ok(Model { name, input, layers })
+        Ok(Model { name, input, layers, frozen })
     }
 }
 

@@ -8,9 +8,11 @@ pub mod mtcnn;
 mod predictor;
 mod scratch_cnn;
 mod summary;
+mod vgg16;
 
 pub use file::{ModelFile, Preprocessing};
 pub use model::{LayerShape, Model};
 pub use predictor::Predictor;
 pub use scratch_cnn::{ScratchCnn, scratch_cnn};
 pub use summary::Summary;
+pub use vgg16::{Vgg16, vgg16, vgg16_base};

@@ -16,6 +16,9 @@ pub struct Model {
     pub input: Shape,
     /// The layers, the first sees the input.
     pub layers: Vec<Arc<dyn Layer>>,
+    /// How many of the first layers are frozen, Keras's `trainable = False`: training leaves their parameters alone
+    /// and runs them as in prediction.
+    pub frozen: usize,
 }
 
 /// What a layer makes of its input.
@@ -88,8 +91,29 @@ impl Model {
                 self.name
             )));
         };
-        let before = Model { layers: self.layers[..last].to_vec(), ..self.clone() };
-        before.build(graph, x, Mode::Predict, 0, None)
+        self.first(last).build(graph, x, Mode::Predict, 0, None)
+    }
+
+    /// The first `count` layers as a model of their own.
+    ///
+    /// # Panics
+    /// If there are fewer.
+    pub fn first(&self, count: usize) -> Model {
+        Model { layers: self.layers[..count].to_vec(), frozen: self.frozen.min(count), ..self.clone() }
+    }
+
+    /// The frozen layers, and those behind them, as models of their own: the second sees what the first gives.
+    ///
+    /// # Errors
+    /// As [`Model::trace`].
+    pub fn split_frozen(&self) -> Result<(Model, Model)> {
+        let base = self.first(self.frozen);
+        let input = match base.trace(1)?.last() {
+            Some(last) => Shape::from(&last.output[1..]),
+            None => self.input.clone(),
+        };
+        let layers = self.layers[self.frozen..].to_vec();
+        Ok((base, Model { name: self.name.clone(), input, layers, frozen: 0 }))
     }
 
     fn append(&self, graph: &mut Graph, x: Var, pass: Pass) -> Result<Var> {
@@ -102,6 +126,7 @@ impl Model {
         let mut y = x;
         for (index, layer) in self.layers.iter().enumerate() {
             let logits = logits && index + 1 == self.layers.len();
+            let mode = if index < self.frozen { Mode::Predict } else { mode };
             y = layer.build(&mut Build { graph, mode, seed, step, first_row, logits }, y)?;
         }
         Ok(y)
@@ -116,10 +141,11 @@ impl Model {
         let shape: Vec<usize> = std::iter::once(batch).chain(self.input.iter().copied()).collect();
         let mut y = graph.input("x", TensorType::f32(shape));
         let mut trace = Vec::new();
-        for layer in &self.layers {
+        for (index, layer) in self.layers.iter().enumerate() {
             let input = graph.shape(y).clone();
             let before = graph.flops();
-            let parameters = layer.parameters(&input)?;
+            let mut parameters = layer.parameters(&input)?;
+            parameters.iter_mut().for_each(|parameter| parameter.trainable &= index >= self.frozen);
             let mut build = Build {
                 graph: &mut graph,
                 mode: Mode::Predict,

@@ -42,7 +42,7 @@ pub fn scratch_cnn(sizes: &ScratchCnn) -> Model {
     layers.push(Arc::new(Dense::new("dense1", sizes.dense, LayerActivation::RELU)));
     layers.push(Arc::new(Dropout { name: "dropout".into(), rate: sizes.dropout }));
     layers.push(Arc::new(Dense::new("dense2", sizes.classes, LayerActivation::Softmax)));
-    Model { name: "scratch_cnn".into(), input: Shape::from([sizes.size, sizes.size, 3]), layers }
+    Model { name: "scratch_cnn".into(), input: Shape::from([sizes.size, sizes.size, 3]), layers, frozen: 0 }
 }
 
 #[cfg(test)]

@@ -44,6 +44,16 @@ impl Normalize {
         }
     }
 
+    /// The normalisation that Keras calls `mode` in `preprocess_input`, by our names: `unit`, `torch` or `caffe`.
+    pub fn named(name: &str) -> Option<Normalize> {
+        match name {
+            "unit" => Some(Normalize::unit()),
+            "torch" => Some(Normalize::torch()),
+            "caffe" => Some(Normalize::caffe()),
+            _ => None,
+        }
+    }
+
     /// As the VGG of Keras wants it: BGR from RGB, less the mean of ImageNet, not scaled.
     pub fn caffe() -> Normalize {
         Normalize { scale: [1.0; 4], offset: [-103.939, -116.779, -123.68, 0.0], reverse: true }
