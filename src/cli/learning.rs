@@ -2,16 +2,21 @@
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Instant;
 
-use clap::Args;
-use lookalike::data::{CutStyle, Dataset, Split, split_by_group};
-use lookalike::models::{Model, ModelFile, Preprocessing, ScratchCnn, Summary, scratch_cnn};
-use lookalike::ops::{Augment, Normalize};
-use lookalike::train::{Batches, Epoch, FitOptions, Monitor, Task, Trained, fit};
+use clap::{Args, ValueEnum};
+use lookalike::data::features::Precision;
+use lookalike::data::{CutStyle, Dataset, Split, expand, split_by_group, split_leaky};
+use lookalike::folders::cache_folder;
+use lookalike::models::{ModelFile, Preprocessing};
+use lookalike::ops::Augment;
+use lookalike::train::{Batches, Caching, Epoch, Event, FineTune, FitOptions, Monitor, Task, Trained, fit};
 use lookalike::{Device, Error, Result};
 use serde_json::{Value, json};
 
-use super::display::{note, percent, say};
+use super::display::{Progress, note, percent, say};
+use super::network::{Kind, Network, NetworkArguments};
+use super::number::{at_least_one, bytes, positive, share};
 
 /// Settings of a run.
 #[derive(Args, Clone, Debug)]
@@ -34,18 +39,50 @@ pub struct Settings {
     /// Share of each person's photos that is kept to validate
     #[arg(long, value_name = "SHARE", default_value_t = 0.2, value_parser = share)]
     pub validation: f64,
-    /// Channels after each stage of convolutions
-    #[arg(long, value_name = "N,N,…", value_delimiter = ',', default_value = "16,32,64", value_parser = at_least_one)]
-    pub widths: Vec<usize>,
-    /// Units of the hidden dense layer
-    #[arg(long, value_name = "N", default_value_t = 128, value_parser = at_least_one)]
-    pub dense: usize,
-    /// Share dropped before the last layer
-    #[arg(long, value_name = "SHARE", default_value_t = 0.2, value_parser = dropout)]
-    pub dropout: f64,
     /// Show each training picture as it is, without random flips, shifts and brightness
     #[arg(long)]
     pub no_augment: bool,
+    /// What is kept apart: photos with all their near-duplicates, or, as the tutorial did, single pictures after
+    /// augmentation, whose accuracy says little about new photos
+    #[arg(long, value_enum, default_value_t)]
+    pub split: SplitKind,
+    /// Changed copies of each picture that a frozen network sees once; the tutorial's split makes as many
+    #[arg(long, value_name = "N", default_value_t = 1, value_parser = clap::value_parser!(u32).range(1..=1000))]
+    pub copies: u32,
+    /// New changes in each epoch, though every picture goes through the frozen network again
+    #[arg(long, conflicts_with = "no_augment")]
+    pub fresh: bool,
+    /// Do not keep what a frozen network made of the pictures: the same result, but each epoch takes as long as the first
+    #[arg(long)]
+    pub no_cache: bool,
+    /// Floats in which it is kept: f16 takes half the room
+    #[arg(long, value_enum, default_value_t)]
+    pub precision: Kept,
+    /// Most memory for the run on its device, such as 2GB [default: what the batch needs]
+    #[arg(long, value_name = "SIZE", value_parser = bytes)]
+    pub memory: Option<u64>,
+    #[command(flatten)]
+    pub network: NetworkArguments,
+}
+
+/// How pictures are split.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
+pub enum SplitKind {
+    /// Near-duplicates of a photo on one side, before any augmentation
+    #[default]
+    Honest,
+    /// Leaky: augment first, then split at random
+    Tutorial,
+}
+
+/// How features are kept.
+#[derive(Clone, Copy, Debug, Default, ValueEnum)]
+pub enum Kept {
+    /// 16-bit floats
+    F16,
+    /// 32-bit floats
+    #[default]
+    F32,
 }
 
 impl Default for Settings {
@@ -60,30 +97,6 @@ impl Default for Settings {
     }
 }
 
-fn number<T: std::str::FromStr + PartialOrd>(
-    text: &str,
-    fits: impl Fn(&T) -> bool,
-    wanted: &str,
-) -> std::result::Result<T, String> {
-    text.parse().ok().filter(fits).ok_or_else(|| wanted.into())
-}
-
-fn at_least_one(text: &str) -> std::result::Result<usize, String> {
-    number(text, |&n| n >= 1, "give a whole number from 1")
-}
-
-fn positive(text: &str) -> std::result::Result<f64, String> {
-    number(text, |&x: &f64| x.is_finite() && x > 0.0, "give a number above 0, such as 0.001")
-}
-
-fn share(text: &str) -> std::result::Result<f64, String> {
-    number(text, |&x| x > 0.0 && x < 1.0, "give a share between 0 and 1, such as 0.2")
-}
-
-fn dropout(text: &str) -> std::result::Result<f64, String> {
-    number(text, |&x| (0.0..1.0).contains(&x), "give a share from 0 to below 1, such as 0.2")
-}
-
 /// What training gave.
 pub struct Learned {
     /// The best model, ready to be saved.
@@ -92,28 +105,31 @@ pub struct Learned {
     pub trained: Trained,
     /// Which pictures it was trained on and which not.
     pub split: Split,
+    /// Who is on each validation picture.
+    pub labels: Vec<usize>,
 }
 
 /// Splits, builds the network, says what it takes, trains.
-pub fn learn(dataset: &Dataset, settings: &Settings, device: &Device) -> Result<Learned> {
-    let split = split_by_group(dataset, settings.validation, settings.seed.into())?;
+pub fn learn(dataset: &Dataset, settings: &Settings, device: &Device, plain: bool) -> Result<Learned> {
+    let expanded;
+    let (dataset, split) = match settings.split {
+        SplitKind::Honest => (dataset, split_by_group(dataset, settings.validation, settings.seed.into())?),
+        SplitKind::Tutorial => {
+            expanded = expand(dataset, settings.copies, settings.augment(), device)?;
+            (&expanded, split_leaky(&expanded, settings.validation, settings.seed.into())?)
+        }
+    };
     say(format_args!("split: {}", split.note));
-    let model = scratch_cnn(&ScratchCnn {
-        size: dataset.size,
-        widths: settings.widths.clone(),
-        dense: settings.dense,
-        dropout: settings.dropout as f32,
-        classes: dataset.classes(),
-    });
+    let Network { model, weights, normalize, fine_tune } = settings.network.build(dataset, settings.rate)?;
     let CutStyle { detector, margin, align, whole } = dataset.cut.clone();
-    let preprocessing =
-        Preprocessing { size: dataset.size, detector, margin, align, whole, normalize: Normalize::unit() };
-    let options = settings.options();
-    announce(&model, &options, split.train.len(), device)?;
+    let preprocessing = Preprocessing { size: dataset.size, detector, margin, align, whole, normalize };
+    let options = settings.options(fine_tune)?;
+    let task = Task { model: &model, dataset, split: &split, normalize, weights: &weights, device };
+    announce(&task, &options)?;
     let stop = stop_on_interrupt()?;
-    let mut table = EpochTable::new(settings);
-    let task = Task { model: &model, dataset, split: &split, normalize: preprocessing.normalize, device };
-    let trained = fit(&task, &options, &stop, &mut |epoch| table.row(epoch))?;
+    let mut show = Show::new(settings, plain);
+    let trained = fit(&task, &options, &stop, &mut |event| show.event(event))?;
+    let labels: Vec<usize> = split.validation.iter().map(|&picture| dataset.labels[picture]).collect();
     let file = ModelFile {
         model,
         labels: dataset.names.clone(),
@@ -121,20 +137,37 @@ pub fn learn(dataset: &Dataset, settings: &Settings, device: &Device) -> Result<
         training: settings.record(&trained, &split),
         weights: trained.weights.clone(),
     };
-    Ok(Learned { file, trained, split })
+    Ok(Learned { file, trained, split, labels })
 }
 
 impl Settings {
-    fn options(&self) -> FitOptions {
-        FitOptions {
+    fn augment(&self) -> Augment {
+        Augment { seed: self.seed, ..Augment::default() }
+    }
+
+    fn options(&self, fine_tune: Option<FineTune>) -> Result<FitOptions> {
+        let augmented = self.no_augment || self.split == SplitKind::Tutorial;
+        Ok(FitOptions {
             epochs: self.epochs,
             batch: self.batch,
+            memory: self.memory,
             seed: self.seed,
             rate: self.rate as f32,
             patience: self.patience,
-            augment: (!self.no_augment).then(|| Augment { seed: self.seed, ..Augment::default() }),
+            augment: (!augmented).then(|| self.augment()),
+            copies: self.copies,
+            fresh: self.fresh,
+            cache: match self.no_cache || self.network.model == Kind::Scratch {
+                true => Caching::Off,
+                false => Caching::Folder(cache_folder()?.join("features")),
+            },
+            precision: match self.precision {
+                Kept::F16 => Precision::F16,
+                Kept::F32 => Precision::F32,
+            },
+            fine_tune,
             ..FitOptions::default()
-        }
+        })
     }
 
     /// What the model file tells about its training: no clock times and no paths, so that equal runs give equal
@@ -142,7 +175,7 @@ impl Settings {
     fn record(&self, trained: &Trained, split: &Split) -> Value {
         json!({
             "settings": {
-                "model": "scratch",
+                "model": self.network.model.name(),
                 "epochs": self.epochs,
                 "batch": self.batch,
                 "seed": self.seed,
@@ -150,27 +183,67 @@ impl Settings {
                 "patience": self.patience,
                 "validation": self.validation,
                 "augment": !self.no_augment,
+                "copies": self.copies,
+                "fresh": self.fresh,
+                "unfreeze": self.network.unfreeze,
             },
             "history": trained.history.to_json(),
             "best_epoch": trained.best_epoch,
             "split": split.note,
+            "leaky": split.leaky,
         })
     }
 }
 
-/// Says how large the network is, what a step takes, and what became of a batch too large for the device.
-fn announce(model: &Model, options: &FitOptions, pictures: usize, device: &Device) -> Result<()> {
-    let batches = Batches::new(model, device, options)?;
-    let limit = format!("the device takes tensors of at most {} bytes", device.max_tensor());
-    if batches.batch < options.batch {
+/// Says how large the network is, what a step takes, what became of a batch too large for the device, and what goes
+/// through frozen layers.
+fn announce(task: &Task<'_>, options: &FitOptions) -> Result<()> {
+    let Task { model, split, device, .. } = *task;
+    let batches = Batches::new(task, options)?;
+    let limit = match options.memory {
+        Some(_) => "--memory allows no more".to_string(),
+        None => format!("the device takes tensors of at most {} bytes", device.max_tensor()),
+    };
+    let items = options.items(model, split.train.len());
+    if batches.batch < options.batch.min(items) {
         note(format_args!("--batch {} is reduced to {}: {limit}", options.batch, batches.batch));
-    } else if batches.most < batches.batch.min(pictures) {
+    } else if batches.most < batches.batch.min(items) {
         note(format_args!("--batch {} is computed in parts of {}: {limit}", options.batch, batches.most));
     }
-    let at_once = batches.batch.min(batches.most).min(pictures);
-    let summary = Summary::new(model, at_once)?;
-    say(format_args!("network: {}, {} parameters", summary.name, summary.parameters()));
-    say(format_args!("memory: {} for {at_once} pictures at a time", summary.training));
+    let parameters = model.parameters()?;
+    let count = |trainable: Option<bool>| -> usize {
+        let counted = parameters.iter().filter(|p| trainable.is_none_or(|t| p.trainable == t));
+        counted.map(|p| p.shape.len()).sum()
+    };
+    say(format_args!(
+        "network: {}, {} parameters, {} of them trained",
+        model.name,
+        count(None),
+        count(Some(true))
+    ));
+    say(format_args!(
+        "memory: {} for {} pictures at a time",
+        batches.memory,
+        batches.batch.min(batches.most).min(items)
+    ));
+    if batches.frozen > 0 {
+        let copies = match items / split.train.len() - 1 {
+            0 if options.fresh => "new changes of them in each epoch".into(),
+            0 => "no changed copies".into(),
+            copies => format!("{copies} changed copies of each (--copies)"),
+        };
+        let often = match (&options.cache, options.fresh) {
+            (Caching::Off, _) => "in every epoch (--no-cache)",
+            (_, true) => "in every epoch (--fresh)",
+            (_, false) => "once",
+        };
+        say(format_args!(
+            "frozen layers: {}; they see {} pictures to train on, {copies}, and {} to validate with, {often}",
+            model.frozen,
+            split.train.len(),
+            split.validation.len()
+        ));
+    }
     Ok(())
 }
 
@@ -188,18 +261,45 @@ fn stop_on_interrupt() -> Result<Arc<AtomicBool>> {
     Ok(stop)
 }
 
-/// One line per epoch.
-struct EpochTable {
+/// Progress through the frozen layers, then one line per epoch.
+struct Show {
     monitor: Monitor,
+    plain: bool,
+    features: Option<(Progress, Instant)>,
+    headed: bool,
 }
 
-impl EpochTable {
-    fn new(settings: &Settings) -> EpochTable {
-        say("\nepoch    loss  accuracy  val loss  val accuracy  pictures/s");
-        EpochTable { monitor: Monitor::new(settings.patience) }
+impl Show {
+    fn new(settings: &Settings, plain: bool) -> Show {
+        Show { monitor: Monitor::new(settings.patience), plain, features: None, headed: false }
+    }
+
+    fn event(&mut self, event: Event<'_>) {
+        match event {
+            Event::Note(text) => note(text),
+            Event::Features { done, total } => self.features(done, total),
+            Event::Epoch(epoch) => self.row(epoch),
+        }
+    }
+
+    fn features(&mut self, done: usize, total: usize) {
+        let plain = self.plain;
+        let (progress, start) = self
+            .features
+            .get_or_insert_with(|| (Progress::new("frozen layers", "pictures", plain), Instant::now()));
+        progress.report(done, total);
+        if done == total {
+            let seconds = start.elapsed().as_secs_f64();
+            self.features = None;
+            say(format_args!("frozen layers: {total} pictures in {seconds:.1} s"));
+        }
     }
 
     fn row(&mut self, epoch: &Epoch) {
+        if !self.headed {
+            say("\nepoch    loss  accuracy  val loss  val accuracy  pictures/s");
+            self.headed = true;
+        }
         let best = if self.monitor.observe(epoch) { "  best" } else { "" };
         say(format_args!(
             "{:>5}  {:>6.4}  {:>8}  {:>8.4}  {:>12}  {:>10.1}{best}",

@@ -12,6 +12,8 @@ mod evaluate;
 mod faces;
 mod info;
 mod learning;
+mod network;
+mod number;
 mod output;
 mod predict;
 mod scores;

@@ -44,16 +44,29 @@ pub fn classify(
         let pixels: Vec<u8> =
             chunk.iter().flat_map(|&(picture, _)| dataset.image(picture)).copied().collect();
         for (&(picture, truth), row) in chunk.iter().zip(predictor.predict(&pixels)?) {
-            let best = row.iter().copied().enumerate().max_by(|a, b| a.1.total_cmp(&b.1));
-            let (taken_for, _) = best.expect("a model has at least one output");
-            answers.push(Answer { picture, truth, taken_for });
+            answers.push(Answer { picture, truth, taken_for: most_probable(&row) });
         }
         progress.report(answers.len(), pictures.len());
     }
     Ok(answers)
 }
 
+/// The class of the largest probability.
+fn most_probable(row: &[f32]) -> usize {
+    let best = row.iter().copied().enumerate().max_by(|a, b| a.1.total_cmp(&b.1));
+    best.expect("a model has at least one output").0
+}
+
 impl Scores {
+    /// Counts, for pictures of these people, the most probable of each row.
+    pub fn of_rows(names: &[String], truths: &[usize], rows: &[Vec<f32>]) -> Scores {
+        let mut confusion = Confusion::new(names.len());
+        for (&truth, row) in truths.iter().zip(rows) {
+            confusion.add(truth, most_probable(row));
+        }
+        Scores { names: names.to_vec(), confusion }
+    }
+
     /// Counts the answers.
     pub fn new<'a>(names: &[String], answers: impl IntoIterator<Item = &'a Answer>) -> Scores {
         let mut confusion = Confusion::new(names.len());

@@ -1,11 +1,11 @@
 //! `lookalike summary`: a network as a table.
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 use clap::Args;
 use lookalike::Result;
 use lookalike::graph::Memory;
-use lookalike::models::{Model, ModelFile, ScratchCnn, Summary, scratch_cnn};
+use lookalike::models::{Model, ModelFile, ScratchCnn, Summary, Vgg16, scratch_cnn, vgg16};
 use serde_json::{Value, json};
 
 use super::device::AdapterArguments;
@@ -17,9 +17,9 @@ use super::display::{self, say};
     after_help = "Examples:\n  lookalike summary scratch --classes 10\n  lookalike summary model.safetensors"
 )]
 pub struct Arguments {
-    /// Model file that `lookalike train` wrote, or `scratch` for the network it trains
+    /// Model file that `lookalike train` wrote, or `scratch` or `vgg16` for the networks it trains
     model: PathBuf,
-    /// People that `scratch` is to tell apart
+    /// People that `scratch` or `vgg16` is to tell apart
     #[arg(long, value_name = "N", default_value_t = 2, value_parser = clap::value_parser!(u32).range(1..))]
     classes: u32,
     /// Pictures per training step, which the memory depends on
@@ -35,9 +35,11 @@ pub struct Arguments {
 /// Describes it.
 pub fn run(arguments: &Arguments) -> Result<()> {
     let device = arguments.adapter.open(arguments.json)?;
-    let model = match arguments.model == Path::new("scratch") {
-        true => scratch_cnn(&ScratchCnn::new(arguments.classes as usize)),
-        false => ModelFile::open(&arguments.model)?.model,
+    let classes = arguments.classes as usize;
+    let model = match arguments.model.to_str() {
+        Some("scratch") => scratch_cnn(&ScratchCnn::new(classes)),
+        Some("vgg16") => vgg16(&Vgg16::new(classes))?,
+        _ => ModelFile::open(&arguments.model)?.model,
     };
     let largest = model.largest_batch(device.max_tensor())?;
     let summary = Summary::new(&model, largest.min(arguments.batch as usize))?;

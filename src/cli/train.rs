@@ -2,9 +2,8 @@
 
 use std::path::PathBuf;
 
-use clap::{Args, ValueEnum};
+use clap::Args;
 use lookalike::formats::atomic::check_writable;
-use lookalike::models::Predictor;
 use lookalike::train::Outcome;
 use lookalike::{Error, Result};
 
@@ -12,7 +11,7 @@ use super::cut::{self, CropArguments};
 use super::device::AdapterArguments;
 use super::display::{note, say};
 use super::learning::{Learned, Settings, learn};
-use super::scores::{Scores, classify};
+use super::scores::Scores;
 
 /// Train a model on photos of two or more people
 ///
@@ -26,9 +25,6 @@ pub struct Arguments {
     /// Model file to write
     #[arg(short, long, value_name = "FILE.safetensors")]
     output: PathBuf,
-    /// Network to train
-    #[arg(long, value_enum, default_value_t = Network::Scratch)]
-    model: Network,
     #[command(flatten)]
     settings: Settings,
     /// File for the learning curves [default: that of the model, ending in .csv]
@@ -43,27 +39,20 @@ pub struct Arguments {
     plain: bool,
 }
 
-/// Networks that can be trained.
-#[derive(Clone, Copy, Debug, ValueEnum)]
-enum Network {
-    /// Three stages of convolutions and two dense layers, from random weights
-    Scratch,
-}
-
 /// Trains, saves the best model, scores it on the pictures kept back.
 pub fn run(arguments: &Arguments) -> Result<()> {
-    let Network::Scratch = arguments.model;
     let Arguments { output, crop, plain, .. } = arguments;
+    arguments.settings.network.check()?;
     let device = arguments.adapter.open(false)?;
     let history = arguments.history.clone().unwrap_or_else(|| output.with_extension("csv"));
     check_writable(output)?;
     check_writable(&history)?;
     let dataset = cut::to_learn_from(&arguments.photos, crop, &device, *plain)?.dataset;
     say(format_args!("{} faces of {} people", dataset.len(), dataset.classes()));
-    let learned = learn(&dataset, &arguments.settings, &device)?;
-    let Learned { file, trained, split } = learned;
+    let learned = learn(&dataset, &arguments.settings, &device, *plain)?;
+    let Learned { file, trained, split, labels } = learned;
     file.save(output)?;
-    trained.history.write_csv(&history)?;
+    trained.history.write_csv(&history, &split)?;
     match trained.outcome {
         Outcome::EarlyStopped => {
             say(format_args!(
@@ -75,13 +64,10 @@ pub fn run(arguments: &Arguments) -> Result<()> {
         Outcome::Finished | Outcome::NotFinite { .. } => {}
     }
 
-    let names = file.labels.clone();
-    let pictures: Vec<_> =
-        split.validation.iter().map(|&picture| (picture, dataset.labels[picture])).collect();
-    let mut predictor = Predictor::new(&device, file)?;
-    let answers = classify(&mut predictor, &dataset, &pictures, *plain)?;
     say("");
-    Scores::new(&names, &answers).print("validation accuracy");
+    let what =
+        if split.leaky { "LEAKY validation accuracy (--split tutorial)" } else { "validation accuracy" };
+    Scores::of_rows(&file.labels, &labels, &trained.answers).print(what);
     say(format_args!("\nmodel: {} (of epoch {})", output.display(), trained.best_epoch));
     say(format_args!("learning curves: {}", history.display()));
     match trained.outcome {

@@ -11,6 +11,8 @@ pub struct Split {
     pub train: Vec<usize>,
     /// Indices of the photos to validate with, in order.
     pub validation: Vec<usize>,
+    /// Whether it is the tutorial's, whose accuracy says little about new photos.
+    pub leaky: bool,
     /// How the split was made, for the report.
     pub note: String,
 }
@@ -76,7 +78,24 @@ pub fn split_by_group(dataset: &Dataset, validation_share: f64, seed: u64) -> Re
         note +=
             &format!("; trained on, because they carry the names of several people: {} groups", mixed.len());
     }
-    Ok(Split { train, validation, note })
+    Ok(Split { train, validation, leaky: false, note })
+}
+
+/// The tutorial's split: any `validation_share` of the pictures, person by person, near-duplicates and changed copies of a
+/// picture on both sides. The accuracy it gives says little about new photos: the note calls it leaky.
+///
+/// # Errors
+/// [`Error::Input`] if the share is not between 0 and 1, or nobody has two pictures.
+pub fn split_leaky(dataset: &Dataset, validation_share: f64, seed: u64) -> Result<Split> {
+    let ungrouped = Dataset { groups: (0..dataset.len() as i64).collect(), ..dataset.clone() };
+    let split = split_by_group(&ungrouped, validation_share, seed)?;
+    let note = format!(
+        "LEAKY, the tutorial's: {} pictures to train on and {} to validate with, drawn with seed {seed} after augmentation, so \
+         that changed copies and near-duplicates of a picture are on both sides; its accuracy says little about new photos",
+        split.train.len(),
+        split.validation.len()
+    );
+    Ok(Split { leaky: true, note, ..split })
 }
 
 /// Photos of one person for validation: whole groups in the order given, where they fit into the share of the
@@ -218,6 +237,18 @@ mod tests {
             split.note
         );
         assert!(split.note.ends_with("names of several people: 1 groups"), "{}", split.note);
+    }
+
+    #[test]
+    fn the_tutorials_split_divides_groups_and_says_so() {
+        let dataset = dataset(&(0..60).map(|i| ((i % 2) as usize, i / 6 * 2 + i % 2)).collect::<Vec<_>>());
+        let split = split_leaky(&dataset, 0.2, 1).unwrap();
+        assert_eq!((split.train.len(), split.validation.len()), (48, 12));
+        let group = |&photo: &usize| dataset.groups[photo];
+        assert!(
+            split.validation.iter().any(|photo| split.train.iter().map(group).any(|g| g == group(photo)))
+        );
+        assert!(split.note.starts_with("LEAKY"), "{}", split.note);
     }
 
     #[test]

@@ -41,11 +41,16 @@ impl Default for Augment {
     }
 }
 
+/// A picture's key for [`Graph::augment`]: FNV-1a of its bytes.
+pub fn picture_hash(pixels: &[u8]) -> u32 {
+    pixels.iter().fold(0x811c_9dc5, |hash, &byte| (hash ^ u32::from(byte)).wrapping_mul(0x0100_0193))
+}
+
 impl Graph {
     /// Changes pictures at random, then normalises them as [`Graph::normalize`].
     ///
-    /// `x` is u8 `[batch, height, width, channels]`, at most 4 channels; `keys` is `u32 [batch]`, a hash of each
-    /// picture's content; `epoch` is `u32 [1]`. What happens to a picture depends on its key, the epoch and the
+    /// `x` is u8 `[batch, height, width, channels]`, at most 4 channels; `keys` is `u32 [batch]`, the [hash](picture_hash)
+    /// of each picture's content; `epoch` is `u32 [1]`. What happens to a picture depends on its key, the epoch and the
     /// seed, and on nothing else: its words for flip, vertical shift, horizontal shift and brightness are
     /// `philox([0, epoch, 0, 0], [seed ^ stream("augment"), key])`. The result is f32 of the shape of `x`, without
     /// gradient. Where nothing may change, it is exactly that of `normalize`.

@@ -39,7 +39,7 @@ mod window;
 pub use activation::Activation;
 pub use adam::{Adam, AdamForm};
 pub use area_resize::AreaWindow;
-pub use augment::Augment;
+pub use augment::{Augment, picture_hash};
 pub use batch_norm::BatchNorm;
 pub use conv2d::Conv2d;
 pub use dropout::Dropout;

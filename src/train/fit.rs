@@ -4,15 +4,21 @@ use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Instant;
 
-use super::step::{self, Batch, Recipe, SLOTS, TrainStep, ValidationStep};
-use super::{Epoch, History, Monitor};
+use super::ring::Ring;
+use super::source::{Extractor, Features, Item, Source};
+use super::step::{self, Batch, Recipe, TrainStep, ValidationStep};
+use super::{Batches, Caching, Epoch, History, Monitor};
+use crate::data::features::{BaseKey, FeatureCache, Precision, prune};
 use crate::data::{Dataset, Split};
-use crate::graph::{Params, PendingState};
+use crate::graph::Params;
 use crate::models::Model;
 use crate::nn::{CrossEntropy, Optimizer};
 use crate::ops::{Augment, Normalize, random};
 use crate::tensor::HostTensor;
 use crate::{Device, Error, Result};
+
+/// Bytes that files of features may take in their folder; the oldest are removed.
+const MOST_CACHED: u64 = 8 << 30;
 
 /// Settings of a run.
 #[derive(Clone, Debug)]
@@ -23,14 +29,28 @@ pub struct FitOptions {
     pub batch: usize,
     /// Most pictures whose tensors are on the device at a time, where less than its limits allow.
     pub micro_batch: Option<usize>,
+    /// Most bytes that the run may hold on the device.
+    pub memory: Option<u64>,
     /// Seed of weights, order, dropout and augmentation.
     pub seed: u32,
     /// Learning rate.
     pub rate: f32,
     /// Epochs without a lower validation loss before training stops.
     pub patience: usize,
-    /// Random changes to training pictures.
+    /// Random changes to training pictures: new ones each epoch, or, where layers are frozen, those of `copies`.
     pub augment: Option<Augment>,
+    /// How many changed copies of each training picture are seen in each epoch beside the picture itself, where layers
+    /// are frozen: what these make of each copy is computed once. The copies are the same for every seed.
+    pub copies: u32,
+    /// Where layers are frozen: whether each epoch sees new changes, which go through the frozen layers each time, and
+    /// nothing else.
+    pub fresh: bool,
+    /// Where to keep what frozen layers make of pictures.
+    pub cache: Caching,
+    /// How it is kept.
+    pub precision: Precision,
+    /// The lower rate of pretrained layers that are trained further.
+    pub fine_tune: Option<FineTune>,
     /// The loss.
     pub loss: CrossEntropy,
     /// How parameters follow their gradients.
@@ -43,14 +63,51 @@ impl Default for FitOptions {
             epochs: 40,
             batch: 16,
             micro_batch: None,
+            memory: None,
             seed: 1,
             rate: 1e-3,
             patience: 10,
             augment: Some(Augment::default()),
+            copies: 1,
+            fresh: false,
+            cache: Caching::default(),
+            precision: Precision::default(),
+            fine_tune: None,
             loss: CrossEntropy::default(),
             optimizer: Optimizer::default(),
         }
     }
+}
+
+impl FitOptions {
+    /// Changed copies of each training picture in an epoch of `model`.
+    fn copies_of(&self, model: &Model) -> u32 {
+        let none = model.frozen == 0 || self.augment.is_none() || self.fresh;
+        if none { 0 } else { self.copies }
+    }
+
+    /// What an epoch of `model` trains on, of `pictures` pictures.
+    pub fn items(&self, model: &Model, pictures: usize) -> usize {
+        pictures * (1 + self.copies_of(model) as usize)
+    }
+
+    /// The random changes that frozen layers see.
+    pub(super) fn frozen_augment(&self, model: &Model) -> Option<Augment> {
+        match (self.fresh, self.copies_of(model)) {
+            (true, _) => self.augment,
+            (false, 0) => None,
+            (false, _) => self.augment.map(|augment| Augment { seed: 0, ..augment }),
+        }
+    }
+}
+
+/// How pretrained layers are trained further.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct FineTune {
+    /// How many of the model's first layers are pretrained.
+    pub layers: usize,
+    /// Their learning rate, where they are not frozen.
+    pub rate: f32,
 }
 
 /// Why training ended.
@@ -80,6 +137,24 @@ pub struct Trained {
     pub best_epoch: usize,
     /// Why it ended.
     pub outcome: Outcome,
+    /// For each validation picture, in the order of the split, the probability of each class with these weights.
+    pub answers: Vec<Vec<f32>>,
+}
+
+/// What a run tells while it goes on.
+#[derive(Clone, Debug)]
+pub enum Event<'a> {
+    /// The frozen layers have seen `done` of the `total` pictures and copies whose features were not kept before.
+    Features {
+        /// Seen until now.
+        done: usize,
+        /// All of them.
+        total: usize,
+    },
+    /// Something the user should know: the run goes on.
+    Note(&'a str),
+    /// An epoch has ended.
+    Epoch(&'a Epoch),
 }
 
 /// What is trained, on what, where.
@@ -93,26 +168,34 @@ pub struct Task<'a> {
     pub split: &'a Split,
     /// From bytes to numbers.
     pub normalize: Normalize,
+    /// Values of parameters before training, by name: all of the frozen ones, and any others. Those that are not given
+    /// start at random.
+    pub weights: &'a BTreeMap<String, HostTensor>,
     /// Where it runs.
     pub device: &'a Device,
 }
 
 /// Trains a model on the training part of the split, and keeps the weights that do best on the validation part.
-/// `on_epoch` sees each epoch; setting `stop` ends the run after the current step.
+///
+/// What the model's frozen layers make of each picture and each of its copies is computed once, before the first epoch, and
+/// kept as [`FitOptions::cache`] says; the epochs then train the layers behind them. `on_event` sees how far it is; setting
+/// `stop` ends the run after the current step.
 ///
 /// # Errors
 /// [`Error::Training`] if it ended before any epoch was validated, [`Error::TooLarge`] if not even one picture
-/// fits on the device.
+/// fits on the device or into [`FitOptions::memory`], [`Error::State`] if the values of a frozen parameter are missing.
 pub fn fit(
     task: &Task<'_>,
     options: &FitOptions,
     stop: &AtomicBool,
-    on_epoch: &mut dyn FnMut(&Epoch),
+    on_event: &mut dyn FnMut(Event<'_>),
 ) -> Result<Trained> {
-    let Task { model, split, device, .. } = *task;
-    let params = Params::new(device);
-    model.initialize(&params, options.seed)?;
-    let mut run = Run::new(task, &params, options)?;
+    let mut run = Run::new(task, options)?;
+    if !run.prepare(stop, on_event)? {
+        return Err(Error::Training(
+            "it was interrupted before the first epoch; with a cache folder the next run goes on where it was".into(),
+        ));
+    }
     let mut monitor = Monitor::new(options.patience);
     let mut history = History::default();
     let mut best = None;
@@ -141,12 +224,12 @@ pub fn fit(
             val_accuracy,
             rate: options.rate,
             seconds: start.elapsed().as_secs_f64(),
-            pictures_per_second: split.train.len() as f64 / training,
+            pictures_per_second: run.training(number).len() as f64 / training,
         };
         if monitor.observe(&epoch) {
-            best = Some((number, weights(model, &params)?));
+            best = Some((number, run.weights()?));
         }
-        on_epoch(&epoch);
+        on_event(Event::Epoch(&epoch));
         history.0.push(epoch);
         if monitor.is_done() {
             outcome = Outcome::EarlyStopped;
@@ -154,7 +237,14 @@ pub fn fit(
         }
     }
     match best {
-        Some((best_epoch, weights)) => Ok(Trained { weights, history, best_epoch, outcome }),
+        Some((best_epoch, mut weights)) => {
+            let answers = run.answers(&weights)?;
+            for parameter in run.base.parameters()? {
+                let value = task.weights[&parameter.name].clone();
+                weights.insert(parameter.name, value);
+            }
+            Ok(Trained { weights, history, best_epoch, outcome, answers })
+        }
         None => Err(Error::Training(match outcome {
             Outcome::NotFinite { .. } => {
                 "the loss is not finite in the first epoch; use a lower learning rate (--rate)".into()
@@ -164,52 +254,101 @@ pub fn fit(
     }
 }
 
-fn weights(model: &Model, params: &Params) -> Result<BTreeMap<String, HostTensor>> {
-    model.parameters()?.into_iter().map(|p| Ok((p.name.clone(), params.get(&p.name)?))).collect()
-}
-
 /// The plans of a run and the order of its pictures.
 struct Run<'a> {
     dataset: &'a Dataset,
     split: &'a Split,
-    params: &'a Params,
     options: &'a FitOptions,
-    keys: Vec<u32>,
+    copies: u32,
+    base: Model,
+    head: Model,
+    params: Params,
+    source: Source,
     train: Vec<TrainStep>,
     validation: Vec<ValidationStep>,
     steps: usize,
 }
 
 impl<'a> Run<'a> {
-    fn new(task: &Task<'a>, params: &'a Params, options: &'a FitOptions) -> Result<Run<'a>> {
-        let Task { model, dataset, split, normalize, device } = *task;
-        let batches = Batches::new(model, device, options)?;
-        let recipe = Recipe { model, params, normalize, options };
+    fn new(task: &Task<'a>, options: &'a FitOptions) -> Result<Run<'a>> {
+        let Task { model, dataset, split, device, weights, .. } = *task;
+        let batches = Batches::new(task, options)?;
+        let (base, head) = model.split_frozen()?;
+        let params = Params::new(device);
+        base.load(&params, weights)?;
+        head.initialize(&params, options.seed)?;
+        for parameter in head.parameters()? {
+            if let Some(value) = weights.get(&parameter.name) {
+                params.set(&parameter.name, value)?;
+            }
+        }
+        let source = match batches.frozen {
+            0 => Source::pictures(dataset),
+            frozen => Source::Features(Box::new(features(task, options, &base, &params, frozen)?)),
+        };
+        let recipe = Recipe::new(task, options)?;
+        let count = options.items(model, split.train.len());
         let train = batches
-            .sizes(split.train.len())
-            .map(|rows| TrainStep::new(recipe, rows, batches.most))
+            .training(count)
+            .map(|rows| TrainStep::new(&recipe, &params, rows, batches.most))
             .collect::<Result<_>>()?;
-        let validation = sizes(split.validation.len(), batches.most.min(batches.batch))
-            .map(|rows| ValidationStep::new(recipe, rows))
+        let validation = batches
+            .validation(split.validation.len())
+            .map(|rows| ValidationStep::new(&recipe, &params, rows))
             .collect::<Result<_>>()?;
-        let keys = (0..dataset.len()).map(|i| content_hash(dataset.image(i))).collect();
-        Ok(Run { dataset, split, params, options, keys, train, validation, steps: 0 })
+        let copies = options.copies_of(model);
+        Ok(Run { dataset, split, options, copies, base, head, params, source, train, validation, steps: 0 })
+    }
+
+    /// What an epoch trains on.
+    fn training(&self, epoch: usize) -> Vec<Item> {
+        let fresh = self.options.fresh && matches!(self.source, Source::Features(_));
+        let variants = if fresh { epoch as u32..=epoch as u32 } else { 0..=self.copies };
+        let all = |&picture: &usize| variants.clone().map(move |variant| Item { picture, variant });
+        self.split.train.iter().flat_map(all).collect()
+    }
+
+    fn to_validate(&self) -> Vec<Item> {
+        self.split.validation.iter().map(|&picture| Item { picture, variant: 0 }).collect()
+    }
+
+    /// Computes the features of the pictures that every epoch needs; false if `stop` was set.
+    fn prepare(&mut self, stop: &AtomicBool, on_event: &mut dyn FnMut(Event<'_>)) -> Result<bool> {
+        let mut items = self.to_validate();
+        if !self.options.fresh {
+            items.extend(self.training(1));
+        }
+        let Source::Features(features) = &mut self.source else { return Ok(true) };
+        let total = features.missing(&items).len();
+        let whole = features.prepare(self.dataset, &items, stop, &mut |done| {
+            on_event(Event::Features { done, total });
+        })?;
+        if let Some(problem) = features.problem() {
+            on_event(Event::Note(problem));
+        }
+        Ok(whole)
+    }
+
+    fn batch(&mut self, items: &[Item]) -> Result<Batch> {
+        self.source.gather(self.dataset, items)
     }
 
     /// Mean loss and accuracy of an epoch; `None` if it was stopped.
     fn train_epoch(&mut self, number: usize, stop: &AtomicBool) -> Result<Option<(f64, f64)>> {
         self.params.set(step::EPOCH, &HostTensor::new([1], vec![number as u32]))?;
-        let order = shuffled(&self.split.train, self.options.seed, number as u32);
-        let mut ring = Ring::new(self.params, self.steps);
+        let order = shuffled(&self.training(number), self.options.seed, number as u32);
+        let params = self.params.clone();
+        let mut ring = Ring::new(&params, self.steps);
         let mut rest = &order[..];
         while !rest.is_empty() {
             if stop.load(Ordering::Relaxed) {
                 return Ok(None);
             }
             // Where a batch needs statistics, a remainder of one picture has no plan.
-            let Some(plan) = self.train.iter_mut().find(|step| step.rows <= rest.len()) else { break };
-            let (now, later) = rest.split_at(plan.rows);
-            plan.run(&gather(self.dataset, &self.keys, now))?;
+            let Some(plan) = self.train.iter().position(|step| step.rows <= rest.len()) else { break };
+            let (now, later) = rest.split_at(self.train[plan].rows);
+            let batch = self.batch(now)?;
+            self.train[plan].run(&batch)?;
             ring.stepped(now.len())?;
             self.steps += 1;
             rest = later;
@@ -219,76 +358,74 @@ impl<'a> Run<'a> {
 
     /// Mean loss and accuracy on the validation pictures.
     fn validate(&mut self) -> Result<(f64, f64)> {
-        ValidationStep::reset(self.params)?;
-        let mut rest = &self.split.validation[..];
-        while !rest.is_empty() {
-            let plan = self
-                .validation
-                .iter_mut()
-                .find(|step| step.rows <= rest.len())
-                .expect("a plan for the last batch");
-            let (now, later) = rest.split_at(plan.rows);
-            plan.run(gather(self.dataset, &self.keys, now))?;
-            rest = later;
-        }
-        let (loss, correct) = ValidationStep::totals(self.params)?;
+        ValidationStep::reset(&self.params)?;
+        self.each_validation(|_| Ok(()))?;
+        let (loss, correct) = ValidationStep::totals(&self.params)?;
         let count = self.split.validation.len() as f64;
         Ok((loss / count, correct / count))
     }
-}
 
-/// How a run's batches fit on its device.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Batches {
-    /// Pictures per step.
-    pub batch: usize,
-    /// Most of them on the device at a time; gradients of the parts are added up.
-    pub most: usize,
-    /// Whether a layer needs statistics of the whole batch: then the batch is reduced instead of split, and a
-    /// remainder of one picture is left out.
-    pub whole: bool,
-}
-
-impl Batches {
-    /// The batches of a run of `model` on `device` with these options.
-    ///
-    /// # Errors
-    /// [`Error::Shape`] if the model's layers do not fit together.
-    pub fn new(model: &Model, device: &Device, options: &FitOptions) -> Result<Batches> {
-        let fitting = model.largest_batch(device.max_tensor())?;
-        let most = options.micro_batch.map_or(fitting, |micro| micro.clamp(1, fitting));
-        let whole = model.layers.iter().any(|layer| layer.needs_whole_batch());
-        let batch = if whole { options.batch.min(most) } else { options.batch };
-        Ok(Batches { batch, most, whole })
+    /// For each validation picture, what the model answers with these weights.
+    fn answers(&mut self, weights: &BTreeMap<String, HostTensor>) -> Result<Vec<Vec<f32>>> {
+        for (name, value) in weights {
+            self.params.set(name, value)?;
+        }
+        let mut answers = Vec::new();
+        self.each_validation(|step| {
+            answers.extend(step.probabilities()?);
+            Ok(())
+        })?;
+        Ok(answers)
     }
 
-    /// Sizes of the batches that `count` pictures need.
-    fn sizes(self, count: usize) -> impl Iterator<Item = usize> {
-        sizes(count, self.batch).filter(move |&rows| rows > 1 || !self.whole)
+    /// Runs all validation pictures through the model; `then` sees the step after each batch.
+    fn each_validation(&mut self, mut then: impl FnMut(&ValidationStep) -> Result<()>) -> Result<()> {
+        let items = self.to_validate();
+        let mut rest = &items[..];
+        while !rest.is_empty() {
+            let plan = self.validation.iter().position(|step| step.rows <= rest.len());
+            let plan = plan.expect("a plan for the last batch");
+            let (now, later) = rest.split_at(self.validation[plan].rows);
+            let batch = self.batch(now)?;
+            self.validation[plan].run(&batch)?;
+            then(&self.validation[plan])?;
+            rest = later;
+        }
+        Ok(())
+    }
+
+    /// The values of the trained layers' parameters.
+    fn weights(&self) -> Result<BTreeMap<String, HostTensor>> {
+        let parameters = self.head.parameters()?.into_iter();
+        parameters.map(|p| Ok((p.name.clone(), self.params.get(&p.name)?))).collect()
     }
 }
 
-/// The batch sizes that `count` pictures need: full batches, and what remains.
-fn sizes(count: usize, batch: usize) -> impl Iterator<Item = usize> {
-    let full = (count >= batch).then_some(batch);
-    let rest = (!count.is_multiple_of(batch)).then_some(count % batch);
-    full.into_iter().chain(rest)
-}
-
-fn gather(dataset: &Dataset, keys: &[u32], pictures: &[usize]) -> Batch {
-    let mut batch = Batch::default();
-    for &picture in pictures {
-        batch.pixels.extend_from_slice(dataset.image(picture));
-        batch.keys.push(keys[picture]);
-        batch.targets.extend(
-            (0..dataset.classes()).map(|class| f32::from(u8::from(class == dataset.labels[picture]))),
-        );
-    }
-    batch
+/// The frozen layers with their cache.
+fn features(
+    task: &Task<'_>,
+    options: &FitOptions,
+    base: &Model,
+    params: &Params,
+    batch: usize,
+) -> Result<Features> {
+    let augment = options.frozen_augment(task.model);
+    let extractor = Extractor::new(base, params, batch, augment, task.normalize)?;
+    let cache = match &options.cache {
+        Caching::Off => None,
+        Caching::Memory => Some(FeatureCache::in_memory(extractor.width(), options.precision)),
+        Caching::Folder(folder) => {
+            let key = BaseKey::new(base, task.weights, task.normalize, options.precision, task.device)?;
+            let cache = FeatureCache::open(folder, &key, extractor.width(), options.precision);
+            prune(folder, MOST_CACHED)?;
+            Some(cache)
+        }
+    };
+    Ok(Features::new(task.dataset, augment, extractor, cache))
 }
 
 /// A seeded order of the pictures, another one each epoch (Fisher and Yates, with Philox).
-fn shuffled(pictures: &[usize], seed: u32, epoch: u32) -> Vec<usize> {
+fn shuffled<T: Clone>(pictures: &[T], seed: u32, epoch: u32) -> Vec<T> {
     let mut order = pictures.to_vec();
     let stream = random::stream("shuffle");
     for i in (1..order.len()).rev() {
@@ -299,74 +436,9 @@ fn shuffled(pictures: &[usize], seed: u32, epoch: u32) -> Vec<usize> {
     order
 }
 
-/// FNV-1a: what a picture's random changes are keyed by.
-fn content_hash(pixels: &[u8]) -> u32 {
-    pixels.iter().fold(0x811c_9dc5, |hash, &byte| (hash ^ u32::from(byte)).wrapping_mul(0x0100_0193))
-}
-
-/// Reads the metrics ring while training goes on: half a ring at a time, one read in flight.
-struct Ring<'a> {
-    params: &'a Params,
-    /// Step of the whole run at which the epoch began.
-    first: usize,
-    /// Rows of each step of this epoch.
-    rows: Vec<usize>,
-    /// Steps of this epoch whose figures have arrived.
-    read: usize,
-    in_flight: Option<(usize, PendingState)>,
-    loss: f64,
-    correct: f64,
-}
-
-impl<'a> Ring<'a> {
-    fn new(params: &'a Params, first: usize) -> Ring<'a> {
-        Ring { params, first, rows: vec![], read: 0, in_flight: None, loss: 0.0, correct: 0.0 }
-    }
-
-    fn stepped(&mut self, rows: usize) -> Result<()> {
-        self.rows.push(rows);
-        if self.rows.len().is_multiple_of(SLOTS / 2) {
-            self.collect()?;
-            self.in_flight = Some((self.rows.len(), self.params.start_get(step::RING)?));
-        }
-        Ok(())
-    }
-
-    /// Adds up what the read in flight brings.
-    fn collect(&mut self) -> Result<()> {
-        let Some((until, arriving)) = self.in_flight.take() else { return Ok(()) };
-        let ring = arriving.wait()?.to_f64();
-        for at in self.read..until {
-            let slot = (self.first + at) % SLOTS;
-            self.loss += ring[2 * slot] * self.rows[at] as f64;
-            self.correct += ring[2 * slot + 1];
-        }
-        self.read = until;
-        Ok(())
-    }
-
-    /// Mean loss and accuracy of the epoch.
-    fn finish(mut self) -> Result<(f64, f64)> {
-        self.collect()?;
-        self.in_flight = Some((self.rows.len(), self.params.start_get(step::RING)?));
-        self.collect()?;
-        let rows = self.rows.iter().sum::<usize>() as f64;
-        Ok((self.loss / rows, self.correct / rows))
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn every_picture_is_in_one_batch() {
-        for (count, batch, expected) in
-            [(10, 4, vec![4, 2]), (8, 4, vec![4]), (3, 4, vec![3]), (4, 4, vec![4])]
-        {
-            assert_eq!(sizes(count, batch).collect::<Vec<_>>(), expected);
-        }
-    }
 
     #[test]
     fn shuffling_is_a_permutation_that_depends_on_seed_and_epoch() {

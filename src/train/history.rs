@@ -5,6 +5,7 @@ use std::path::Path;
 use serde_json::{Value, json};
 
 use crate::Result;
+use crate::data::Split;
 use crate::formats::atomic::write_atomically;
 
 /// What one epoch gave.
@@ -44,15 +45,16 @@ impl History {
         })
     }
 
-    /// Writes the curves as CSV, whole or not at all.
+    /// Writes the curves as CSV, whole or not at all. The columns of a leaky split's validation are called so.
     ///
     /// # Errors
     /// [`Error::Io`](crate::Error::Io) if it cannot be written.
-    pub fn write_csv(&self, path: &Path) -> Result<()> {
+    pub fn write_csv(&self, path: &Path, split: &Split) -> Result<()> {
+        let val = if split.leaky { "leaky_val" } else { "val" };
         write_atomically(path, |file| {
             writeln!(
                 file,
-                "epoch,loss,accuracy,val_loss,val_accuracy,learning_rate,seconds,pictures_per_second"
+                "epoch,loss,accuracy,{val}_loss,{val}_accuracy,learning_rate,seconds,pictures_per_second"
             )?;
             for e in &self.0 {
                 writeln!(

@@ -1,12 +1,17 @@
 //! Training: the loop, its callbacks, its history, what is measured.
 
 mod accuracy;
+mod batches;
 mod fit;
 mod history;
 mod monitor;
+mod ring;
+mod source;
 mod step;
 
 pub use accuracy::{Confusion, PersonScores, wilson};
-pub use fit::{Batches, FitOptions, Outcome, Task, Trained, fit};
+pub use batches::Batches;
+pub use fit::{Event, FineTune, FitOptions, Outcome, Task, Trained, fit};
 pub use history::{Epoch, History};
 pub use monitor::Monitor;
+pub use source::Caching;

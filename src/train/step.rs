@@ -1,36 +1,75 @@
 //! One training step, one validation step: the graphs that the loop runs.
 
+use std::collections::BTreeSet;
 use std::ops::Range;
 
-use super::FitOptions;
+use super::{FitOptions, Task};
 use crate::graph::{Graph, Params, Plan, Var};
 use crate::models::Model;
 use crate::nn::{Metrics, Parameter};
-use crate::ops::Normalize;
+use crate::ops::{Augment, Normalize};
 use crate::tensor::{Data, HostTensor, TensorType};
 use crate::{Error, Result};
 
 /// State that counts training steps.
 pub(super) const STEP: &str = "training/step";
+/// State that holds the learning rate of pretrained layers.
+const SLOW_RATE: &str = "training/slow_rate";
 /// State that holds the learning rate.
-pub(super) const RATE: &str = "training/rate";
+const RATE: &str = "training/rate";
 /// State that counts epochs, which augmentation is keyed by.
 pub(super) const EPOCH: &str = "training/epoch";
 /// State `[slots, 2]`: loss and recognised pictures of the latest steps.
 pub(super) const RING: &str = "training/ring";
 /// Steps that the ring holds.
 pub(super) const SLOTS: usize = 512;
+pub(super) const PIXELS: &str = "pixels";
+pub(super) const KEYS: &str = "keys";
+const FEATURES: &str = "features";
+const TARGETS: &str = "targets";
 const LOSS: &str = "validation/loss";
 const CORRECT: &str = "validation/correct";
 
-/// Pictures of a batch with what belongs to them.
-#[derive(Clone, Debug, Default)]
+/// What the trained layers see of a batch.
+#[derive(Clone, Debug)]
+pub(super) enum Input {
+    /// Pictures, and the hash of each one's content.
+    Pictures { pixels: Vec<u8>, keys: Vec<u32> },
+    /// What the frozen layers made of them.
+    Features(Vec<f32>),
+}
+
+/// A batch.
+#[derive(Clone, Debug)]
 pub(super) struct Batch {
-    pub pixels: Vec<u8>,
-    /// Hash of each picture's content.
-    pub keys: Vec<u32>,
+    pub input: Input,
     /// One-hot rows.
     pub targets: Vec<f32>,
+}
+
+/// The part of `values` that belongs to these rows of `count`.
+fn rows_of<T>(values: &[T], rows: &Range<usize>, count: usize) -> Range<usize> {
+    let width = values.len() / count;
+    rows.start * width..rows.end * width
+}
+
+impl Batch {
+    /// Writes these of its `count` rows as a plan's input.
+    fn write(&self, plan: &mut Plan, rows: &Range<usize>, count: usize) -> Result<()> {
+        match &self.input {
+            Input::Pictures { pixels, keys } => {
+                plan.write(PIXELS, &Data::U8(pixels[rows_of(pixels, rows, count)].to_vec()))?;
+                // Without augmentation a plan has no use for keys.
+                if plan.has_input(KEYS) {
+                    plan.write(KEYS, &Data::U32(keys[rows.clone()].to_vec()))?;
+                }
+            }
+            Input::Features(values) => {
+                plan.write(FEATURES, &Data::F32(values[rows_of(values, rows, count)].to_vec()))?;
+            }
+        }
+        plan.write(TARGETS, &Data::F32(self.targets[rows_of(&self.targets, rows, count)].to_vec()))
+    }
 }
 
 /// Forward, loss, backward, update and metrics of one batch: one plan, or, where the batch is too large for the
@@ -50,10 +89,14 @@ struct Part {
 }
 
 /// What is the same for every step of a run.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Debug)]
 pub(super) struct Recipe<'a> {
-    pub model: &'a Model,
-    pub params: &'a Params,
+    /// The layers behind the frozen ones.
+    pub model: Model,
+    /// Whether these see what frozen layers made, instead of pictures.
+    pub features: bool,
+    /// Parameters that follow the lower rate.
+    pub slow: BTreeSet<String>,
     pub normalize: Normalize,
     pub options: &'a FitOptions,
 }
@@ -62,57 +105,95 @@ pub(super) struct Recipe<'a> {
 struct Forward {
     graph: Graph,
     step: Var,
-    rate: Var,
+    rates: Rates,
     metrics: Metrics,
     gradients: Vec<(String, Var)>,
 }
 
+/// The two learning rates, as states.
+#[derive(Clone, Copy)]
+struct Rates {
+    rate: Var,
+    slow: Var,
+}
+
+/// The graphs of a training step: its parts, and what applies the gradients that they added up.
+pub(super) struct StepGraphs {
+    parts: Vec<(Range<usize>, Graph)>,
+    apply: Option<Graph>,
+}
+
+impl StepGraphs {
+    /// All of them.
+    pub fn iter(&self) -> impl Iterator<Item = &Graph> {
+        self.parts.iter().map(|(_, graph)| graph).chain(&self.apply)
+    }
+}
+
 impl TrainStep {
     /// A step on `rows` pictures, of which at most `most` are on the device at a time.
-    pub fn new(recipe: Recipe<'_>, rows: usize, most: usize) -> Result<TrainStep> {
-        if rows <= most {
-            let part = Part { rows: 0..rows, plan: recipe.whole(rows)? };
-            return Ok(TrainStep { rows, parts: vec![part], apply: None });
-        }
-        let count = rows.div_ceil(most);
-        let bounds = |part: usize| part * rows / count..(part + 1) * rows / count;
-        let part = |part| Ok(Part { rows: bounds(part), plan: recipe.part(bounds(part), rows)? });
-        let parts = (0..count).map(part).collect::<Result<_>>()?;
-        Ok(TrainStep { rows, parts, apply: Some(recipe.apply()?) })
+    pub fn new(recipe: &Recipe<'_>, params: &Params, rows: usize, most: usize) -> Result<TrainStep> {
+        let StepGraphs { parts, apply } = recipe.step(rows, most)?;
+        let part = |(rows, graph)| Ok(Part { rows, plan: Plan::new(&graph, params, &[])? });
+        let parts = parts.into_iter().map(part).collect::<Result<_>>()?;
+        let apply = apply.map(|graph| Plan::new(&graph, params, &[])).transpose()?;
+        Ok(TrainStep { rows, parts, apply })
     }
 
     pub fn run(&mut self, batch: &Batch) -> Result<()> {
         for Part { rows, plan } in &mut self.parts {
-            let of = |len: usize| rows.start * (len / self.rows)..rows.end * (len / self.rows);
-            plan.write("pixels", &Data::U8(batch.pixels[of(batch.pixels.len())].to_vec()))?;
-            // Without augmentation a plan has no use for keys.
-            if plan.has_input("keys") {
-                plan.write("keys", &Data::U32(batch.keys[rows.clone()].to_vec()))?;
-            }
-            plan.write("targets", &Data::F32(batch.targets[of(batch.targets.len())].to_vec()))?;
+            batch.write(plan, rows, self.rows)?;
             plan.run()?;
         }
         self.apply.as_mut().map_or(Ok(()), Plan::run)
     }
 }
 
-impl Recipe<'_> {
-    /// A whole step in one plan.
-    fn whole(&self, rows: usize) -> Result<Plan> {
+impl<'a> Recipe<'a> {
+    /// The recipe of a task.
+    pub fn new(task: &Task<'a>, options: &'a FitOptions) -> Result<Recipe<'a>> {
+        let (base, head) = task.model.split_frozen()?;
+        let pretrained = options.fine_tune.map_or(0, |fine_tune| fine_tune.layers);
+        let pretrained = pretrained.saturating_sub(base.layers.len()).min(head.layers.len());
+        let slow = head.first(pretrained).parameters()?.into_iter().map(|p| p.name).collect();
+        let features = !base.layers.is_empty();
+        Ok(Recipe { model: head, features, slow, normalize: task.normalize, options })
+    }
+
+    /// The graphs of a step on `rows` pictures, of which at most `most` are on the device at a time.
+    pub fn step(&self, rows: usize, most: usize) -> Result<StepGraphs> {
+        if rows <= most {
+            return Ok(StepGraphs { parts: vec![(0..rows, self.whole(rows)?)], apply: None });
+        }
+        let count = rows.div_ceil(most);
+        let bounds = |part: usize| part * rows / count..(part + 1) * rows / count;
+        let part = |part| Ok((bounds(part), self.part(bounds(part), rows)?));
+        let parts = (0..count).map(part).collect::<Result<_>>()?;
+        Ok(StepGraphs { parts, apply: Some(self.apply()?) })
+    }
+
+    /// A whole step in one graph.
+    fn whole(&self, rows: usize) -> Result<Graph> {
         let mut forward = self.forward(0..rows, rows)?;
-        let Forward { step, rate, metrics, .. } = forward;
+        let Forward { step, rates, metrics, .. } = forward;
         let graph = &mut forward.graph;
         for (name, gradient) in &forward.gradients {
-            self.options.optimizer.build(graph, name, *gradient, rate, step)?;
+            self.update(graph, name, *gradient, rates, step)?;
         }
         let ring = graph.state_filled(RING, TensorType::f32([SLOTS, 2]), 0.0)?;
         graph.record(ring, step, &[metrics.loss, metrics.correct])?;
         graph.increment(step)?;
-        Plan::new(graph, self.params, &[])
+        Ok(forward.graph)
+    }
+
+    /// The update of one parameter.
+    fn update(&self, graph: &mut Graph, name: &str, gradient: Var, rates: Rates, step: Var) -> Result<()> {
+        let rate = if self.slow.contains(name) { rates.slow } else { rates.rate };
+        self.options.optimizer.build(graph, name, gradient, rate, step)
     }
 
     /// Forward and backward of some rows of a batch; gradients and metrics are added to states.
-    fn part(&self, rows: Range<usize>, whole: usize) -> Result<Plan> {
+    fn part(&self, rows: Range<usize>, whole: usize) -> Result<Graph> {
         let mut forward = self.forward(rows, whole)?;
         let graph = &mut forward.graph;
         for (name, gradient) in &forward.gradients {
@@ -123,16 +204,16 @@ impl Recipe<'_> {
             let sum = sum_of(graph, name, graph.ty(value).clone())?;
             graph.accumulate(sum, value)?;
         }
-        Plan::new(graph, self.params, &[])
+        Ok(forward.graph)
     }
 
     /// The update by the gradients that the parts added up, and zeros for the next batch.
-    fn apply(&self) -> Result<Plan> {
+    fn apply(&self) -> Result<Graph> {
         let mut graph = Graph::new();
-        let (step, rate) = self.counters(&mut graph)?;
+        let (step, rates) = self.counters(&mut graph)?;
         for parameter in self.trained()? {
             let gradient = sum_of(&mut graph, &parameter.name, TensorType::f32(&parameter.shape))?;
-            self.options.optimizer.build(&mut graph, &parameter.name, gradient, rate, step)?;
+            self.update(&mut graph, &parameter.name, gradient, rates, step)?;
             graph.reset(gradient)?;
         }
         let loss = sum_of(&mut graph, "loss", TensorType::f32([]))?;
@@ -142,25 +223,20 @@ impl Recipe<'_> {
         graph.reset(loss)?;
         graph.reset(correct)?;
         graph.increment(step)?;
-        Plan::new(&graph, self.params, &[])
+        Ok(graph)
     }
 
     /// Pictures to metrics and gradients. The loss is weighted by the share of the batch that `rows` are.
     fn forward(&self, rows: Range<usize>, whole: usize) -> Result<Forward> {
         let FitOptions { augment, seed, .. } = self.options;
         let mut graph = Graph::new();
-        let pixels = graph.input("pixels", TensorType::u8(batched(self.model, rows.len())));
-        let (step, rate) = self.counters(&mut graph)?;
-        let x = match augment {
-            Some(augment) => {
-                let keys = graph.input("keys", TensorType::u32([rows.len()]));
-                let epoch = graph.state_filled(EPOCH, TensorType::u32([1]), 0.0)?;
-                graph.augment(pixels, keys, epoch, *augment, self.normalize)?
-            }
-            None => graph.normalize(pixels, self.normalize)?,
+        let (step, rates) = self.counters(&mut graph)?;
+        let x = match self.features {
+            true => graph.input(FEATURES, TensorType::f32(batched(&self.model, rows.len()))),
+            false => pictures(&mut graph, &self.model, rows.len(), *augment, self.normalize)?,
         };
         let logits = self.model.build_part(&mut graph, x, *seed, step, rows.start)?;
-        let targets = graph.input("targets", graph.ty(logits).clone());
+        let targets = graph.input(TARGETS, graph.ty(logits).clone());
         let mut metrics = self.options.loss.build(&mut graph, logits, targets)?;
         if rows.len() < whole {
             metrics.loss = graph.scale(metrics.loss, rows.len() as f32 / whole as f32)?;
@@ -170,13 +246,15 @@ impl Recipe<'_> {
             trained.iter().map(|p| graph.state(&p.name, TensorType::f32(&p.shape))).collect::<Result<_>>()?;
         let gradients = graph.gradients(metrics.loss, &states)?;
         let gradients = trained.into_iter().map(|p| p.name).zip(gradients).collect();
-        Ok(Forward { graph, step, rate, metrics, gradients })
+        Ok(Forward { graph, step, rates, metrics, gradients })
     }
 
-    fn counters(&self, graph: &mut Graph) -> Result<(Var, Var)> {
+    fn counters(&self, graph: &mut Graph) -> Result<(Var, Rates)> {
         let step = graph.state_filled(STEP, TensorType::u32([1]), 0.0)?;
         let rate = graph.state_filled(RATE, TensorType::f32([1]), self.options.rate)?;
-        Ok((step, rate))
+        let slow = self.options.fine_tune.map_or(self.options.rate, |fine_tune| fine_tune.rate);
+        let slow = graph.state_filled(SLOW_RATE, TensorType::f32([1]), slow)?;
+        Ok((step, Rates { rate, slow }))
     }
 
     fn trained(&self) -> Result<Vec<Parameter>> {
@@ -189,34 +267,63 @@ fn sum_of(graph: &mut Graph, name: &str, ty: TensorType) -> Result<Var> {
     graph.state_filled(&format!("sum/{name}"), ty, 0.0)
 }
 
+/// Appends pictures as a graph's input, changed at random if `augment` says so, and normalised.
+pub(super) fn pictures(
+    graph: &mut Graph,
+    model: &Model,
+    rows: usize,
+    augment: Option<Augment>,
+    normalize: Normalize,
+) -> Result<Var> {
+    let pixels = graph.input(PIXELS, TensorType::u8(batched(model, rows)));
+    let Some(augment) = augment else { return graph.normalize(pixels, normalize) };
+    let keys = graph.input(KEYS, TensorType::u32([rows]));
+    let epoch = graph.state_filled(EPOCH, TensorType::u32([1]), 0.0)?;
+    graph.augment(pixels, keys, epoch, augment, normalize)
+}
+
 /// Forward and metrics of one batch, added up over an epoch.
 #[derive(Debug)]
 pub(super) struct ValidationStep {
     pub rows: usize,
     plan: Plan,
+    probabilities: Var,
 }
 
 impl ValidationStep {
-    pub fn new(recipe: Recipe<'_>, rows: usize) -> Result<ValidationStep> {
-        let Recipe { model, params, normalize, options } = recipe;
+    pub fn new(recipe: &Recipe<'_>, params: &Params, rows: usize) -> Result<ValidationStep> {
+        let (graph, probabilities) = ValidationStep::graph(recipe, rows)?;
+        Ok(ValidationStep { rows, plan: Plan::new(&graph, params, &[probabilities])?, probabilities })
+    }
+
+    /// Its graph, and the probabilities in it.
+    pub fn graph(recipe: &Recipe<'_>, rows: usize) -> Result<(Graph, Var)> {
         let mut graph = Graph::new();
-        let pixels = graph.input("pixels", TensorType::u8(batched(model, rows)));
-        let x = graph.normalize(pixels, normalize)?;
-        let logits = model.logits(&mut graph, x)?;
-        let targets = graph.input("targets", graph.ty(logits).clone());
-        let metrics = options.loss.build(&mut graph, logits, targets)?;
+        let x = match recipe.features {
+            true => graph.input(FEATURES, TensorType::f32(batched(&recipe.model, rows))),
+            false => pictures(&mut graph, &recipe.model, rows, None, recipe.normalize)?,
+        };
+        let logits = recipe.model.logits(&mut graph, x)?;
+        let targets = graph.input(TARGETS, graph.ty(logits).clone());
+        let metrics = recipe.options.loss.build(&mut graph, logits, targets)?;
         let sum = graph.scale(metrics.loss, rows as f32)?;
         for (name, value) in [(LOSS, sum), (CORRECT, metrics.correct)] {
             let total = graph.state_filled(name, graph.ty(value).clone(), 0.0)?;
             graph.accumulate(total, value)?;
         }
-        Ok(ValidationStep { rows, plan: Plan::new(&graph, params, &[])? })
+        let probabilities = graph.softmax(logits)?;
+        Ok((graph, probabilities))
     }
 
-    pub fn run(&mut self, batch: Batch) -> Result<()> {
-        self.plan.write("pixels", &Data::U8(batch.pixels))?;
-        self.plan.write("targets", &Data::F32(batch.targets))?;
+    pub fn run(&mut self, batch: &Batch) -> Result<()> {
+        batch.write(&mut self.plan, &(0..self.rows), self.rows)?;
         self.plan.run()
+    }
+
+    /// For each row of the last batch, the probability of each class.
+    pub fn probabilities(&self) -> Result<Vec<Vec<f32>>> {
+        let values = self.plan.read(self.probabilities)?.to_f32();
+        Ok(values.chunks_exact(values.len() / self.rows).map(<[f32]>::to_vec).collect())
     }
 
     /// Sets the sums to zero.

@@ -63,9 +63,9 @@ pub fn run(arguments: &Arguments) -> Result<()> {
     let dataset = cut::to_learn_from(&learning, &crop, &device, arguments.plain)?.dataset;
     // Few pictures make few steps an epoch: small batches make more of them.
     let settings = Settings { epochs: arguments.epochs as usize, batch: 8, ..Settings::default() };
-    let Learned { file, trained, .. } = learn(&dataset, &settings, &device)?;
+    let Learned { file, trained, split, .. } = learn(&dataset, &settings, &device, arguments.plain)?;
     file.save(&out.join("model.safetensors"))?;
-    trained.history.write_csv(&out.join("model.csv"))?;
+    trained.history.write_csv(&out.join("model.csv"), &split)?;
     write_png(&out.join("curves.png"), &learning_curves(&trained)?)?;
 
     say("\nThe test, on the photos it has never seen:");

@@ -1,0 +1,228 @@
+//! The network that a run trains: which one, how large, from which weights.
+
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+
+use clap::{Args, ValueEnum};
+use lookalike::data::Dataset;
+use lookalike::models::{Model, ScratchCnn, Vgg16, scratch_cnn, vgg16, vgg16_base};
+use lookalike::ops::Normalize;
+use lookalike::tensor::HostTensor;
+use lookalike::train::FineTune;
+use lookalike::{Error, Result};
+
+use super::number::{at_least_one, dropout, positive};
+
+/// Layers that are trained further get this share of the learning rate, unless told otherwise.
+const SLOW: f64 = 0.01;
+
+/// Networks that can be trained.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
+pub enum Kind {
+    /// Three stages of convolutions and two dense layers, from random weights
+    #[default]
+    Scratch,
+    /// VGG16, pretrained on a million photos of all kinds and frozen, with two dense layers on top
+    Vgg16,
+}
+
+impl Kind {
+    /// Its name on the command line and in files.
+    pub fn name(self) -> &'static str {
+        match self {
+            Kind::Scratch => "scratch",
+            Kind::Vgg16 => "vgg16",
+        }
+    }
+}
+
+/// Pixels to numbers, by the name of who trained that way.
+#[derive(Clone, Copy, Debug, ValueEnum)]
+pub enum Scaling {
+    /// BGR less the mean of ImageNet, as Keras's VGG16 was trained
+    Caffe,
+    /// RGB by mean and deviation of ImageNet, as torchvision's was
+    Torch,
+    /// RGB from 0 to 1
+    Unit,
+}
+
+impl Scaling {
+    fn normalize(self) -> Normalize {
+        match self {
+            Scaling::Caffe => Normalize::caffe(),
+            Scaling::Torch => Normalize::torch(),
+            Scaling::Unit => Normalize::unit(),
+        }
+    }
+}
+
+/// Which network to train.
+#[derive(Args, Clone, Debug, Default)]
+pub struct NetworkArguments {
+    /// Network to train
+    #[arg(long, value_enum, default_value_t)]
+    pub model: Kind,
+    /// File with VGG16's pretrained weights: Keras's .h5, .weights.h5 or .keras, .safetensors or .npz [default: what
+    /// `lookalike weights get vgg16` has downloaded]
+    #[arg(long, value_name = "FILE")]
+    pub weights: Option<PathBuf>,
+    /// How the pretrained weights want their pixels; known files bring it
+    #[arg(long, value_enum)]
+    pub preprocessing: Option<Scaling>,
+    /// Train VGG16's layers from this block on too, as block5, at --base-rate
+    #[arg(long, value_name = "BLOCK")]
+    pub unfreeze: Option<String>,
+    /// Learning rate of the pretrained layers of --unfreeze [default: a hundredth of --rate]
+    #[arg(long, value_name = "RATE", value_parser = positive)]
+    pub base_rate: Option<f64>,
+    /// Channels after each stage of the scratch network [default: 16,32,64]
+    #[arg(long, value_name = "N,N,…", value_delimiter = ',', value_parser = at_least_one)]
+    pub widths: Option<Vec<usize>>,
+    /// Units of the hidden dense layer [default: 128; vgg16: 256]
+    #[arg(long, value_name = "N", value_parser = at_least_one)]
+    pub dense: Option<usize>,
+    /// Share dropped before the last layers [default: 0.2; vgg16: 0.5]
+    #[arg(long, value_name = "SHARE", value_parser = dropout)]
+    pub dropout: Option<f64>,
+}
+
+/// A network before training.
+pub struct Network {
+    /// The layers.
+    pub model: Model,
+    /// Pretrained parameters by name.
+    pub weights: BTreeMap<String, HostTensor>,
+    /// From bytes to numbers.
+    pub normalize: Normalize,
+    /// How pretrained layers that are not frozen are trained.
+    pub fine_tune: Option<FineTune>,
+}
+
+impl NetworkArguments {
+    /// What does not fit together is said before any work is done.
+    ///
+    /// # Errors
+    /// [`Error::Input`] that names the option.
+    pub fn check(&self) -> Result<()> {
+        let of_vgg16 = [
+            ("--weights", self.weights.is_some()),
+            ("--preprocessing", self.preprocessing.is_some()),
+            ("--unfreeze", self.unfreeze.is_some()),
+        ];
+        let refused = |option: &str, needed: &str| {
+            Err(Error::Input(format!("{option} goes with {needed}; leave one out or add the other")))
+        };
+        match self.model {
+            Kind::Scratch => {
+                if let Some((option, _)) = of_vgg16.into_iter().find(|(_, given)| *given) {
+                    return refused(option, "--model vgg16");
+                }
+            }
+            Kind::Vgg16 if self.widths.is_some() => return refused("--widths", "--model scratch"),
+            Kind::Vgg16 => {}
+        }
+        if self.base_rate.is_some() && self.unfreeze.is_none() {
+            return refused("--base-rate", "--unfreeze");
+        }
+        Ok(())
+    }
+
+    /// The network for the dataset's people; `rate` is the learning rate.
+    pub fn build(&self, dataset: &Dataset, rate: f64) -> Result<Network> {
+        match self.model {
+            Kind::Scratch => Ok(Network {
+                model: self.scratch(dataset.size, dataset.classes()),
+                weights: BTreeMap::new(),
+                normalize: Normalize::unit(),
+                fine_tune: None,
+            }),
+            Kind::Vgg16 => self.pretrained(dataset, rate),
+        }
+    }
+
+    /// The network from scratch.
+    pub fn scratch(&self, size: usize, classes: usize) -> Model {
+        let usual = ScratchCnn::new(classes);
+        scratch_cnn(&ScratchCnn {
+            size,
+            widths: self.widths.clone().unwrap_or(usual.widths),
+            dense: self.dense.unwrap_or(usual.dense),
+            dropout: self.dropout.map_or(usual.dropout, |dropout| dropout as f32),
+            classes,
+        })
+    }
+
+    /// VGG16 with its head.
+    pub fn vgg16(&self, size: usize, classes: usize) -> Result<Model> {
+        let usual = Vgg16::new(classes);
+        vgg16(&Vgg16 {
+            size,
+            dense: self.dense.unwrap_or(usual.dense),
+            dropout: self.dropout.map_or(usual.dropout, |dropout| dropout as f32),
+            classes,
+        })
+    }
+
+    fn pretrained(&self, dataset: &Dataset, rate: f64) -> Result<Network> {
+        let mut model = self.vgg16(dataset.size, dataset.classes())?;
+        let base = vgg16_base(dataset.size)?;
+        let (weights, normalize) = self.read_weights(&base)?;
+        let fine_tune = match &self.unfreeze {
+            None => None,
+            Some(block) => {
+                model.frozen = first_layer(&base, block)?;
+                let rate = self.base_rate.unwrap_or(rate * SLOW) as f32;
+                Some(FineTune { layers: base.layers.len(), rate })
+            }
+        };
+        Ok(Network { model, weights, normalize, fine_tune })
+    }
+
+    fn read_weights(&self, base: &Model) -> Result<(BTreeMap<String, HostTensor>, Normalize)> {
+        let path = self.weights.clone().ok_or_else(|| Error::Input("--weights".into()))?;
+        let file = lookalike::formats::safetensors::read(&path)?;
+        let names: Vec<String> = base.parameters()?.into_iter().map(|p| p.name).collect();
+        let tensors = file.tensors.into_iter().filter(|(name, _)| names.contains(name)).collect();
+        Ok((tensors, self.preprocessing.map_or(Normalize::torch(), Scaling::normalize)))
+    }
+}
+
+/// The first layer of a block of the base.
+fn first_layer(base: &Model, block: &str) -> Result<usize> {
+    let is_of_block = |name: &str| name.strip_prefix(block).is_some_and(|rest| rest.starts_with('_'));
+    base.layers.iter().position(|layer| is_of_block(layer.name())).ok_or_else(|| {
+        let mut blocks: Vec<&str> = base.layers.iter().filter_map(|l| l.name().split('_').next()).collect();
+        blocks.dedup();
+        Error::Input(format!(
+            "--unfreeze {block}: VGG16 has no such block; give one of {}",
+            blocks.join(", ")
+        ))
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_block_is_found_by_its_name_and_nothing_else() {
+        let base = vgg16_base(32).unwrap();
+        let name = |block| first_layer(&base, block).map(|at| base.layers[at].name().to_owned());
+        assert_eq!(name("block5").unwrap(), "block5_conv1");
+        assert_eq!(name("block1").unwrap(), "block1_conv1");
+        for wrong in ["block6", "block", "", "block5_"] {
+            assert!(name(wrong).unwrap_err().to_string().contains("block1, block2"), "{wrong}");
+        }
+    }
+
+    #[test]
+    fn options_of_the_other_network_are_refused() {
+        let scratch = NetworkArguments { unfreeze: Some("block5".into()), ..NetworkArguments::default() };
+        assert!(scratch.check().unwrap_err().to_string().starts_with("--unfreeze goes with --model vgg16"));
+        let vgg16 =
+            NetworkArguments { model: Kind::Vgg16, widths: Some(vec![8]), ..NetworkArguments::default() };
+        assert!(vgg16.check().unwrap_err().to_string().starts_with("--widths goes with --model scratch"));
+        assert!(NetworkArguments::default().check().is_ok());
+    }
+}

@@ -1,0 +1,106 @@
+//! A larger dataset from a smaller one: each picture, and changed copies of it.
+
+use super::Dataset;
+use crate::graph::{Graph, Params, Plan};
+use crate::ops::{Augment, Normalize, picture_hash};
+use crate::tensor::{Data, HostTensor, TensorType};
+use crate::{Device, Result};
+
+/// Pictures changed at a time.
+const BATCH: usize = 8;
+const EPOCH: &str = "epoch";
+
+/// Each picture followed by `copies` copies that `augment` changed, rounded to bytes: what the tutorial does to its photos
+/// before anything else. A copy is in its picture's group; copy k is what training would see in epoch k.
+///
+/// # Errors
+/// [`Error::Shape`](crate::Error::Shape) if a setting of `augment` is out of its range, or the device fails.
+pub fn expand(dataset: &Dataset, copies: u32, augment: Augment, device: &Device) -> Result<Dataset> {
+    let as_is = Normalize { scale: [1.0; 4], offset: [0.0; 4], reverse: false };
+    let mut graph = Graph::new();
+    let x = graph.input("x", TensorType::u8([BATCH, dataset.size, dataset.size, 3]));
+    let keys = graph.input("keys", TensorType::u32([BATCH]));
+    let epoch = graph.state_filled(EPOCH, TensorType::u32([1]), 0.0)?;
+    let y = graph.augment(x, keys, epoch, augment, as_is)?;
+    let params = Params::new(device);
+    let mut plan = Plan::new(&graph, &params, &[y])?;
+
+    let picture = dataset.size * dataset.size * 3;
+    let all: Vec<usize> = (0..dataset.len()).collect();
+    let mut changed: Vec<Vec<u8>> = Vec::new();
+    for copy in 1..=copies {
+        params.set(EPOCH, &HostTensor::new([1], vec![copy]))?;
+        for batch in all.chunks(BATCH) {
+            let mut pixels: Vec<u8> = batch.iter().flat_map(|&at| dataset.image(at)).copied().collect();
+            let mut keys: Vec<u32> = batch.iter().map(|&at| picture_hash(dataset.image(at))).collect();
+            pixels.resize(BATCH * picture, 0);
+            keys.resize(BATCH, 0);
+            plan.write("x", &Data::U8(pixels))?;
+            // Where nothing may change, a plan has no use for keys.
+            if plan.has_input("keys") {
+                plan.write("keys", &Data::U32(keys))?;
+            }
+            plan.run()?;
+            let values = plan.read(y)?.to_f32();
+            let rounded = values.chunks_exact(picture).take(batch.len());
+            changed.extend(rounded.map(|picture| picture.iter().map(|x| x.round() as u8).collect()));
+        }
+    }
+    let versions = |at: usize| {
+        let copies = (0..copies as usize).map(move |copy| copy * dataset.len() + at);
+        std::iter::once(dataset.image(at)).chain(copies.map(|at| changed[at].as_slice()))
+    };
+    let times = copies as usize + 1;
+    let repeat = |at: usize| std::iter::repeat_n(at, times);
+    Ok(Dataset {
+        size: dataset.size,
+        pixels: all.iter().flat_map(|&at| versions(at)).flatten().copied().collect(),
+        labels: all.iter().flat_map(|&at| repeat(at)).map(|at| dataset.labels[at]).collect(),
+        names: dataset.names.clone(),
+        groups: all.iter().flat_map(|&at| repeat(at)).map(|at| dataset.groups[at]).collect(),
+        sources: all.iter().flat_map(|&at| repeat(at)).map(|at| dataset.sources[at].clone()).collect(),
+        cut: dataset.cut.clone(),
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::data::CutStyle;
+
+    fn dataset() -> Dataset {
+        let picture = |at: usize| (0..12 * 12 * 3).map(move |i| (i * (at + 3) % 251) as u8);
+        Dataset {
+            size: 12,
+            pixels: (0..11).flat_map(picture).collect(),
+            labels: (0..11).map(|at| at % 2).collect(),
+            names: vec!["anna".into(), "berta".into()],
+            groups: (0..11).collect(),
+            sources: (0..11).map(|at| format!("{at}.png")).collect(),
+            cut: CutStyle::default(),
+        }
+    }
+
+    #[test]
+    fn each_picture_is_followed_by_its_copies() {
+        let dataset = dataset();
+        let expanded = expand(&dataset, 2, Augment::default(), &Device::cpu()).unwrap();
+        assert_eq!((expanded.len(), expanded.pixels.len()), (33, 3 * dataset.pixels.len()));
+        for at in 0..11 {
+            assert_eq!(expanded.image(3 * at), dataset.image(at));
+            assert_ne!(expanded.image(3 * at + 1), dataset.image(at));
+            assert_ne!(expanded.image(3 * at + 1), expanded.image(3 * at + 2));
+            for copy in 0..3 {
+                assert_eq!(expanded.labels[3 * at + copy], dataset.labels[at]);
+                assert_eq!(expanded.groups[3 * at + copy], dataset.groups[at]);
+            }
+        }
+    }
+
+    #[test]
+    fn copies_without_a_change_are_the_picture() {
+        let nothing = Augment { flip: false, shift: 0.0, brightness: 0.0, ..Augment::default() };
+        let expanded = expand(&dataset(), 1, nothing, &Device::cpu()).unwrap();
+        assert!((0..11).all(|at| expanded.image(2 * at) == expanded.image(2 * at + 1)));
+    }
+}

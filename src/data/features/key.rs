@@ -1,0 +1,106 @@
+//! What a row of features is of: by content, so that equal work is never done twice and other work never taken for it.
+
+use std::collections::BTreeMap;
+use std::fmt;
+
+use sha2::{Digest, Sha256};
+
+use super::Precision;
+use crate::models::Model;
+use crate::ops::{Augment, Normalize};
+use crate::tensor::HostTensor;
+use crate::{Device, Result};
+
+/// The network that made the rows: architecture, weights, normalisation, precision, device and version of this crate.
+/// Devices round differently, and a run is promised the same bits with a cache and without.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct BaseKey(pub(super) [u8; 32]);
+
+impl BaseKey {
+    /// The key of `base` with these weights, on `device`.
+    ///
+    /// # Errors
+    /// [`Error::Shape`](crate::Error::Shape) if its layers do not fit together.
+    pub fn new(
+        base: &Model,
+        weights: &BTreeMap<String, HostTensor>,
+        normalize: Normalize,
+        precision: Precision,
+        device: &Device,
+    ) -> Result<BaseKey> {
+        let mut hash = Sha256::new();
+        hash.update(env!("CARGO_PKG_VERSION"));
+        hash.update(base.to_keras().to_string());
+        hash.update(format!("{normalize:?} {} {device}", precision.name()));
+        for parameter in base.parameters()? {
+            hash.update(&parameter.name);
+            if let Some(values) = weights.get(&parameter.name) {
+                hash.update(bytemuck::cast_slice(&values.to_f32()));
+            }
+        }
+        Ok(BaseKey(hash.finalize().into()))
+    }
+}
+
+impl fmt::Display for BaseKey {
+    /// The first sixteen digits: enough for the name of a file, whose head has all of them.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0[..8].iter().try_for_each(|byte| write!(f, "{byte:02x}"))
+    }
+}
+
+/// A picture, and how it was changed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct RowKey(pub(super) [u8; 32]);
+
+impl RowKey {
+    /// The key of a picture as it is.
+    pub fn of_picture(pixels: &[u8]) -> RowKey {
+        RowKey(Sha256::digest(pixels).into())
+    }
+
+    /// The key of the picture's `variant`-th random change by `augment`.
+    pub fn changed(self, augment: Augment, variant: u32) -> RowKey {
+        let mut hash = Sha256::new();
+        hash.update(self.0);
+        hash.update(format!("{augment:?} {variant}"));
+        RowKey(hash.finalize().into())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::models::vgg16_base;
+
+    #[test]
+    fn everything_that_changes_a_row_changes_its_key() {
+        let picture = RowKey::of_picture(&[1, 2, 3]);
+        let augment = Augment::default();
+        let other = Augment { shift: 0.2, ..augment };
+        let keys = [
+            picture,
+            RowKey::of_picture(&[1, 2, 4]),
+            picture.changed(augment, 1),
+            picture.changed(augment, 2),
+            picture.changed(other, 1),
+        ];
+        assert!((0..5).all(|i| (0..i).all(|j| keys[i] != keys[j])));
+
+        let (small, large) = (vgg16_base(32).unwrap(), vgg16_base(64).unwrap());
+        let weights = |x: f32| BTreeMap::from([("block1_conv1/bias".into(), HostTensor::new([1], vec![x]))]);
+        let key = |model: &Model, x, normalize, precision| {
+            BaseKey::new(model, &weights(x), normalize, precision, &Device::cpu()).unwrap()
+        };
+        let first = key(&small, 1.0, Normalize::unit(), Precision::F32);
+        assert_eq!(first, key(&small, 1.0, Normalize::unit(), Precision::F32));
+        for other in [
+            key(&large, 1.0, Normalize::unit(), Precision::F32),
+            key(&small, 2.0, Normalize::unit(), Precision::F32),
+            key(&small, 1.0, Normalize::caffe(), Precision::F32),
+            key(&small, 1.0, Normalize::unit(), Precision::F16),
+        ] {
+            assert_ne!(first, other);
+        }
+    }
+}
