@@ -115,7 +115,8 @@ pub fn learn(dataset: &Dataset, settings: &Settings, device: &Device, plain: boo
     let (dataset, split) = match settings.split {
         SplitKind::Honest => (dataset, split_by_group(dataset, settings.validation, settings.seed.into())?),
         SplitKind::Tutorial => {
-            expanded = expand(dataset, settings.copies, settings.augment(), device)?;
+            // Photos are augmented once, whatever the seed of the run.
+            expanded = expand(dataset, settings.copies, Augment::default(), device)?;
             (&expanded, split_leaky(&expanded, settings.validation, settings.seed.into())?)
         }
     };
