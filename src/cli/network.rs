@@ -5,6 +5,7 @@ use std::path::PathBuf;
 
 use clap::{Args, ValueEnum};
 use lookalike::data::Dataset;
+use lookalike::models::weights::{VGG16, downloaded, none_given, read};
 use lookalike::models::{Model, ScratchCnn, Vgg16, scratch_cnn, vgg16, vgg16_base};
 use lookalike::ops::Normalize;
 use lookalike::tensor::HostTensor;
@@ -179,12 +180,15 @@ impl NetworkArguments {
         Ok(Network { model, weights, normalize, fine_tune })
     }
 
+    /// The base's weights, and how their pixels are prepared. There is no going on without.
     fn read_weights(&self, base: &Model) -> Result<(BTreeMap<String, HostTensor>, Normalize)> {
-        let path = self.weights.clone().ok_or_else(|| Error::Input("--weights".into()))?;
-        let file = lookalike::formats::safetensors::read(&path)?;
-        let names: Vec<String> = base.parameters()?.into_iter().map(|p| p.name).collect();
-        let tensors = file.tensors.into_iter().filter(|(name, _)| names.contains(name)).collect();
-        Ok((tensors, self.preprocessing.map_or(Normalize::torch(), Scaling::normalize)))
+        let path = match &self.weights {
+            Some(path) => path.clone(),
+            None => downloaded(&VGG16)?.ok_or_else(|| none_given("vgg16"))?,
+        };
+        let pretrained = read(&path, base)?;
+        let normalize = pretrained.preprocessing(&path, self.preprocessing.map(Scaling::normalize))?;
+        Ok((pretrained.tensors, normalize))
     }
 }
 

@@ -2,6 +2,8 @@
 
 pub mod atomic;
 #[cfg(feature = "train")]
+pub mod hdf5;
+#[cfg(feature = "train")]
 mod npy;
 #[cfg(feature = "train")]
 pub mod npz;
