@@ -37,3 +37,5 @@ mod softmax;
 mod softmax_cross_entropy;
 mod training;
 mod update;
+#[cfg(feature = "train")]
+mod vgg16;

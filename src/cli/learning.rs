@@ -147,7 +147,8 @@ impl Settings {
     }
 
     fn options(&self, fine_tune: Option<FineTune>) -> Result<FitOptions> {
-        let augmented = self.no_augment || self.split == SplitKind::Tutorial;
+        // The tutorial's split has made the copies that a frozen network would see.
+        let copied = self.split == SplitKind::Tutorial && self.network.model != Kind::Scratch;
         Ok(FitOptions {
             epochs: self.epochs,
             batch: self.batch,
@@ -155,7 +156,7 @@ impl Settings {
             seed: self.seed,
             rate: self.rate as f32,
             patience: self.patience,
-            augment: (!augmented).then(|| self.augment()),
+            augment: (!self.no_augment && !copied).then(|| self.augment()),
             copies: self.copies,
             fresh: self.fresh,
             cache: match self.no_cache || self.network.model == Kind::Scratch {
