@@ -30,6 +30,16 @@ pub struct Wanted<'a> {
     pub place: &'a Path,
 }
 
+/// What a download asks and tells.
+pub struct Hooks<'a> {
+    /// The value of an environment variable: proxies stand there.
+    pub variable: &'a dyn Fn(&str) -> Option<String>,
+    /// Is told why a source was given up for the next.
+    pub warn: &'a dyn Fn(&str),
+    /// Is told bytes done and in all.
+    pub report: &'a dyn Fn(u64, u64),
+}
+
 /// Why there is nothing from a place.
 enum Failure {
     /// The place is to blame; another one may do.
@@ -52,14 +62,8 @@ impl Wanted<'_> {
     }
 }
 
-/// Downloads the file from the first of the `sources` that has it. `report` is told bytes done and in all; `warn`, why a
-/// source was given up for the next.
-pub fn get(
-    wanted: &Wanted<'_>,
-    sources: &[String],
-    warn: &dyn Fn(&str),
-    report: &dyn Fn(u64, u64),
-) -> Result<()> {
+/// Downloads the file from the first of the `sources` that has it.
+pub fn get(wanted: &Wanted<'_>, sources: &[String], hooks: &Hooks<'_>) -> Result<()> {
     let path = wanted.part();
     let folder = path.parent().unwrap_or(Path::new("."));
     let unwritable = |source| Error::io(&path, source, WRITABLE);
@@ -75,7 +79,7 @@ pub fn get(
     }
     let mut failures = Vec::new();
     for url in sources {
-        match from(url, wanted, &mut part, report) {
+        match from(url, wanted, &mut part, hooks) {
             Ok(()) => {
                 part.sync_all().map_err(unwritable)?;
                 drop(part); // some systems rename no file that is open
@@ -84,7 +88,7 @@ pub fn get(
             Err(Failure::Here(error)) => return Err(error),
             Err(Failure::There(problem)) => {
                 let problem = format!("{url}: {problem}");
-                warn(&problem);
+                (hooks.warn)(&problem);
                 failures.push(problem);
             }
         }
@@ -108,14 +112,14 @@ fn from(
     url: &str,
     wanted: &Wanted<'_>,
     part: &mut File,
-    report: &dyn Fn(u64, u64),
+    hooks: &Hooks<'_>,
 ) -> std::result::Result<(), Failure> {
     let here = |source| Failure::Here(Error::io(wanted.part(), source, WRITABLE));
-    let agent = agent(url).map_err(Failure::There)?;
+    let agent = agent(url, hooks.variable).map_err(Failure::There)?;
     let mut fruitless = 0;
     loop {
         let start = part.metadata().map_err(here)?.len();
-        let outcome = attempt(&agent, url, part, start, report);
+        let outcome = attempt(&agent, url, part, start, hooks.report);
         let length = part.metadata().map_err(here)?.len();
         match outcome {
             Ok(()) => {
@@ -216,9 +220,9 @@ fn content_start(response: &Response<Body>) -> Option<u64> {
 }
 
 /// A client for this URL, through the proxy that the environment names for it.
-fn agent(url: &str) -> std::result::Result<Agent, String> {
+fn agent(url: &str, variable: &dyn Fn(&str) -> Option<String>) -> std::result::Result<Agent, String> {
     let config = Agent::config_builder()
-        .proxy(proxy(url, &|name| std::env::var(name).ok())?)
+        .proxy(proxy(url, variable)?)
         .http_status_as_error(false)
         .user_agent(concat!("lookalike/", env!("CARGO_PKG_VERSION")))
         .timeout_connect(Some(CONNECT))

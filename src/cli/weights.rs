@@ -6,7 +6,7 @@ use lookalike::folders::cache_folder;
 use lookalike::models::weights::{KerasFile, VGG16};
 
 use super::display::{Progress, note, say};
-use super::download::{self, Wanted};
+use super::download::{self, Hooks, Wanted};
 
 /// Environment variable with more mirrors, divided by commas.
 const MIRRORS: &str = "LOOKALIKE_MIRROR";
@@ -58,18 +58,19 @@ pub fn run(arguments: &Arguments) -> Result<()> {
     let place = file.place(&cache_folder()?);
     let wanted = Wanted { md5: file.md5, place: &place };
     if *force || !wanted.is_there() {
-        let environment = std::env::var(MIRRORS).unwrap_or_default();
+        let variable = |name: &str| std::env::var(name).ok();
+        let sources = sources(&file, mirror, &variable(MIRRORS).unwrap_or_default());
         let progress = Progress::new("downloading", "MB", false);
-        let report =
-            |done: u64, all: u64| progress.report((done / 1_000_000) as usize, (all / 1_000_000) as usize);
-        download::get(&wanted, &sources(&file, mirror, &environment), &note_failure, &report)?;
+        let megabytes = |bytes: u64| (bytes / 1_000_000) as usize;
+        let hooks = Hooks {
+            variable: &variable,
+            warn: &|problem| note(format_args!("warning: {problem}")),
+            report: &|done, all| progress.report(megabytes(done), megabytes(all)),
+        };
+        download::get(&wanted, &sources, &hooks)?;
     }
     say(place.display());
     Ok(())
-}
-
-fn note_failure(problem: &str) {
-    note(format_args!("warning: {problem}"));
 }
 
 /// The URLs to try, in this order: mirrors as given, those of the environment, the public one.

@@ -93,6 +93,15 @@ struct Outcome {
 }
 
 fn download(sources: &[&str], part: Option<&[u8]>) -> Outcome {
+    download_through(&|_| None, sources, part)
+}
+
+/// [`download`], where the environment has these variables.
+fn download_through(
+    variable: &dyn Fn(&str) -> Option<String>,
+    sources: &[&str],
+    part: Option<&[u8]>,
+) -> Outcome {
     let folder = tempfile::tempdir().unwrap();
     let place = folder.path().join("weights/w.h5");
     let md5 = md5(&content());
@@ -109,7 +118,8 @@ fn download(sources: &[&str], part: Option<&[u8]>) -> Outcome {
         assert!(done <= all);
         *reported.borrow_mut() = done;
     };
-    let result = get(&wanted, &sources, &warn, &report).map_err(|error| error.to_string());
+    let hooks = Hooks { variable, warn: &warn, report: &report };
+    let result = get(&wanted, &sources, &hooks).map_err(|error| error.to_string());
     assert_eq!(result.is_ok(), wanted.is_there());
     let (file, part) = (fs::read(&place).ok(), fs::read(wanted.part()).ok());
     Outcome { result, file, part, warnings: warnings.into_inner() }
@@ -200,8 +210,41 @@ fn two_downloads_do_not_write_one_file() {
     let wanted = Wanted { md5: "", place: &place };
     let other = File::create(wanted.part()).unwrap();
     other.lock().unwrap();
-    let message = get(&wanted, &[], &|_| (), &|_, _| ()).unwrap_err().to_string();
+    let hooks = Hooks { variable: &|_| None, warn: &|_| (), report: &|_, _| () };
+    let message = get(&wanted, &[], &hooks).unwrap_err().to_string();
     assert!(message.contains("another download"), "{message}");
+}
+
+/// A proxy that connects whoever asks to `server`, whatever name they ask for: its URL, and what was asked.
+fn proxy_server(server: String) -> (String, Receiver<String>) {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let url = format!("http://{}", listener.local_addr().unwrap());
+    let (sender, requests) = channel();
+    thread::spawn(move || {
+        for mut client in listener.incoming().flatten() {
+            let (line, _) = request(&client);
+            let _ = sender.send(line);
+            let mut server = TcpStream::connect(&server).unwrap();
+            let _ = client.write_all(b"HTTP/1.1 200 Connected\r\n\r\n");
+            let (mut from, mut to) = (client.try_clone().unwrap(), server.try_clone().unwrap());
+            thread::spawn(move || io::copy(&mut from, &mut to));
+            let _ = io::copy(&mut server, &mut client);
+        }
+    });
+    (url, requests)
+}
+
+#[test]
+fn a_proxy_of_the_environment_is_asked() {
+    let (url, _requests) = server(Fault::None);
+    let host = url.trim_start_matches("http://").trim_end_matches("/w.h5").to_string();
+    let (proxy, asked) = proxy_server(host);
+    let variable = |name: &str| (name == "http_proxy").then(|| proxy.clone());
+    // Only the proxy knows the name.
+    let outcome = download_through(&variable, &["http://weights.invalid/w.h5"], None);
+    assert_eq!(outcome.result, Ok(()));
+    assert!(outcome.file == Some(content()));
+    assert_eq!(asked.recv().unwrap(), "CONNECT weights.invalid:80 HTTP/1.1");
 }
 
 #[test]
