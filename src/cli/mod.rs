@@ -8,6 +8,7 @@ mod cut;
 mod demo;
 mod detector;
 mod device;
+mod download;
 mod evaluate;
 mod faces;
 mod info;
@@ -19,6 +20,7 @@ mod predict;
 mod scores;
 mod summary;
 mod train;
+mod weights;
 
 use clap::{Parser, Subcommand};
 use lookalike::Result;
@@ -48,6 +50,7 @@ enum Command {
     Evaluate(evaluate::Arguments),
     Predict(predict::Arguments),
     Summary(summary::Arguments),
+    Weights(weights::Arguments),
     Demo(demo::Arguments),
 }
 
@@ -62,6 +65,7 @@ impl Cli {
             Command::Evaluate(arguments) => evaluate::run(&arguments),
             Command::Predict(arguments) => predict::run(&arguments),
             Command::Summary(arguments) => summary::run(&arguments),
+            Command::Weights(arguments) => weights::run(&arguments),
             Command::Demo(arguments) => demo::run(&arguments),
         }
     }
