@@ -7,6 +7,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output, Stdio};
 
+use lookalike::data::{CutStyle, Dataset};
 use lookalike::formats::safetensors::{self, TensorFile};
 use lookalike::vision::{MAX_PIXELS, RgbImage, crop_resize, decode, encode_jpeg, encode_png};
 use serde_json::Value;
@@ -53,6 +54,8 @@ impl Scene {
     fn command(&self, arguments: &[&str]) -> Command {
         let mut command = Command::new(env!("CARGO_BIN_EXE_lookalike"));
         command.args(arguments).current_dir(self.0.path()).env_remove("LOOKALIKE_ADAPTER");
+        // Not the user's weights and features.
+        command.env("LOOKALIKE_CACHE", self.0.path().join("cache"));
         command
     }
 
@@ -434,6 +437,94 @@ fn a_killed_run_goes_on_where_it_was() {
     let [whole, resumed] = ["whole.npz", "faces.npz"].map(|name| fs::read(scene.path(name)).expect("faces"));
     assert!(whole == resumed, "the same bytes as without the interruption");
     assert!(!scene.path("faces.npz.progress").exists());
+}
+
+/// Faces small enough for VGG16 to be quick, in a file.
+fn small_faces(scene: &Scene) {
+    let picture = |at: usize| (0..32 * 32 * 3).map(move |i| ((i * (7 + at % 2 * 4) + at * 31) % 251) as u8);
+    let dataset = Dataset {
+        size: 32,
+        pixels: (0..20).flat_map(picture).collect(),
+        labels: (0..20).map(|at| at % 2).collect(),
+        names: vec!["anna".into(), "berta".into()],
+        groups: (0..20).collect(),
+        sources: (0..20).map(|at| format!("{at}.png")).collect(),
+        cut: CutStyle::default(),
+    };
+    dataset.save(&scene.path("faces.npz")).expect("a file can be written");
+}
+
+#[test]
+fn no_base_is_trained_without_its_weights() {
+    let scene = Scene::new(&[]);
+    small_faces(&scene);
+    let train = ["train", "faces.npz", "-o", "m.safetensors", "--adapter", "cpu", "--model", "vgg16"];
+    scene.fails(&train, &["lookalike weights get vgg16", "--weights FILE"]);
+    scene.fails(&[&train[..], &["--weights", "none.h5"]].concat(), &["none.h5"]);
+    scene.fails(&[&train[..], &["--weights", "faces.npz"]].concat(), &["faces.npz", "block1_conv1/kernel"]);
+    scene.fails(&[&train[..], &["--widths", "8"]].concat(), &["--widths goes with --model scratch"]);
+    scene.fails(&[&train[..6], &["--unfreeze", "block5"]].concat(), &["--unfreeze goes with --model vgg16"]);
+    let few = ["--memory", "1MB", "--epochs", "1"];
+    scene.fails(&[&train[..6], &few].concat(), &["the device allows 1000000", "--memory"]);
+}
+
+#[test]
+#[ignore = "needs LOOKALIKE_DATA"]
+fn vgg16_sees_each_picture_once_and_its_model_works_alone() {
+    let scene = Scene::new(&[]);
+    small_faces(&scene);
+    let data = std::env::var("LOOKALIKE_DATA").expect("LOOKALIKE_DATA names the test data");
+    let weights = format!("{data}/vgg16/vgg16_torchvision_notop.h5");
+    let common = ["--model", "vgg16", "--weights", &weights, "--epochs", "2", "--adapter", "cpu"];
+    let train = |output: &str, more: &[&str]| {
+        scene.ok(&[&["train", "faces.npz", "-o", output], &common[..], more].concat()).stdout
+    };
+    let first = train("first.safetensors", &[]);
+    assert!(first.contains("frozen layers: 36 pictures to go through them, about"), "{first}");
+    let second = train("second.safetensors", &["--dense", "32", "--batch", "8"]);
+    assert!(second.contains("they need not run"), "{second}");
+    let again = train("again.safetensors", &[]);
+    assert!(again.contains("they need not run"), "{again}");
+    let bytes = |name: &str| fs::read(scene.path(name)).expect("a model");
+    assert_eq!(bytes("first.safetensors"), bytes("again.safetensors"));
+    let f16 = train("f16.safetensors", &["--precision", "f16", "--copies", "2"]);
+    assert!(f16.contains("frozen layers: 52 pictures"), "{f16}");
+
+    let tuned = train("tuned.safetensors", &["--unfreeze", "block5", "--no-cache"]);
+    assert!(tuned.contains("in every epoch (--no-cache)"), "{tuned}");
+    let tensors = |name: &str| safetensors::read(scene.path(name)).expect("a model").tensors;
+    let (frozen, tuned) = (tensors("first.safetensors"), tensors("tuned.safetensors"));
+    assert_eq!(frozen["block4_conv3/kernel"], tuned["block4_conv3/kernel"]);
+    assert_ne!(frozen["block5_conv1/kernel"], tuned["block5_conv1/kernel"]);
+
+    let evaluated = scene.json(&["evaluate", "first.safetensors", "faces.npz", "--adapter", "cpu"]);
+    assert_eq!(evaluated["faces"], 20);
+    let summary = scene.json(&["summary", "first.safetensors", "--adapter", "cpu"]);
+    assert_eq!(summary["layers"].as_array().map(Vec::len), Some(23));
+
+    let leaky = train("leaky.safetensors", &["--split", "tutorial"]);
+    assert!(leaky.contains("split: LEAKY") && leaky.contains("LEAKY validation accuracy"), "{leaky}");
+    let curves = fs::read_to_string(scene.path("leaky.csv")).expect("curves");
+    assert!(curves.starts_with("epoch,loss,accuracy,leaky_val_loss"), "{curves}");
+
+    let other = format!("{data}/vgg16/vgg16_block1_conv1_caffe_fold.npz");
+    let wrong = ["train", "faces.npz", "-o", "no.safetensors", "--model", "vgg16", "--weights", &other];
+    scene.fails(&wrong, &["caffe_fold.npz", "block1_conv2/kernel"]);
+    let renamed = scene.path("renamed.safetensors");
+    let file = safetensors::read(format!("{data}/vgg16/vgg16_notop_f16.safetensors")).expect("weights");
+    safetensors::write(&renamed, &file).expect("a file can be written");
+    let unknown = [
+        "train",
+        "faces.npz",
+        "-o",
+        "no.safetensors",
+        "--model",
+        "vgg16",
+        "--weights",
+        "renamed.safetensors",
+    ];
+    scene.fails(&unknown, &["renamed.safetensors", "--preprocessing"]);
+    scene.ok(&[&unknown[..], &["--preprocessing", "torch", "--epochs", "1", "--adapter", "cpu"]].concat());
 }
 
 #[test]

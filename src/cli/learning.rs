@@ -14,7 +14,7 @@ use lookalike::train::{Batches, Caching, Epoch, Event, FineTune, FitOptions, Mon
 use lookalike::{Device, Error, Result};
 use serde_json::{Value, json};
 
-use super::display::{Progress, note, percent, say};
+use super::display::{Progress, clock, note, percent, say};
 use super::network::{Kind, Network, NetworkArguments};
 use super::number::{at_least_one, bytes, positive, share};
 
@@ -237,7 +237,8 @@ fn announce(task: &Task<'_>, options: &FitOptions) -> Result<()> {
         let often = match (&options.cache, options.fresh) {
             (Caching::Off, _) => "in every epoch (--no-cache)",
             (_, true) => "in every epoch (--fresh)",
-            (_, false) => "once",
+            (Caching::Memory, false) => "once",
+            (Caching::Folder(_), false) => "once, and not again in later runs",
         };
         say(format_args!(
             "frozen layers: {}; they see {} pictures to train on, {copies}, and {} to validate with, {often}",
@@ -268,12 +269,19 @@ struct Show {
     monitor: Monitor,
     plain: bool,
     features: Option<(Progress, Instant)>,
+    estimated: bool,
     headed: bool,
 }
 
 impl Show {
     fn new(settings: &Settings, plain: bool) -> Show {
-        Show { monitor: Monitor::new(settings.patience), plain, features: None, headed: false }
+        Show {
+            monitor: Monitor::new(settings.patience),
+            plain,
+            features: None,
+            estimated: false,
+            headed: false,
+        }
     }
 
     fn event(&mut self, event: Event<'_>) {
@@ -285,13 +293,22 @@ impl Show {
     }
 
     fn features(&mut self, done: usize, total: usize) {
-        let plain = self.plain;
-        let (progress, start) = self
-            .features
-            .get_or_insert_with(|| (Progress::new("frozen layers", "pictures", plain), Instant::now()));
+        if done == 0 {
+            if total == 0 {
+                say("frozen layers: they need not run, everything was kept by an earlier run");
+            }
+            self.features = Some((Progress::new("frozen layers", "pictures", self.plain), Instant::now()));
+            return;
+        }
+        let Some((progress, start)) = &self.features else { return };
+        let seconds = start.elapsed().as_secs_f64();
+        if !self.estimated {
+            let all = (seconds * total as f64 / done as f64).round() as u64;
+            say(format_args!("frozen layers: {total} pictures to go through them, about {}", clock(all)));
+            self.estimated = true;
+        }
         progress.report(done, total);
         if done == total {
-            let seconds = start.elapsed().as_secs_f64();
             self.features = None;
             say(format_args!("frozen layers: {total} pictures in {seconds:.1} s"));
         }

@@ -144,7 +144,8 @@ pub struct Trained {
 /// What a run tells while it goes on.
 #[derive(Clone, Debug)]
 pub enum Event<'a> {
-    /// The frozen layers have seen `done` of the `total` pictures and copies whose features were not kept before.
+    /// The frozen layers have seen `done` of the `total` pictures and copies whose features were not kept before: first
+    /// 0 of them, even if there are none.
     Features {
         /// Seen until now.
         done: usize,
@@ -320,6 +321,7 @@ impl<'a> Run<'a> {
         }
         let Source::Features(features) = &mut self.source else { return Ok(true) };
         let total = features.missing(&items).len();
+        on_event(Event::Features { done: 0, total });
         let whole = features.prepare(self.dataset, &items, stop, &mut |done| {
             on_event(Event::Features { done, total });
         })?;

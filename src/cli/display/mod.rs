@@ -9,7 +9,7 @@ use std::io::Write;
 use lookalike::{Error, Result};
 use serde_json::Value;
 
-pub use progress::Progress;
+pub use progress::{Progress, clock};
 pub use table::{confusion, percent, person_table, shortened};
 
 /// Prints a line of the result. A reader who has gone away, as `head` does, ends no work.

@@ -76,7 +76,7 @@ impl Progress {
 }
 
 /// Seconds as `4 s`, `3:20 min` or `2:05 h`.
-fn clock(seconds: u64) -> String {
+pub fn clock(seconds: u64) -> String {
     match seconds {
         0..60 => format!("{seconds} s"),
         60..3600 => format!("{}:{:02} min", seconds / 60, seconds % 60),
