@@ -39,6 +39,9 @@ pub struct Settings {
     /// Share of each person's photos that is kept to validate
     #[arg(long, value_name = "SHARE", default_value_t = 0.2, value_parser = share)]
     pub validation: f64,
+    /// Train on no more than this many photos of each person; as many validate as without it
+    #[arg(long, value_name = "N", value_parser = at_least_one)]
+    pub photos: Option<usize>,
     /// Show each training picture as it is, without random flips, shifts and brightness
     #[arg(long)]
     pub no_augment: bool,
@@ -120,6 +123,10 @@ pub fn learn(dataset: &Dataset, settings: &Settings, device: &Device, plain: boo
             (&expanded, split_leaky(&expanded, settings.validation, settings.seed.into())?)
         }
     };
+    let split = match settings.photos {
+        Some(most) => split.with_fewer(dataset, most, settings.seed.into()),
+        None => split,
+    };
     say(format_args!("split: {}", split.note));
     let Network { model, weights, normalize, fine_tune } = settings.network.build(dataset, settings.rate)?;
     let CutStyle { detector, margin, align, whole } = dataset.cut.clone();
@@ -185,6 +192,7 @@ impl Settings {
                 "patience": self.patience,
                 "validation": self.validation,
                 "augment": !self.no_augment,
+                "photos": self.photos,
                 "copies": self.copies,
                 "fresh": self.fresh,
                 "unfreeze": self.network.unfreeze,

@@ -98,6 +98,34 @@ pub fn split_leaky(dataset: &Dataset, validation_share: f64, seed: u64) -> Resul
     Ok(Split { leaky: true, note, ..split })
 }
 
+impl Split {
+    /// The split with no more than `most` photos of each person to train on, drawn with `seed`; what validates stays.
+    pub fn with_fewer(self, dataset: &Dataset, most: usize, seed: u64) -> Split {
+        let mut order: Vec<(u64, usize)> = self
+            .train
+            .iter()
+            .map(|&photo| (shuffle_key(seed, dataset.labels[photo], photo as i64), photo))
+            .collect();
+        order.sort_unstable();
+        let mut taken = vec![0; dataset.classes()];
+        let mut train = Vec::new();
+        for (_, photo) in order {
+            let taken = &mut taken[dataset.labels[photo]];
+            if *taken < most {
+                *taken += 1;
+                train.push(photo);
+            }
+        }
+        train.sort_unstable();
+        let note = format!(
+            "{}; only {most} photos of each person are trained on, {} in all",
+            self.note,
+            train.len()
+        );
+        Split { train, note, ..self }
+    }
+}
+
 /// Photos of one person for validation: whole groups in the order given, where they fit into the share of the
 /// person's `total` photos; at least one group, the smallest if none fits.
 fn choose(groups: &[(u64, &[usize])], total: usize, share: f64) -> Vec<usize> {
@@ -249,6 +277,18 @@ mod tests {
             split.validation.iter().any(|photo| split.train.iter().map(group).any(|g| g == group(photo)))
         );
         assert!(split.note.starts_with("LEAKY"), "{}", split.note);
+    }
+
+    #[test]
+    fn fewer_photos_are_trained_on_and_the_same_validate() {
+        let dataset = dataset(&(0..100).map(|i| (usize::from(i % 5 == 0), i)).collect::<Vec<_>>());
+        let split = split_by_group(&dataset, 0.2, 1).unwrap();
+        let fewer = split.clone().with_fewer(&dataset, 10, 1);
+        assert_eq!(fewer.validation, split.validation);
+        let of = |label| fewer.train.iter().filter(|&&photo| dataset.labels[photo] == label).count();
+        assert_eq!((of(0), of(1)), (10, 10));
+        assert!(fewer.train.iter().all(|photo| split.train.contains(photo)) && fewer.train.is_sorted());
+        assert_eq!(split.clone().with_fewer(&dataset, 1000, 1).train, split.train);
     }
 
     #[test]
