@@ -106,15 +106,17 @@ fn activations_are_the_references_on_the_gpu() {
 #[ignore = "needs LOOKALIKE_DATA"]
 fn half_floats_for_weights_and_features_stay_near() {
     let weights = weights("vgg16_notop_f16.safetensors");
-    let [last] = activations(&Device::cpu(), &weights, Normalize::torch(), ["block5_pool"]);
-    let mut cache = FeatureCache::in_memory(last.len(), Precision::F16);
-    let key = RowKey::of_picture(b"astronaut");
-    cache.insert(key, &last);
-    let mut kept = Vec::new();
-    assert!(cache.get(&key, &mut kept));
-    let error = relative_l2(&kept, &reference("block5_pool"));
-    println!("16-bit weights and features: {error:.1e}");
-    assert!(error < 1e-2, "{error:.1e}");
+    for device in [&Device::cpu(), check::gpu()] {
+        let [last] = activations(device, &weights, Normalize::torch(), ["block5_pool"]);
+        let mut cache = FeatureCache::in_memory(last.len(), Precision::F16);
+        let key = RowKey::of_picture(b"astronaut");
+        cache.insert(key, &last);
+        let mut kept = Vec::new();
+        assert!(cache.get(&key, &mut kept));
+        let error = relative_l2(&kept, &reference("block5_pool"));
+        println!("{device}: 16-bit weights and features {error:.1e}");
+        assert!(error < 1e-2, "{error:.1e} on {device}");
+    }
 }
 
 /// The first layer for pixels as Keras prepares them, the others as they are: the same features but for the border, where
