@@ -101,10 +101,10 @@ pub struct Network {
 }
 
 impl NetworkArguments {
-    /// What does not fit together is said before any work is done.
+    /// What does not fit together, or is not there, is said before any work is done.
     ///
     /// # Errors
-    /// [`Error::Input`] that names the option.
+    /// [`Error::Input`] that names the option, [`Error::Io`] if the file of weights is not there.
     pub fn check(&self) -> Result<()> {
         let of_vgg16 = [
             ("--weights", self.weights.is_some()),
@@ -126,7 +126,10 @@ impl NetworkArguments {
         if self.base_rate.is_some() && self.unfreeze.is_none() {
             return refused("--base-rate", "--unfreeze");
         }
-        Ok(())
+        match self.model {
+            Kind::Scratch => Ok(()),
+            Kind::Vgg16 => self.weights_file().map(drop),
+        }
     }
 
     /// The network for the dataset's people; `rate` is the learning rate.
@@ -180,12 +183,15 @@ impl NetworkArguments {
         Ok(Network { model, weights, normalize, fine_tune })
     }
 
+    fn weights_file(&self) -> Result<PathBuf> {
+        let Some(path) = &self.weights else { return downloaded(&VGG16)?.ok_or_else(|| none_given("vgg16")) };
+        std::fs::metadata(path).map_err(|e| Error::io(path, e, "check the name of the file"))?;
+        Ok(path.clone())
+    }
+
     /// The base's weights, and how their pixels are prepared. There is no going on without.
     fn read_weights(&self, base: &Model) -> Result<(BTreeMap<String, HostTensor>, Normalize)> {
-        let path = match &self.weights {
-            Some(path) => path.clone(),
-            None => downloaded(&VGG16)?.ok_or_else(|| none_given("vgg16"))?,
-        };
+        let path = self.weights_file()?;
         let pretrained = read(&path, base)?;
         let normalize = pretrained.preprocessing(&path, self.preprocessing.map(Scaling::normalize))?;
         Ok((pretrained.tensors, normalize))
