@@ -2,7 +2,13 @@
 
 pub mod atomic;
 #[cfg(feature = "train")]
+pub mod bundle;
+#[cfg(feature = "train")]
+pub mod hdf5;
+#[cfg(feature = "train")]
 mod npy;
 #[cfg(feature = "train")]
 pub mod npz;
+#[cfg(feature = "train")]
+pub mod onnx;
 pub mod safetensors;
