@@ -5,7 +5,7 @@
 mod read;
 mod write;
 
-pub use read::Hdf5;
+pub use read::{Hdf5Dataset, Hdf5File};
 pub use write::Group;
 
 use std::panic::{AssertUnwindSafe, catch_unwind};

@@ -1,111 +1,89 @@
 //! Reading HDF5: arrays and text attributes by their paths.
 
 use std::fs;
+use std::io::{Cursor, Read};
 use std::path::{Path, PathBuf};
 
-use hdf5_pure::{DType, File};
+use hdf5_pure::{DType, File, Group};
 
 use super::guarded;
-use crate::tensor::{HostTensor, Shape};
 use crate::{Error, Result};
 
-/// An HDF5 file that is open for reading.
+/// A file that is open for reading.
 #[derive(Debug)]
-pub struct Hdf5 {
-    path: PathBuf,
+pub struct Hdf5File {
+    name: PathBuf,
     file: File,
 }
 
-impl Hdf5 {
+/// A dataset, before its elements are read.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Hdf5Dataset {
+    /// Names of the groups it lies in and its own, with `/` between them.
+    pub path: String,
+    /// Sizes of its axes, as declared.
+    pub shape: Vec<u64>,
+}
+
+impl Hdf5File {
     /// Opens the file at `path`.
-    ///
-    /// # Errors
-    /// [`Error::Io`] if it cannot be read, [`Error::Format`] if it is no HDF5 file.
-    pub fn open(path: &Path) -> Result<Hdf5> {
+    pub fn open(path: &Path) -> Result<Hdf5File> {
         let bytes = fs::read(path).map_err(|source| Error::io(path, source, "check the name of the file"))?;
-        Hdf5::from_bytes(path, bytes)
+        Hdf5File::new(path, Cursor::new(bytes))
     }
 
-    /// Opens a file that is in memory already; errors call it `path`.
-    ///
-    /// # Errors
-    /// [`Error::Format`] if it is no HDF5 file.
-    pub fn from_bytes(path: &Path, bytes: Vec<u8>) -> Result<Hdf5> {
-        let file = guarded(|| File::from_bytes(bytes)).map_err(|error| {
-            Error::format(path, format!("no HDF5 file, or damaged ({error}); copy it again"))
-        })?;
-        Ok(Hdf5 { path: path.to_path_buf(), file })
+    /// Of bytes.
+    pub fn new(name: &Path, mut bytes: impl Read) -> Result<Hdf5File> {
+        let mut all = Vec::new();
+        bytes.read_to_end(&mut all).map_err(|source| Error::io(name, source, "check the file"))?;
+        let file = guarded(|| File::from_bytes(all)).map_err(|error| Error::format(name, error))?;
+        Ok(Hdf5File { name: name.to_path_buf(), file })
     }
 
-    /// A text attribute of a group; `""` is the root.
-    ///
-    /// # Errors
-    /// [`Error::Format`] if the group is missing or damaged.
-    pub fn text(&self, group: &str, name: &str) -> Result<Option<String>> {
-        let attributes = self.read(group, || self.group(group)?.attrs())?;
-        Ok(attributes.get(name).and_then(|value| value.as_str()).map(str::to_owned))
+    /// All datasets.
+    pub fn datasets(&self) -> Result<Vec<Hdf5Dataset>> {
+        fn walk(
+            group: &Group,
+            path: &str,
+            found: &mut Vec<Hdf5Dataset>,
+        ) -> std::result::Result<(), hdf5_pure::Error> {
+            let inside =
+                |name: &str| if path.is_empty() { name.to_string() } else { format!("{path}/{name}") };
+            for (name, dataset) in group.iter_datasets()? {
+                found.push(Hdf5Dataset { path: inside(&name), shape: dataset.shape()? });
+            }
+            for (name, child) in group.iter_groups()? {
+                walk(&child, &inside(&name), found)?;
+            }
+            Ok(())
+        }
+        let mut found = Vec::new();
+        guarded(|| walk(&self.file.root(), "", &mut found))
+            .map_err(|error| Error::format(&self.name, error))?;
+        Ok(found)
     }
 
-    /// An attribute that lists texts.
-    ///
-    /// # Errors
-    /// As [`Hdf5::text`].
-    pub fn texts(&self, group: &str, name: &str) -> Result<Option<Vec<String>>> {
-        let attributes = self.read(group, || self.group(group)?.attrs())?;
-        Ok(attributes.get(name).map(|value| value.as_strings().unwrap_or_default().to_vec()))
+    /// Text attributes.
+    pub fn texts(&self, path: &str, key: &str) -> Result<Option<Vec<String>>> {
+        let group = || if path.is_empty() { Some(self.file.root()) } else { self.file.group(path).ok() };
+        let attributes = guarded(|| group().map(|group| group.attrs()).transpose())
+            .map_err(|error| Error::format(&self.name, error))?;
+        Ok(attributes.and_then(|mut all| all.remove(key)?.as_strings().map(<[String]>::to_vec)))
     }
 
-    /// Names of the arrays in a group, sorted; none where there is no such group.
-    pub fn arrays(&self, group: &str) -> Vec<String> {
-        let mut names = guarded(|| self.group(group)?.datasets()).unwrap_or_default();
-        names.sort();
-        names
-    }
-
-    /// The array of floats at `path`. Halves and doubles come as 32-bit floats.
-    ///
-    /// # Errors
-    /// [`Error::Format`] if it is missing, damaged or no array of floats.
-    pub fn floats(&self, path: &str) -> Result<HostTensor> {
-        let (dtype, shape, values) = self.read(path, || {
+    /// Floats.
+    pub fn read_f32(&self, path: &str, shape: &[usize]) -> Result<Vec<f32>> {
+        let values = guarded(|| {
             let dataset = self.file.dataset(path)?;
-            let dtype = dataset.dtype()?;
-            let values = match dtype {
-                DType::F64 => dataset.read_f64()?.into_iter().map(|x| x as f32).collect(),
+            Ok(match dataset.dtype()? {
                 DType::F32 => dataset.read_f32()?,
                 _ => vec![],
-            };
-            Ok((dtype, dataset.shape()?, values))
-        })?;
-        let size = shape.iter().try_fold(1, |size: u64, &axis| size.checked_mul(axis));
-        if size != Some(values.len() as u64) {
-            let problem =
-                format!("'{path}' is {dtype:?} {shape:?}, expected as many 32-bit or 64-bit floats");
-            return Err(Error::format(&self.path, problem));
-        }
-        let shape: Vec<usize> = shape.into_iter().map(|axis| axis as usize).collect();
-        Ok(HostTensor::new(Shape::from(shape), values))
-    }
-
-    /// The array of bytes at `path`.
-    ///
-    /// # Errors
-    /// As [`Hdf5::floats`].
-    pub fn bytes(&self, path: &str) -> Result<Vec<u8>> {
-        self.read(path, || self.file.dataset(path)?.read_u8())
-    }
-
-    fn group(&self, path: &str) -> std::result::Result<hdf5_pure::Group, hdf5_pure::Error> {
-        if path.is_empty() { Ok(self.file.root()) } else { self.file.group(path) }
-    }
-
-    fn read<T>(
-        &self,
-        what: &str,
-        work: impl FnOnce() -> std::result::Result<T, hdf5_pure::Error>,
-    ) -> Result<T> {
-        guarded(work).map_err(|error| {
-            Error::format(&self.path, format!("'{what}' cannot be read ({error}); copy the file again"))
+            })
         })
+        .map_err(|error| Error::format(&self.name, error))?;
+        match values.len() == shape.iter().product::<usize>() {
+            true => Ok(values),
+            false => Err(Error::format(&self.name, format!("tensor '{path}': has another size"))),
+        }
     }
 }

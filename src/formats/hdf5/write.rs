@@ -1,6 +1,6 @@
 //! Writing HDF5: a tree of groups in memory becomes the bytes of a file.
 
-use hdf5_pure::{AttrValue, FileBuilder, FinishedGroup, GroupBuilder};
+use hdf5_pure::{AttrValue, DatasetBuilder, FileBuilder, FinishedGroup, GroupBuilder};
 
 use super::guarded;
 use crate::tensor::HostTensor;
@@ -9,7 +9,7 @@ use crate::tensor::HostTensor;
 #[derive(Clone, Debug, Default)]
 pub struct Group {
     attributes: Vec<(String, Attribute)>,
-    arrays: Vec<(String, Array)>,
+    arrays: Vec<(String, HostTensor)>,
     groups: Vec<(String, Group)>,
 }
 
@@ -17,12 +17,6 @@ pub struct Group {
 enum Attribute {
     Text(String),
     Texts(Vec<String>),
-}
-
-#[derive(Clone, Debug)]
-enum Array {
-    Floats(HostTensor),
-    Bytes(Vec<u8>),
 }
 
 impl Group {
@@ -39,12 +33,7 @@ impl Group {
     /// Adds an array of 32-bit floats at `path`, whose groups are made where they lack.
     pub fn floats(&mut self, path: &str, tensor: HostTensor) {
         let (group, name) = self.parent(path);
-        group.arrays.push((name.into(), Array::Floats(tensor)));
-    }
-
-    /// Adds an array of bytes.
-    pub fn bytes(&mut self, name: &str, bytes: Vec<u8>) {
-        self.arrays.push((name.into(), Array::Bytes(bytes)));
+        group.arrays.push((name.into(), tensor));
     }
 
     /// The group at `path`, made where it lacks.
@@ -70,7 +59,7 @@ impl Group {
                 file.set_attr(name, attribute.value());
             }
             for (name, array) in &self.arrays {
-                array.describe(file.create_dataset(name));
+                describe(file.create_dataset(name), array);
             }
             for (name, group) in &self.groups {
                 let builder = file.create_group(name);
@@ -92,7 +81,7 @@ impl Group {
             builder.set_attr(name, attribute.value());
         }
         for (name, array) in &self.arrays {
-            array.describe(builder.create_dataset(name));
+            describe(builder.create_dataset(name), array);
         }
         for (name, group) in &self.groups {
             let inner = builder.create_group(name);
@@ -113,14 +102,7 @@ impl Attribute {
     }
 }
 
-impl Array {
-    fn describe(&self, dataset: &mut hdf5_pure::DatasetBuilder) {
-        match self {
-            Array::Bytes(bytes) => dataset.with_u8_data(bytes),
-            Array::Floats(tensor) => {
-                let shape: Vec<u64> = tensor.shape().iter().map(|&size| size as u64).collect();
-                dataset.with_f32_data(&tensor.to_f32()).with_shape(&shape)
-            }
-        };
-    }
+fn describe(dataset: &mut DatasetBuilder, array: &HostTensor) {
+    let shape: Vec<u64> = array.shape().iter().map(|&size| size as u64).collect();
+    dataset.with_f32_data(&array.to_f32()).with_shape(&shape);
 }

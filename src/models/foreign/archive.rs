@@ -1,12 +1,13 @@
 //! The format of Keras 3: a zip archive with the architecture as JSON and the weights as HDF5.
 
+use std::io::Cursor;
 use std::path::Path;
 
 use serde_json::{Value, json};
 
 use super::{Content, KERAS_VERSION, parse, weights};
 use crate::formats::bundle;
-use crate::formats::hdf5::{Group, Hdf5};
+use crate::formats::hdf5::{Group, Hdf5Dataset, Hdf5File};
 use crate::models::chain::chain;
 use crate::models::{Model, ModelFile};
 use crate::{Error, Result};
@@ -26,21 +27,19 @@ pub fn read(path: &Path) -> Result<Content> {
     };
     let architecture = parse(ARCHITECTURE, &architecture)?;
     let metadata = files.get(METADATA).map_or(Ok(Value::Null), |text| parse(METADATA, text))?;
-    let file = Hdf5::from_bytes(&path.join(WEIGHTS), bytes)?;
+    let file = Hdf5File::new(&path.join(WEIGHTS), Cursor::new(bytes))?;
     let model = Model::from_keras(&architecture)?;
-    let weights = weights::read(&model, &chain(&architecture)?, |link, _| {
+    let weights = weights::read(&file, &model, &chain(&architecture)?, |link, _, datasets| {
         let group = format!("{}/vars", link.store);
-        let mut names = file.arrays(&group);
-        names.sort_by_key(|name| name.parse::<usize>().unwrap_or(usize::MAX));
         // Layers are found by their place; newer files also say whose weights these are.
-        let own = link.path.last().copied().unwrap_or_default();
-        if !names.is_empty()
-            && let Some(found) = file.text(&group, "name")?
-            && found != own
-        {
+        let (own, found) = (link.path.last().copied().unwrap_or_default(), file.texts(&group, "name")?);
+        if let Some(found) = found.map(|texts| texts.concat()).filter(|found| found != own) {
             return Err(Error::Input(format!("the weights of '{found}' lie where those of '{own}' should")));
         }
-        names.iter().map(|name| file.floats(&format!("{group}/{name}"))).collect()
+        let is_inside =
+            |dataset: &&Hdf5Dataset| dataset.path.rsplit_once('/').is_some_and(|(within, _)| within == group);
+        let count = datasets.iter().filter(is_inside).count();
+        Ok((0..count).map(|number| format!("{group}/{number}")).collect())
     })?;
     Ok(Content { architecture, metadata, weights })
 }

@@ -7,7 +7,7 @@ use serde_json::Value;
 
 use super::{Content, KERAS_VERSION, METADATA, parse, weights};
 use crate::formats::atomic::write_atomically;
-use crate::formats::hdf5::{Group, Hdf5};
+use crate::formats::hdf5::{Group, Hdf5File};
 use crate::models::chain::{Link, chain};
 use crate::models::{Model, ModelFile};
 use crate::nn::Parameter;
@@ -18,24 +18,20 @@ const NAMES: &str = "weight_names";
 
 /// Reads a file that Keras 2, Keras 3 or [`write`] wrote.
 pub fn read(path: &Path) -> Result<Content> {
-    let file = Hdf5::open(path)?;
-    let Some(config) = file.text("", "model_config")? else {
+    let file = Hdf5File::open(path)?;
+    let text = |key: &str| Ok(file.texts("", key)?.map(|texts| texts.concat()));
+    let Some(config) = text("model_config")? else {
         let problem =
             "holds no whole model, as Keras's model.save writes it; save the model, not only its weights";
         return Err(Error::Input(problem.into()));
     };
     let architecture = parse("model_config", config.as_bytes())?;
-    // An attribute would be too small: the learning curves may be long.
-    let metadata = match file.arrays("").iter().any(|name| name == METADATA) {
-        true => parse(METADATA, &file.bytes(METADATA)?)?,
-        false => Value::Null,
-    };
+    let metadata = text(METADATA)?.map_or(Ok(Value::Null), |text| parse(METADATA, text.as_bytes()))?;
     let model = Model::from_keras(&architecture)?;
-    let weights = weights::read(&model, &chain(&architecture)?, |link, parameters| {
+    let weights = weights::read(&file, &model, &chain(&architecture)?, |link, parameters, _| {
         let group = format!("{WEIGHTS}/{}", link.path[0]);
         let names = names(&file, &group)?;
-        let paths = of_layer(link, parameters, &names).map(|name| format!("{group}/{name}"));
-        paths.map(|path| file.floats(&path)).collect()
+        Ok(of_layer(link, parameters, &names).map(|name| format!("{group}/{name}")).collect())
     })?;
     Ok(Content { architecture, metadata, weights })
 }
@@ -64,7 +60,7 @@ fn of_layer<'n>(
 }
 
 /// A group's list of names: one attribute, or several numbered ones where one would be too large.
-fn names(file: &Hdf5, group: &str) -> Result<Vec<String>> {
+fn names(file: &Hdf5File, group: &str) -> Result<Vec<String>> {
     if let Some(names) = file.texts(group, NAMES)? {
         return Ok(names);
     }
@@ -81,7 +77,7 @@ pub fn write(file: &ModelFile, path: &Path) -> Result<()> {
     root.text("keras_version", KERAS_VERSION);
     root.text("backend", "tensorflow");
     root.text("model_config", file.model.to_keras().to_string());
-    root.bytes(METADATA, file.metadata().to_string().into_bytes());
+    root.text(METADATA, file.metadata().to_string());
     let group = root.group(WEIGHTS);
     group.text("keras_version", KERAS_VERSION);
     group.text("backend", "tensorflow");

@@ -2,36 +2,47 @@
 
 use std::collections::BTreeMap;
 
+use crate::formats::hdf5::{Hdf5Dataset, Hdf5File};
 use crate::models::chain::Link;
 use crate::models::{LayerShape, Model, ModelFile};
 use crate::nn::Parameter;
 use crate::tensor::{HostTensor, Shape};
 use crate::{Error, Result};
 
-/// The parameters of a model: for each of its layers that has some, `arrays` gives Keras's arrays in Keras's order,
-/// which is ours.
+/// The parameters of a model. For each of its layers that has some, `paths` names the arrays in Keras's order, which is
+/// ours, given the paths of all there are.
 pub fn read(
+    file: &Hdf5File,
     model: &Model,
     links: &[Link<'_>],
-    mut arrays: impl FnMut(&Link<'_>, &[Parameter]) -> Result<Vec<HostTensor>>,
+    paths: impl Fn(&Link<'_>, &[Parameter], &[Hdf5Dataset]) -> Result<Vec<String>>,
 ) -> Result<BTreeMap<String, HostTensor>> {
+    let datasets = file.datasets()?;
     let layers = links.iter().filter(|link| link.entry["class_name"] != "InputLayer");
     let mut weights = BTreeMap::new();
     for (link, LayerShape { parameters, .. }) in layers.zip(model.trace(1)?) {
         if parameters.is_empty() {
             continue;
         }
-        let arrays = arrays(link, &parameters)?;
-        if arrays.len() != parameters.len() {
-            return Err(Error::Input(format!(
-                "layer '{}' has {} arrays of weights in the file, expected {}",
-                link.name,
-                arrays.len(),
-                parameters.len()
-            )));
+        let paths = paths(link, &parameters, &datasets)?;
+        if paths.len() != parameters.len() {
+            let (name, found, expected) = (&link.name, paths.len(), parameters.len());
+            let problem =
+                format!("layer '{name}' has {found} arrays of weights in the file, expected {expected}");
+            return Err(Error::Input(problem));
         }
-        for (parameter, array) in parameters.into_iter().zip(arrays) {
-            weights.insert(parameter.name, without_shared_axes(array, &parameter.shape));
+        for (Parameter { name, shape, .. }, path) in parameters.into_iter().zip(&paths) {
+            let found = datasets.iter().find(|dataset| dataset.path == *path);
+            let mut stored = shape.to_vec();
+            // The slopes of a PReLU have axes of size 1 in Keras, where they are shared.
+            if let Some(dataset) = found {
+                let shared = dataset.shape.len().saturating_sub(shape.rank());
+                stored.splice(
+                    ..0,
+                    dataset.shape.iter().take(shared).map_while(|&size| (size == 1).then_some(1)),
+                );
+            }
+            weights.insert(name, HostTensor::new(shape, file.read_f32(path, &stored)?));
         }
     }
     Ok(weights)
@@ -63,14 +74,4 @@ fn with_shared_axes(array: &HostTensor, rank: usize) -> HostTensor {
     let missing = rank.saturating_sub(array.shape().rank());
     let shape: Vec<usize> = std::iter::repeat_n(1, missing).chain(array.shape().iter().copied()).collect();
     HostTensor::new(Shape::from(shape), array.data().clone())
-}
-
-/// The array without leading axes of size 1, if it has the expected shape then.
-fn without_shared_axes(array: HostTensor, expected: &Shape) -> HostTensor {
-    let shared = array.shape().rank().saturating_sub(expected.rank());
-    let (leading, rest) = array.shape().split_at(shared);
-    if leading.iter().all(|&size| size == 1) && *rest == expected[..] {
-        return HostTensor::new(expected.clone(), array.into_data());
-    }
-    array
 }
