@@ -38,17 +38,18 @@ fn main() -> Result<(), Box<dyn Error>> {
 }
 
 fn make(folder: &Path) -> Result<(), Box<dyn Error>> {
+    // The gains make answers that are neither all alike nor all certain.
     let models = [
-        (vgg_like(), Normalize::caffe()),
-        (every_layer("odd", [37, 37]), Normalize::torch()),
-        (every_layer("wide", [29, 38]), Normalize::unit()),
+        (vgg_like(), Normalize::caffe(), 1.5),
+        (every_layer("odd", [37, 37]), Normalize::torch(), 2.0),
+        (every_layer("wide", [29, 38]), Normalize::unit(), 2.0),
     ];
-    for (model, normalize) in models {
+    for (model, normalize, gain) in models {
         let pictures = photos(&model.input)?;
         let [height, width, channels] = model.input[..] else { return Err("pictures have rank 3".into()) };
         let x = NpzArray::new([PICTURES, height, width, channels], NpzData::U8(pictures.into()));
         npz::write(folder.join(format!("{}-pictures.npz", model.name)), &[("x", x)])?;
-        let weights = weights(&model)?;
+        let weights = weights(&model, gain)?;
         let preprocessing = Preprocessing {
             size: height,
             detector: "mtcnn".into(),
@@ -92,8 +93,8 @@ fn photos(input: &Shape) -> Result<Vec<u8>, Box<dyn Error>> {
     Ok(pixels)
 }
 
-/// Weights as training could leave them: initial ones, biases and statistics other than 0 and 1.
-fn weights(model: &Model) -> Result<BTreeMap<String, HostTensor>, Box<dyn Error>> {
+/// Weights as training could leave them: larger than at first, and no bias or statistic is 0 or 1.
+fn weights(model: &Model, gain: f32) -> Result<BTreeMap<String, HostTensor>, Box<dyn Error>> {
     let mut weights = BTreeMap::new();
     for parameter in model.parameters()? {
         let Parameter { name, shape, initializer, .. } = parameter;
@@ -101,7 +102,7 @@ fn weights(model: &Model) -> Result<BTreeMap<String, HostTensor>, Box<dyn Error>
         let wave = |index: usize| height * (index as f32 * 1.7 + name.len() as f32).sin();
         let initial = initializer.values(&name, &shape, 1).to_f32();
         let values: Vec<f32> =
-            initial.iter().enumerate().map(|(index, value)| 1.5 * value + wave(index)).collect();
+            initial.iter().enumerate().map(|(index, value)| gain * value + wave(index)).collect();
         weights.insert(name, HostTensor::new(shape, values));
     }
     Ok(weights)
