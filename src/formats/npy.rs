@@ -17,13 +17,22 @@ const MAX_COMPRESSION: u64 = 1032;
 
 type Readable<T> = std::result::Result<T, String>;
 
-/// The array in `entry`, which takes `compressed` bytes of the file.
-pub(super) fn read(entry: &mut impl Read, compressed: u64) -> Readable<NpzArray<'static>> {
+/// The array in `entry`, which takes `compressed` bytes of the file and, where that is given, has to have this shape.
+pub(super) fn read(
+    entry: &mut impl Read,
+    compressed: u64,
+    expected: Option<&[usize]>,
+) -> Readable<NpzArray<'static>> {
     let broken = |error: io::Error| format!("{error}; {DAMAGED}");
     let header = read_header(entry)?;
     let DType::Plain(ty) = header.dtype() else { return Err(NOT_PLAIN.into()) };
     if ty.type_char() == TypeChar::Object {
         return Err("holds Python objects, which only pickle can read; save plain arrays".into());
+    }
+    if let Some(expected) = expected
+        && !header.shape().iter().copied().eq(expected.iter().map(|&size| size as u64))
+    {
+        return Err(format!("has shape {:?}, expected {expected:?}", header.shape()));
     }
     let item = ty.num_bytes().unwrap_or(usize::MAX) as u64;
     let needed = header.len().checked_mul(item).filter(|&bytes| bytes <= MAX_ARRAY_BYTES);

@@ -6,7 +6,7 @@ use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::fs::File;
 use std::io::{BufReader, Write};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use npyz::npz::{array_name_from_file_name, file_name_from_array_name};
 use zip::write::SimpleFileOptions;
@@ -94,27 +94,59 @@ impl<'a> NpzArray<'a> {
 /// [`Error::Io`] if the file cannot be opened; [`Error::Format`] if it is cut short, no `.npz`, or an array in it
 /// has a type or size that cannot be read.
 pub fn read(path: impl AsRef<Path>) -> Result<BTreeMap<String, NpzArray<'static>>> {
-    let path = path.as_ref();
-    let opened = |source| Error::io(path, source, "check the name of the file");
-    let file = File::open(path).map_err(opened)?;
-    let file_size = file.metadata().map_err(opened)?.len();
-    let mut archive = ZipArchive::new(BufReader::new(file)).map_err(|error| {
-        Error::format(path, format!("no .npz file, or cut short ({error}); make or copy it again"))
-    })?;
+    let mut file = NpzFile::open(path.as_ref())?;
+    let names: Vec<String> = file.names().map(str::to_owned).collect();
+    names.into_iter().map(|name| Ok((name.clone(), file.array(&name, None)?))).collect()
+}
 
-    let mut arrays = BTreeMap::new();
-    for index in 0..archive.len() {
-        let entry = archive.by_index(index);
-        let damaged = |error| Error::format(path, format!("entry {index}: {error}; {DAMAGED}"));
-        let mut entry = entry.map_err(damaged)?;
-        let file_name = entry.name().map_err(damaged)?.into_owned();
-        let Some(name) = array_name_from_file_name(&file_name) else { continue };
-        let compressed = entry.compressed_size().min(file_size);
-        let array = npy::read(&mut entry, compressed)
-            .map_err(|problem| Error::format(path, format!("array '{name}': {problem}")))?;
-        arrays.insert(name.to_owned(), array);
+/// A file of which arrays are read one by one.
+pub struct NpzFile {
+    path: PathBuf,
+    archive: ZipArchive<BufReader<File>>,
+    size: u64,
+    /// Where each array is in the archive.
+    entries: BTreeMap<String, usize>,
+}
+
+impl NpzFile {
+    /// Opens the file at `path` and lists its arrays.
+    ///
+    /// # Errors
+    /// [`Error::Io`] if the file cannot be opened; [`Error::Format`] if it is cut short or no `.npz`.
+    pub fn open(path: &Path) -> Result<NpzFile> {
+        let opened = |source| Error::io(path, source, "check the name of the file");
+        let file = File::open(path).map_err(opened)?;
+        let size = file.metadata().map_err(opened)?.len();
+        let mut archive = ZipArchive::new(BufReader::new(file)).map_err(|error| {
+            Error::format(path, format!("no .npz file, or cut short ({error}); make or copy it again"))
+        })?;
+        let mut entries = BTreeMap::new();
+        for index in 0..archive.len() {
+            let damaged = |error| Error::format(path, format!("entry {index}: {error}; {DAMAGED}"));
+            let entry = archive.by_index_raw(index).map_err(damaged)?;
+            if let Some(name) = array_name_from_file_name(&entry.name().map_err(damaged)?) {
+                entries.insert(name.to_owned(), index);
+            }
+        }
+        Ok(NpzFile { path: path.to_path_buf(), archive, size, entries })
     }
-    Ok(arrays)
+
+    /// Names of the arrays.
+    pub fn names(&self) -> impl Iterator<Item = &str> {
+        self.entries.keys().map(String::as_str)
+    }
+
+    /// The array of this name. Where a shape is expected, another one is refused before anything is read.
+    ///
+    /// # Errors
+    /// [`Error::Format`] if there is none, it has another shape than expected, or a type or size that cannot be read.
+    pub fn array(&mut self, name: &str, expected: Option<&[usize]>) -> Result<NpzArray<'static>> {
+        let wrong = |problem: String| Error::format(&self.path, format!("array '{name}': {problem}"));
+        let index = *self.entries.get(name).ok_or_else(|| wrong("is missing".into()))?;
+        let mut entry = self.archive.by_index(index).map_err(|error| wrong(format!("{error}; {DAMAGED}")))?;
+        let compressed = entry.compressed_size().min(self.size);
+        npy::read(&mut entry, compressed, expected).map_err(wrong)
+    }
 }
 
 /// Writes these arrays, compressed, to the file at `path`, whole or not at all. Equal arrays give equal bytes.

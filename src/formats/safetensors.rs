@@ -4,6 +4,9 @@
 //! little-endian. Here all metadata stand under the one key `lookalike`, as JSON text with sorted keys, so that
 //! equal content gives equal files.
 
+#[cfg(feature = "train")]
+mod pick;
+
 use std::collections::{BTreeMap, HashMap};
 use std::fs;
 use std::path::Path;
@@ -16,6 +19,9 @@ use serde_json::{Map, Value};
 use super::atomic::write_atomically;
 use crate::tensor::{Data, HostTensor, Shape};
 use crate::{Error, Result};
+
+#[cfg(feature = "train")]
+pub use pick::SafetensorsFile;
 
 /// The key under which our metadata stand.
 const METADATA_KEY: &str = "lookalike";
@@ -54,25 +60,12 @@ pub fn read_bytes(name: &Path, bytes: &[u8]) -> Result<TensorFile> {
         None => Value::Null,
     };
 
-    let mut infos = Vec::with_capacity(header.len());
-    for (tensor, info) in header {
-        let info: TensorInfo = serde_json::from_value(info)
-            .map_err(|error| Error::format(name, format!("tensor '{tensor}': {error}; {DAMAGED}")))?;
-        infos.push((tensor, info));
-    }
-    infos.sort_by_key(|(_, info)| info.data_offsets);
-
     let mut tensors = BTreeMap::new();
-    let mut end = 0;
-    for (tensor, info) in infos {
-        let array = array(&info, end, data)
+    for (tensor, info) in infos(header, data.len()).map_err(|problem| Error::format(name, problem))? {
+        let (start, end) = info.data_offsets;
+        let array = array(&info, &data[start..end])
             .map_err(|problem| Error::format(name, format!("tensor '{tensor}': {problem}")))?;
-        end = info.data_offsets.1;
         tensors.insert(tensor, array);
-    }
-    if end != data.len() {
-        let extra = data.len() - end;
-        return Err(Error::format(name, format!("{extra} bytes follow the last tensor; {DAMAGED}")));
     }
     Ok(TensorFile { tensors, metadata })
 }
@@ -128,21 +121,43 @@ fn our_metadata(all: &Value) -> std::result::Result<Value, String> {
     }
 }
 
-/// The array that `info` describes. Tensors lie end to end: it has to begin where the last one ended.
-fn array(info: &TensorInfo, last_end: usize, data: &[u8]) -> std::result::Result<HostTensor, String> {
-    let (start, end) = info.data_offsets;
-    let shape = &info.shape;
-    let size = shape.iter().try_fold(1, |product: usize, &axis| product.checked_mul(axis));
-    let size = size.and_then(|elements| elements.checked_mul(info.dtype.bitsize())).map(|bits| bits / 8);
-    if start != last_end || end.checked_sub(start) != size {
-        return Err(format!(
-            "bytes {start} to {end} do not fit {} {shape:?} after byte {last_end}; {DAMAGED}",
-            info.dtype
-        ));
+/// What the header says of each tensor, in the order of their bytes. They lie end to end and fill the `data_len`
+/// bytes behind the header.
+fn infos(
+    header: Map<String, Value>,
+    data_len: usize,
+) -> std::result::Result<Vec<(String, TensorInfo)>, String> {
+    let mut infos = Vec::with_capacity(header.len());
+    for (tensor, info) in header {
+        let info: TensorInfo =
+            serde_json::from_value(info).map_err(|error| format!("tensor '{tensor}': {error}; {DAMAGED}"))?;
+        infos.push((tensor, info));
     }
-    let Some(bytes) = data.get(start..end) else {
-        return Err(format!("ends at byte {end} of the data, only {} are there; {CUT_SHORT}", data.len()));
-    };
+    infos.sort_by_key(|(_, info)| info.data_offsets);
+    let mut last_end = 0;
+    for (tensor, TensorInfo { dtype, shape, data_offsets: (start, end) }) in &infos {
+        let size = shape.iter().try_fold(1, |product: usize, &axis| product.checked_mul(axis));
+        let size = size.and_then(|elements| elements.checked_mul(dtype.bitsize())).map(|bits| bits / 8);
+        if *start != last_end || end.checked_sub(*start) != size {
+            return Err(format!(
+                "tensor '{tensor}': bytes {start} to {end} do not fit {dtype} {shape:?} after byte {last_end}; {DAMAGED}"
+            ));
+        }
+        if *end > data_len {
+            return Err(format!(
+                "tensor '{tensor}': ends at byte {end} of the data, only {data_len} are there; {CUT_SHORT}"
+            ));
+        }
+        last_end = *end;
+    }
+    match data_len - last_end {
+        0 => Ok(infos),
+        extra => Err(format!("{extra} bytes follow the last tensor; {DAMAGED}")),
+    }
+}
+
+/// The array that `info` describes, from its bytes.
+fn array(info: &TensorInfo, bytes: &[u8]) -> std::result::Result<HostTensor, String> {
     let data = match info.dtype {
         Dtype::F32 => Data::F32(elements(bytes, f32::from_le_bytes)),
         Dtype::F64 => Data::F64(elements(bytes, f64::from_le_bytes)),
@@ -152,7 +167,7 @@ fn array(info: &TensorInfo, last_end: usize, data: &[u8]) -> std::result::Result
         Dtype::BF16 => Data::F32(elements(bytes, |b| bf16::from_le_bytes(b).to_f32())),
         other => return Err(format!("has type {other}; convert it to F32, F64, F16, BF16, U32 or U8")),
     };
-    Ok(HostTensor::new(Shape::from(shape.as_slice()), data))
+    Ok(HostTensor::new(Shape::from(info.shape.as_slice()), data))
 }
 
 /// The elements of `N` bytes each.

@@ -12,6 +12,8 @@ mod predictor;
 mod scratch_cnn;
 mod summary;
 mod vgg16;
+#[cfg(feature = "train")]
+pub mod weights;
 
 pub use file::{ModelFile, Preprocessing};
 #[cfg(feature = "train")]

@@ -163,12 +163,16 @@ pub fn decoding() -> bool {
 
 /// What `work` returns, or an error if it panics: a decoder's bug must not end a run over thousands of photos.
 fn guarded<T>(name: &Path, work: impl FnOnce() -> Result<T>) -> Result<T> {
+    caught(work)
+        .unwrap_or_else(|| Err(Error::format(name, "the decoder failed on it; save it again as JPEG or PNG")))
+}
+
+/// What `work`, a decoder of somebody else's, returns; `None` if it panics.
+pub(crate) fn caught<T>(work: impl FnOnce() -> T) -> Option<T> {
     DECODING.set(true);
     let outcome = catch_unwind(AssertUnwindSafe(work));
     DECODING.set(false);
-    outcome.unwrap_or_else(|_| {
-        Err(Error::format(name, "the decoder failed on it; save it again as JPEG or PNG"))
-    })
+    outcome.ok()
 }
 
 /// Transparent parts hold any colour; white is what a viewer shows.

@@ -1,15 +1,31 @@
-//! Reading HDF5: arrays and text attributes by their paths.
+//! What an HDF5 file holds: datasets, their sizes, and texts that stand beside groups.
 
+use std::collections::HashSet;
+use std::fmt::Display;
 use std::fs;
-use std::io::{Cursor, Read};
+use std::io::{Read, Seek};
 use std::path::{Path, PathBuf};
 
-use hdf5_pure::{DType, File, Group};
+use half::{bf16, f16};
+use hdf5_pure::{AttrValue, Dataset, Datatype, DatatypeByteOrder, File, FloatingPointLayout, Group, Layout};
 
-use super::guarded;
+use super::source::Metered;
+use crate::vision::caught;
 use crate::{Error, Result};
 
-/// A file that is open for reading.
+/// Groups inside each other, and objects in a file: no file of weights comes near.
+const MAX_DEPTH: usize = 32;
+const MAX_OBJECTS: usize = 20_000;
+/// What a chunk may hold beyond its dataset: one that may grow has chunks larger than itself.
+const MAX_SPARE_CHUNK: u64 = 1 << 20;
+/// Deflate, shuffle and Fletcher's checksum, by their numbers: whatever h5py and Keras use.
+const FILTERS: [u16; 3] = [1, 2, 3];
+
+const DAMAGED: &str = "the file is damaged or cut short; copy or download it again";
+
+type Readable<T> = std::result::Result<T, String>;
+
+/// A file that is open for reading. It is read where it lies: only what is asked for comes to memory.
 #[derive(Debug)]
 pub struct Hdf5File {
     name: PathBuf,
@@ -23,67 +39,232 @@ pub struct Hdf5Dataset {
     pub path: String,
     /// Sizes of its axes, as declared.
     pub shape: Vec<u64>,
+    /// Bytes of an element, as declared.
+    pub element_size: u64,
 }
 
 impl Hdf5File {
     /// Opens the file at `path`.
+    ///
+    /// # Errors
+    /// [`Error::Io`] if it cannot be opened; [`Error::Format`] if it is no HDF5 file, cut short or damaged.
     pub fn open(path: &Path) -> Result<Hdf5File> {
-        let bytes = fs::read(path).map_err(|source| Error::io(path, source, "check the name of the file"))?;
-        Hdf5File::new(path, Cursor::new(bytes))
+        let file =
+            fs::File::open(path).map_err(|source| Error::io(path, source, "check the name of the file"))?;
+        Hdf5File::new(path, file)
     }
 
-    /// Of bytes.
-    pub fn new(name: &Path, mut bytes: impl Read) -> Result<Hdf5File> {
-        let mut all = Vec::new();
-        bytes.read_to_end(&mut all).map_err(|source| Error::io(name, source, "check the file"))?;
-        let file = guarded(|| File::from_bytes(all)).map_err(|error| Error::format(name, error))?;
-        Ok(Hdf5File { name: name.to_path_buf(), file })
+    /// [`Hdf5File::open`] of bytes that lie elsewhere, as a [`Cursor`](std::io::Cursor) has them; errors call them
+    /// `name`.
+    ///
+    /// # Errors
+    /// [`Error::Format`], as [`Hdf5File::open`].
+    pub fn new(name: &Path, bytes: impl Read + Seek + Send + 'static) -> Result<Hdf5File> {
+        let open =
+            || Metered::new(bytes).map_err(damaged).and_then(|s| File::from_source(s).map_err(damaged));
+        Ok(Hdf5File { file: guarded(name, open)?, name: name.to_path_buf() })
     }
 
-    /// All datasets.
+    /// All datasets, group by group. None is read.
+    ///
+    /// # Errors
+    /// [`Error::Format`] if the file is damaged, or its groups lie too deep in each other.
     pub fn datasets(&self) -> Result<Vec<Hdf5Dataset>> {
-        fn walk(
-            group: &Group,
-            path: &str,
-            found: &mut Vec<Hdf5Dataset>,
-        ) -> std::result::Result<(), hdf5_pure::Error> {
-            let inside =
-                |name: &str| if path.is_empty() { name.to_string() } else { format!("{path}/{name}") };
-            for (name, dataset) in group.iter_datasets()? {
-                found.push(Hdf5Dataset { path: inside(&name), shape: dataset.shape()? });
-            }
-            for (name, child) in group.iter_groups()? {
-                walk(&child, &inside(&name), found)?;
-            }
-            Ok(())
-        }
-        let mut found = Vec::new();
-        guarded(|| walk(&self.file.root(), "", &mut found))
-            .map_err(|error| Error::format(&self.name, error))?;
-        Ok(found)
-    }
-
-    /// Text attributes.
-    pub fn texts(&self, path: &str, key: &str) -> Result<Option<Vec<String>>> {
-        let group = || if path.is_empty() { Some(self.file.root()) } else { self.file.group(path).ok() };
-        let attributes = guarded(|| group().map(|group| group.attrs()).transpose())
-            .map_err(|error| Error::format(&self.name, error))?;
-        Ok(attributes.and_then(|mut all| all.remove(key)?.as_strings().map(<[String]>::to_vec)))
-    }
-
-    /// Floats.
-    pub fn read_f32(&self, path: &str, shape: &[usize]) -> Result<Vec<f32>> {
-        let values = guarded(|| {
-            let dataset = self.file.dataset(path)?;
-            Ok(match dataset.dtype()? {
-                DType::F32 => dataset.read_f32()?,
-                _ => vec![],
-            })
+        guarded(&self.name, || {
+            let mut walk = Walk::default();
+            walk.group(&self.file.root(), "", 0)?;
+            Ok(walk.found)
         })
-        .map_err(|error| Error::format(&self.name, error))?;
-        match values.len() == shape.iter().product::<usize>() {
-            true => Ok(values),
-            false => Err(Error::format(&self.name, format!("tensor '{path}': has another size"))),
+    }
+
+    /// The text or texts under the key `key` of the group at `path` (`""` is the root), of fixed or variable length.
+    /// `None` where there is no such group or key, or no text under it.
+    ///
+    /// # Errors
+    /// [`Error::Format`] if the group is damaged.
+    pub fn texts(&self, path: &str, key: &str) -> Result<Option<Vec<String>>> {
+        guarded(&self.name, || {
+            let Some(group) = self.group(path) else { return Ok(None) };
+            let mut attributes = group.attrs().map_err(|e| format!("group '{path}': {}", damaged(e)))?;
+            Ok(attributes.remove(key).as_ref().and_then(AttrValue::as_strings).map(<[String]>::to_vec))
+        })
+    }
+
+    /// The elements of the dataset at `path`, which has to have this shape, in row-major order: 16-, 32- and 64-bit
+    /// floats of either byte order, and Keras's bfloat16.
+    ///
+    /// # Errors
+    /// [`Error::Format`] if it is missing, has another shape or type, is damaged, or a part of it was never written.
+    pub fn read_f32(&self, path: &str, shape: &[usize]) -> Result<Vec<f32>> {
+        guarded(&self.name, || {
+            let dataset = self.file.dataset(path).map_err(|_| format!("tensor '{path}': is missing"))?;
+            elements(&dataset, shape).map_err(|problem| format!("tensor '{path}': {problem}"))
+        })
+    }
+
+    fn group(&self, path: &str) -> Option<Group> {
+        if path.is_empty() { Some(self.file.root()) } else { self.file.group(path).ok() }
+    }
+}
+
+/// What `work` gives; its panic is an error too.
+fn guarded<T>(name: &Path, work: impl FnOnce() -> Readable<T>) -> Result<T> {
+    let outcome = caught(work).unwrap_or_else(|| Err(format!("the decoder failed on it; {DAMAGED}")));
+    outcome.map_err(|problem| Error::format(name, problem))
+}
+
+fn damaged(error: impl Display) -> String {
+    format!("{error}; {DAMAGED}")
+}
+
+/// Datasets found so far, and objects seen.
+#[derive(Default)]
+struct Walk {
+    found: Vec<Hdf5Dataset>,
+    objects: usize,
+}
+
+impl Walk {
+    fn group(&mut self, group: &Group, path: &str, depth: usize) -> Readable<()> {
+        if depth > MAX_DEPTH {
+            return Err(format!("groups lie more than {MAX_DEPTH} deep in each other; {DAMAGED}"));
+        }
+        let inside = |name: &str| if path.is_empty() { name.to_string() } else { format!("{path}/{name}") };
+        let broken = |e: hdf5_pure::Error| format!("group '{path}': {}", damaged(e));
+        for (name, dataset) in group.iter_datasets().map_err(broken)? {
+            self.count()?;
+            let path = inside(&name);
+            let described = dataset.shape().and_then(|shape| Ok((shape, dataset.element_size()?)));
+            let (shape, element_size) = described.map_err(|e| format!("tensor '{path}': {}", damaged(e)))?;
+            self.found.push(Hdf5Dataset { path, shape, element_size });
+        }
+        for (name, child) in group.iter_groups().map_err(broken)? {
+            self.count()?;
+            self.group(&child, &inside(&name), depth + 1)?;
+        }
+        Ok(())
+    }
+
+    fn count(&mut self) -> Readable<()> {
+        self.objects += 1;
+        match self.objects <= MAX_OBJECTS {
+            true => Ok(()),
+            false => Err(format!("holds more than {MAX_OBJECTS} groups and tensors; {DAMAGED}")),
         }
     }
+}
+
+/// How the bytes of an element become a number.
+#[derive(Clone, Copy)]
+enum Element {
+    Half,
+    BrainHalf,
+    Single,
+    Double,
+}
+
+impl Element {
+    fn size(self) -> u64 {
+        match self {
+            Element::Half | Element::BrainHalf => 2,
+            Element::Single => 4,
+            Element::Double => 8,
+        }
+    }
+}
+
+/// The elements, after everything declared about them is checked.
+fn elements(dataset: &Dataset, shape: &[usize]) -> Readable<Vec<f32>> {
+    let found = dataset.shape().map_err(damaged)?;
+    if !found.iter().copied().eq(shape.iter().map(|&size| size as u64)) {
+        return Err(format!("has shape {found:?}, expected {shape:?}"));
+    }
+    let (element, order) = element_type(dataset)?;
+    let bytes = shape.iter().map(|&size| size as u64).product::<u64>() * element.size();
+    check_storage(dataset, shape, bytes, element.size())?;
+    let raw = dataset.read_raw().map_err(damaged)?;
+    if raw.len() as u64 != bytes {
+        return Err(format!("holds {} bytes, expected {bytes}; {DAMAGED}", raw.len()));
+    }
+    let big = order == DatatypeByteOrder::BigEndian;
+    Ok(match element {
+        Element::Half => decode(&raw, big, |b| f16::from_le_bytes(b).to_f32()),
+        Element::BrainHalf => decode(&raw, big, |b| bf16::from_le_bytes(b).to_f32()),
+        Element::Single => decode(&raw, big, f32::from_le_bytes),
+        Element::Double => decode(&raw, big, |b| f64::from_le_bytes(b) as f32),
+    })
+}
+
+fn element_type(dataset: &Dataset) -> Readable<(Element, DatatypeByteOrder)> {
+    const HALF: FloatingPointLayout = FloatingPointLayout {
+        bit_offset: 0,
+        bit_precision: 16,
+        exponent_location: 10,
+        exponent_size: 5,
+        mantissa_location: 0,
+        mantissa_size: 10,
+        exponent_bias: 15,
+    };
+    let layouts = [
+        (2, HALF, Element::Half),
+        (4, FloatingPointLayout::IEEE754_BINARY32, Element::Single),
+        (8, FloatingPointLayout::IEEE754_BINARY64, Element::Double),
+    ];
+    let datatype = dataset.datatype().map_err(damaged)?;
+    let known = match &datatype {
+        Datatype::FloatingPoint { size, byte_order, layout } if *byte_order != DatatypeByteOrder::Vax => {
+            let element = layouts.iter().find(|known| (known.0, known.1) == (*size, *layout));
+            element.map(|known| (known.2, *byte_order))
+        }
+        // HDF5 knows no bfloat16: Keras writes two bytes of unknown meaning and says beside them what they are.
+        Datatype::Opaque { size: 2, .. } => {
+            let named = dataset.attrs().map_err(damaged)?;
+            let is_brain = named.get("dtype").and_then(AttrValue::as_str) == Some("bfloat16");
+            is_brain.then_some((Element::BrainHalf, DatatypeByteOrder::LittleEndian))
+        }
+        _ => None,
+    };
+    known.ok_or_else(|| "holds no 16-, 32- or 64-bit floats; save it as float32".into())
+}
+
+/// Checks that all of the dataset's `bytes` bytes were written, in pieces no larger than they have to be.
+fn check_storage(dataset: &Dataset, shape: &[usize], bytes: u64, element: u64) -> Readable<()> {
+    let unwritten = || format!("was never written, or not to its end; {DAMAGED}");
+    if let Some(filter) = dataset.filters().into_iter().find(|filter| !FILTERS.contains(filter)) {
+        return Err(format!("is compressed by filter {filter}; save it with gzip or uncompressed"));
+    }
+    let chunk = match dataset.layout().map_err(damaged)? {
+        Layout::Compact { size } | Layout::Contiguous { address: Some(_), size } if size == bytes => {
+            return Ok(());
+        }
+        Layout::Chunked { chunk_shape, .. } => chunk_shape,
+        Layout::Virtual => return Err("lies in other files; save it as one file".into()),
+        _ => return Err(unwritten()),
+    };
+    let chunk_bytes = chunk.iter().try_fold(element, |product, &size| product.checked_mul(size));
+    let fits = chunk_bytes.is_some_and(|size| (1..=bytes.saturating_add(MAX_SPARE_CHUNK)).contains(&size));
+    if chunk.len() != shape.len() || !fits {
+        return Err(format!("has shape {shape:?} in chunks of {chunk:?}; {DAMAGED}"));
+    }
+    // A chunk that is missing, or there twice in another's place, would read as zeros.
+    let stored = dataset.chunks().map_err(damaged)?;
+    let places: HashSet<&[u64]> = stored.iter().map(|chunk| chunk.offset.as_slice()).collect();
+    let inside = |offset: &[u64]| {
+        let axes = offset.iter().zip(&chunk).zip(shape);
+        offset.len() == shape.len()
+            && axes.into_iter().all(|((&at, &step), &size)| at % step == 0 && at < size as u64)
+    };
+    let wanted: u64 = shape.iter().zip(&chunk).map(|(&size, &step)| (size as u64).div_ceil(step)).product();
+    let whole = places.len() as u64 == wanted && places.iter().all(|offset| inside(offset));
+    if whole { Ok(()) } else { Err(unwritten()) }
+}
+
+fn decode<const N: usize>(bytes: &[u8], big: bool, from_bytes: impl Fn([u8; N]) -> f32) -> Vec<f32> {
+    let element = |&(mut element): &[u8; N]| {
+        if big {
+            element.reverse();
+        }
+        from_bytes(element)
+    };
+    bytes.as_chunks().0.iter().map(element).collect()
 }

@@ -2,15 +2,15 @@
 
 use hdf5_pure::{AttrValue, DatasetBuilder, FileBuilder, FinishedGroup, GroupBuilder};
 
-use super::guarded;
 use crate::tensor::HostTensor;
+use crate::vision::caught;
 
 /// A group of an HDF5 file to be, its root for instance.
 #[derive(Clone, Debug, Default)]
-pub struct Group {
+pub struct Hdf5Group {
     attributes: Vec<(String, Attribute)>,
     arrays: Vec<(String, HostTensor)>,
-    groups: Vec<(String, Group)>,
+    groups: Vec<(String, Hdf5Group)>,
 }
 
 #[derive(Clone, Debug)]
@@ -19,7 +19,7 @@ enum Attribute {
     Texts(Vec<String>),
 }
 
-impl Group {
+impl Hdf5Group {
     /// Sets a text attribute. Its text may be of any length: it is kept outside the object's header.
     pub fn text(&mut self, name: &str, text: impl Into<String>) {
         self.attributes.push((name.into(), Attribute::Text(text.into())));
@@ -37,11 +37,11 @@ impl Group {
     }
 
     /// The group at `path`, made where it lacks.
-    pub fn group(&mut self, path: &str) -> &mut Group {
+    pub fn group(&mut self, path: &str) -> &mut Hdf5Group {
         path.split('/').fold(self, |group, name| {
             let known = group.groups.iter().position(|(known, _)| known == name);
             let at = known.unwrap_or_else(|| {
-                group.groups.push((name.into(), Group::default()));
+                group.groups.push((name.into(), Hdf5Group::default()));
                 group.groups.len() - 1
             });
             &mut group.groups[at].1
@@ -53,7 +53,7 @@ impl Group {
     /// # Errors
     /// What the format cannot hold, as text.
     pub fn to_bytes(&self) -> Result<Vec<u8>, String> {
-        guarded(|| {
+        let build = || {
             let mut file = FileBuilder::new();
             for (name, attribute) in &self.attributes {
                 file.set_attr(name, attribute.value());
@@ -66,10 +66,12 @@ impl Group {
                 file.add_group(group.finish(builder));
             }
             file.finish()
-        })
+        };
+        let outcome = caught(build).ok_or("the encoder failed on it")?;
+        outcome.map_err(|error| error.to_string())
     }
 
-    fn parent<'p>(&mut self, path: &'p str) -> (&mut Group, &'p str) {
+    fn parent<'p>(&mut self, path: &'p str) -> (&mut Hdf5Group, &'p str) {
         match path.rsplit_once('/') {
             Some((folder, name)) => (self.group(folder), name),
             None => (self, path),

@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 
 use super::{Content, KERAS_VERSION, parse, weights};
 use crate::formats::bundle;
-use crate::formats::hdf5::{Group, Hdf5Dataset, Hdf5File};
+use crate::formats::hdf5::{Hdf5Dataset, Hdf5File, Hdf5Group};
 use crate::models::chain::chain;
 use crate::models::{Model, ModelFile};
 use crate::{Error, Result};
@@ -47,7 +47,7 @@ pub fn read(path: &Path) -> Result<Content> {
 /// Writes the file.
 pub fn write(file: &ModelFile, path: &Path) -> Result<()> {
     let architecture = with_modules(file.model.to_keras());
-    let mut root = Group::default();
+    let mut root = Hdf5Group::default();
     let links = chain(&architecture)?;
     let layers = links.iter().filter(|link| link.entry["class_name"] != "InputLayer");
     for (link, arrays) in layers.zip(weights::arrays(file)?) {

@@ -7,7 +7,7 @@ use serde_json::Value;
 
 use super::{Content, KERAS_VERSION, METADATA, parse, weights};
 use crate::formats::atomic::write_atomically;
-use crate::formats::hdf5::{Group, Hdf5File};
+use crate::formats::hdf5::{Hdf5File, Hdf5Group};
 use crate::models::chain::{Link, chain};
 use crate::models::{Model, ModelFile};
 use crate::nn::Parameter;
@@ -73,7 +73,7 @@ fn names(file: &Hdf5File, group: &str) -> Result<Vec<String>> {
 
 /// Writes the file.
 pub fn write(file: &ModelFile, path: &Path) -> Result<()> {
-    let mut root = Group::default();
+    let mut root = Hdf5Group::default();
     root.text("keras_version", KERAS_VERSION);
     root.text("backend", "tensorflow");
     root.text("model_config", file.model.to_keras().to_string());
