@@ -5,6 +5,8 @@ mod archive;
 mod h5;
 mod npz;
 mod onnx;
+#[cfg(test)]
+mod tests;
 mod weights;
 
 use std::collections::BTreeMap;

@@ -33,14 +33,13 @@ pub fn read(
         }
         for (Parameter { name, shape, .. }, path) in parameters.into_iter().zip(&paths) {
             let found = datasets.iter().find(|dataset| dataset.path == *path);
-            let mut stored = shape.to_vec();
+            let found = found.ok_or_else(|| Error::Input(format!("'{name}' is missing ('{path}')")))?;
             // The slopes of a PReLU have axes of size 1 in Keras, where they are shared.
-            if let Some(dataset) = found {
-                let shared = dataset.shape.len().saturating_sub(shape.rank());
-                stored.splice(
-                    ..0,
-                    dataset.shape.iter().take(shared).map_while(|&size| (size == 1).then_some(1)),
-                );
+            let shared = found.shape.len().saturating_sub(shape.rank());
+            let stored: Vec<usize> = std::iter::repeat_n(1, shared).chain(shape.iter().copied()).collect();
+            if !found.shape.iter().copied().eq(stored.iter().map(|&size| size as u64)) {
+                let problem = format!("'{name}' ('{path}') has shape {:?}, expected {stored:?}", found.shape);
+                return Err(Error::Input(problem));
             }
             weights.insert(name, HostTensor::new(shape, file.read_f32(path, &stored)?));
         }
