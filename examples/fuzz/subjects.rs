@@ -1,14 +1,22 @@
 //! The doors through which files of strangers come in, and good files to damage.
 
-use std::io::Cursor;
+use std::fs;
+use std::io::{Cursor, Write};
 use std::path::Path;
+use std::sync::Arc;
 
 use flate2::Crc;
 use image::codecs::{jpeg::JpegEncoder, png::PngEncoder, webp::WebPEncoder};
 use image::{DynamicImage, ImageEncoder, ImageFormat};
 use lookalike::check::mutate::{Kind, mutant};
 use lookalike::detect::{Cascade, Detector};
+use lookalike::models::{Model, weights};
+use lookalike::nn::Layer;
+use lookalike::nn::layers::{Conv2d, MaxPooling2d};
+use lookalike::tensor::Shape;
 use lookalike::vision::{RgbImage, decode_bytes};
+use zip::ZipWriter;
+use zip::write::SimpleFileOptions;
 
 /// Pixels of the largest picture decoded: a mutant may well claim as many.
 const MAX_PIXELS: u64 = 1 << 20;
@@ -33,11 +41,19 @@ pub struct Subject {
 }
 
 impl Subject {
-    pub fn all() -> [Subject; 2] {
+    pub fn all() -> [Subject; 5] {
         let (kind, seeds) = (Kind::Text, cascades());
         let cascade = Subject { name: "cascade", kind, seeds, repair: |_| {}, read: read_cascade };
         let (kind, seeds) = (Kind::Bytes, pictures());
-        [cascade, Subject { name: "image", kind, seeds, repair: repair_png, read: read_image }]
+        let image = Subject { name: "image", kind, seeds, repair: repair_png, read: read_image };
+        let weights = |name, kind, seeds, read| Subject { name, kind, seeds, repair: |_| {}, read };
+        [
+            cascade,
+            image,
+            weights("h5", Kind::Bytes, keras_files(), read_weights),
+            weights("safetensors", Kind::Text, safetensors_files(), read_weights),
+            weights("npz", Kind::Text, numpy_files(), read_numpy),
+        ]
     }
 
     /// The damaged file of a case.
@@ -62,6 +78,83 @@ fn read_image(bytes: &[u8]) -> Outcome {
         Err(e) if e.to_string().contains("the decoder failed") => Outcome::Caught,
         Err(_) => Outcome::Error,
     }
+}
+
+/// Reads weights for the network of `kernels-tests/weights`.
+fn read_weights(bytes: &[u8]) -> Outcome {
+    let convolution =
+        |name: &str, channels| -> Arc<dyn Layer> { Arc::new(Conv2d::same_relu(name, channels, 3)) };
+    let layers = vec![
+        convolution("block1_conv1", 4),
+        convolution("block1_conv2", 4),
+        Arc::new(MaxPooling2d::square("block1_pool", 2)),
+        convolution("block2_conv1", 6),
+    ];
+    let network = Model { name: "small".into(), input: Shape::from([16, 16, 3]), layers, frozen: 0 };
+    let file = tempfile::NamedTempFile::new().expect("a temporary file");
+    fs::write(file.path(), bytes).expect("a temporary file");
+    match weights::read(file.path(), &network) {
+        Ok(_) => Outcome::Result,
+        Err(e) if e.to_string().contains("the decoder failed") => Outcome::Caught,
+        Err(_) => Outcome::Error,
+    }
+}
+
+/// Reads an archive, or a single array: put into an archive, whose checksum fits then.
+fn read_numpy(bytes: &[u8]) -> Outcome {
+    if bytes.starts_with(b"PK") {
+        return read_weights(bytes);
+    }
+    let mut archive = ZipWriter::new(Cursor::new(Vec::new()));
+    let shapes = [("block1_conv2", [3, 3, 4, 4]), ("block2_conv1", [3, 3, 4, 6])];
+    let mut put = |name: &str, bytes: &[u8]| {
+        archive.start_file(format!("{name}.npy"), SimpleFileOptions::default()).expect("a new entry");
+        archive.write_all(bytes).expect("memory");
+    };
+    put("block1_conv1/kernel", bytes);
+    put("block1_conv1/bias", &array(&[4]));
+    for (layer, shape) in shapes {
+        put(&format!("{layer}/kernel"), &array(&shape));
+        put(&format!("{layer}/bias"), &array(&shape[3..]));
+    }
+    read_weights(&archive.finish().expect("memory").into_inner())
+}
+
+/// Weights as Keras 1, 2 and 3 write them, compressed ones, and an archive.
+fn keras_files() -> Vec<Vec<u8>> {
+    let files: [&[u8]; 6] = [
+        include_bytes!("../../kernels-tests/weights/keras1_half.h5"),
+        include_bytes!("../../kernels-tests/weights/keras2_notop.h5"),
+        include_bytes!("../../kernels-tests/weights/keras3.weights.h5"),
+        include_bytes!("../../kernels-tests/weights/keras3_whole.h5"),
+        include_bytes!("../../kernels-tests/weights/h5py_gzip.h5"),
+        include_bytes!("../../kernels-tests/weights/keras2_whole.keras"),
+    ];
+    files.map(<[u8]>::to_vec).into()
+}
+
+fn safetensors_files() -> Vec<Vec<u8>> {
+    let files: [&[u8]; 2] = [
+        include_bytes!("../../kernels-tests/weights/keras_names.safetensors"),
+        include_bytes!("../../kernels-tests/weights/torchvision.safetensors"),
+    ];
+    files.map(<[u8]>::to_vec).into()
+}
+
+/// An archive, and the array that stands first in one.
+fn numpy_files() -> Vec<Vec<u8>> {
+    vec![include_bytes!("../../kernels-tests/weights/named.npz").to_vec(), array(&[3, 3, 3, 4])]
+}
+
+/// A `.npy` file of ones.
+fn array(shape: &[usize]) -> Vec<u8> {
+    let sizes: String = shape.iter().map(|size| format!("{size}, ")).collect();
+    let header = format!("{{'descr': '<f4', 'fortran_order': False, 'shape': ({sizes}), }}\n");
+    let mut bytes = b"\x93NUMPY\x01\0".to_vec();
+    bytes.extend((header.len() as u16).to_le_bytes());
+    bytes.extend(header.as_bytes());
+    bytes.extend(1_f32.to_le_bytes().repeat(shape.iter().product()));
+    bytes
 }
 
 /// The cascade that ships, its first stage, and the least that is one: so that changes meet structure, not only numbers.

@@ -9,6 +9,7 @@ mod cut;
 mod demo;
 mod detector;
 mod device;
+mod download;
 mod evaluate;
 mod faces;
 mod info;
@@ -18,6 +19,7 @@ mod predict;
 mod scores;
 mod summary;
 mod train;
+mod weights;
 
 use clap::{Parser, Subcommand};
 use lookalike::Result;
@@ -48,6 +50,7 @@ enum Command {
     Predict(predict::Arguments),
     Summary(summary::Arguments),
     Convert(convert::Arguments),
+    Weights(weights::Arguments),
     Demo(demo::Arguments),
 }
 
@@ -63,6 +66,7 @@ impl Cli {
             Command::Predict(arguments) => predict::run(&arguments),
             Command::Summary(arguments) => summary::run(&arguments),
             Command::Convert(arguments) => convert::run(&arguments),
+            Command::Weights(arguments) => weights::run(&arguments),
             Command::Demo(arguments) => demo::run(&arguments),
         }
     }

@@ -4,6 +4,8 @@ pub mod atomic;
 #[cfg(feature = "train")]
 pub mod bundle;
 #[cfg(feature = "train")]
+pub mod checksum;
+#[cfg(feature = "train")]
 pub mod hdf5;
 #[cfg(feature = "train")]
 mod npy;

@@ -13,15 +13,12 @@ mod torchvision;
 
 use std::collections::BTreeMap;
 use std::fs::File;
-use std::io::{self, Read};
 use std::path::Path;
-
-use md5::Md5;
-use sha2::{Digest, Sha256};
 
 use self::archive::Archive;
 use self::names::Wanted;
 use super::Model;
+use crate::formats::checksum::{Checksums, checksums};
 use crate::ops::Normalize;
 use crate::tensor::HostTensor;
 use crate::{Error, Result};
@@ -68,7 +65,7 @@ impl Pretrained {
 pub fn read(path: &Path, architecture: &Model) -> Result<Pretrained> {
     let wanted = names::wanted(architecture)?;
     let bytes: u64 = wanted.iter().map(|wanted| 4 * wanted.shape.len() as u64).sum();
-    let (sha256, md5) = checksums(path)?;
+    let Checksums { sha256, md5 } = sums(path)?;
     let mut archive = Archive::open(path, bytes)?;
     let found = find(path, &archive, architecture, &wanted)?;
 
@@ -146,32 +143,13 @@ fn missing(path: &Path, wanted: &Wanted, stored: &[String]) -> Error {
     )
 }
 
-/// SHA-256 and MD5 of a file.
-fn checksums(path: &Path) -> Result<(String, String)> {
-    struct Both(Sha256, Md5);
-    impl io::Write for Both {
-        fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-            self.0.update(bytes);
-            self.1.update(bytes);
-            Ok(bytes.len())
-        }
-        fn flush(&mut self) -> io::Result<()> {
-            Ok(())
-        }
-    }
+fn sums(path: &Path) -> Result<Checksums> {
     let unreadable = |source| Error::io(path, source, "check the name of the file");
     let mut file = File::open(path).map_err(unreadable)?;
     if !file.metadata().map_err(unreadable)?.is_file() {
         return Err(Error::format(path, "is not a file; name a file of weights"));
     }
-    let mut both = Both(Sha256::new(), Md5::new());
-    io::copy(&mut file.by_ref(), &mut both).map_err(unreadable)?;
-    Ok((hex(&both.0.finalize()), hex(&both.1.finalize())))
-}
-
-/// Bytes in hexadecimal digits.
-fn hex(bytes: &[u8]) -> String {
-    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
+    checksums(&mut file).map_err(unreadable)
 }
 
 #[cfg(test)]

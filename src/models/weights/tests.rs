@@ -1,6 +1,6 @@
-use std::fs;
 use std::path::PathBuf;
 use std::sync::Arc;
+use std::{fs, io};
 
 use super::*;
 use crate::formats::npz::{self, NpzArray, NpzData};
