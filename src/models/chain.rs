@@ -10,6 +10,10 @@ use crate::Result;
 
 /// A layer of the chain, and by what names files know it.
 #[derive(Debug)]
+#[cfg_attr(
+    not(feature = "train"),
+    expect(dead_code, reason = "Keras's own files are read with that feature")
+)]
 pub(super) struct Link<'a> {
     /// Its `class_name` and `config`.
     pub entry: &'a Value,
