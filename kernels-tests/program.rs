@@ -564,3 +564,25 @@ fn models_of_keras_become_ours_and_theirs_again() {
     scene.write("broken.h5", &fs::read(scene.path("model.h5")).expect("a file")[..9000]);
     scene.fails(&["convert", "broken.h5", "x.keras"], &["broken.h5"]);
 }
+
+/// The public file itself is out of reach of tests; how downloads go is tested beside them.
+#[test]
+fn weights_that_cannot_be_downloaded_name_every_place_and_the_other_way() {
+    let scene = Scene::new(&[]);
+    // Nobody listens there: neither the mirror nor the proxy to the public place.
+    let closed = {
+        let listener = std::net::TcpListener::bind("127.0.0.1:0").expect("a free port");
+        format!("http://{}/", listener.local_addr().expect("its address"))
+    };
+    let mut command = scene.command(&["weights", "get", "vgg16", "--mirror", &closed]);
+    let command = command.env("LOOKALIKE_CACHE", scene.path("cache")).env("LOOKALIKE_MIRROR", "");
+    let command = command.env("https_proxy", &closed).env("no_proxy", "127.0.0.1");
+    let output = command.output().expect("the program starts");
+    let errors = String::from_utf8(output.stderr).expect("text");
+    let last = errors.lines().last().unwrap_or_default();
+    assert_eq!((output.status.code(), output.stdout.len()), (Some(1), 0), "{errors}");
+    for words in ["error: ", &format!("{closed}vgg16_weights"), "storage.googleapis.com", "--weights FILE"] {
+        assert!(last.contains(words), "'{words}' in: {last}");
+    }
+    assert!(fs::read_dir(scene.path("cache/weights")).expect("the folder").next().is_none());
+}

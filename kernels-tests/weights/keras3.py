@@ -95,3 +95,30 @@ for name, array in values().items():
 torch["classifier.0.weight"] = np.zeros((2, 2), np.float32)
 save_file(torch, "torchvision.safetensors")
 np.savez_compressed("named.npz", **values())
+
+# What is read, and what has to be refused, dataset by dataset.
+import ml_dtypes
+
+numbers = np.arange(12, dtype=np.float32).reshape(3, 4) / 4
+with h5py.File("h5py_types.h5", "w") as file:
+    for name, dtype in [("half", ">f2"), ("single", ">f4"), ("double", "<f8"), ("integer", "<i4"), ("long_double", "<f16")]:
+        file[name] = numbers.astype(dtype)
+    file["brain"] = numbers.astype(ml_dtypes.bfloat16)
+    file["brain"].attrs["dtype"] = "bfloat16"
+    file["opaque"] = numbers.astype(ml_dtypes.bfloat16)
+    file.create_dataset("growing", data=numbers, maxshape=(None, 4), chunks=(2, 3), compression="gzip")
+    file.create_dataset("lzf", data=numbers, chunks=(3, 4), compression="lzf")
+    file.create_dataset("never_written", (3, 4), "f4")
+    file.create_dataset("never_chunked", (3, 4), "f4", chunks=(1, 4))
+    file.create_dataset("half_written", (3, 4), "f4", chunks=(1, 4))[:2] = 1
+    file.create_dataset("huge", (1 << 40,), "f4", chunks=(1 << 20,))
+    file.create_dataset("huge_chunk", (3, 4), "f4", chunks=(1 << 14, 1 << 14), maxshape=(None, None))
+    file.create_group("group").attrs["one"] = "text"
+    file["group"].attrs["fixed"] = np.array([b"a", b"bcd"])
+    file["group"].attrs.create("variable", ["a", "b\u00e9"], dtype=h5py.string_dtype())
+    file["group"].attrs["number"] = 7
+
+# Groups inside each other without end.
+with h5py.File("h5py_cycle.h5", "w") as file:
+    for name in "abc":
+        file[name] = file["/"]

@@ -278,3 +278,80 @@ fn decode<const N: usize>(bytes: &[u8], big: bool, from_bytes: impl Fn([u8; N]) 
     };
     bytes.as_chunks().0.iter().map(element).collect()
 }
+
+#[cfg(test)]
+mod tests {
+    use std::io::Cursor;
+
+    use super::*;
+
+    fn fixture(name: &str) -> PathBuf {
+        Path::new(env!("CARGO_MANIFEST_DIR")).join("kernels-tests/weights").join(name)
+    }
+
+    #[test]
+    fn floats_of_every_kind_are_read() {
+        let file = Hdf5File::open(&fixture("h5py_types.h5")).unwrap();
+        let numbers: Vec<f32> = (0..12_u8).map(|i| f32::from(i) / 4.0).collect();
+        for path in ["half", "single", "double", "brain", "growing"] {
+            assert_eq!(file.read_f32(path, &[3, 4]).unwrap(), numbers, "{path}");
+        }
+    }
+
+    #[test]
+    fn what_cannot_be_right_is_refused_by_name() {
+        let file = Hdf5File::open(&fixture("h5py_types.h5")).unwrap();
+        let cases = [
+            ("half", &[4, 3][..], "has shape [3, 4], expected [4, 3]"),
+            ("integer", &[3, 4], "holds no 16-, 32- or 64-bit floats"),
+            ("long_double", &[3, 4], "holds no 16-, 32- or 64-bit floats"),
+            ("opaque", &[3, 4], "holds no 16-, 32- or 64-bit floats"),
+            ("lzf", &[3, 4], "is compressed by filter 32000"),
+            ("never_written", &[3, 4], "was never written"),
+            ("never_chunked", &[3, 4], "was never written"),
+            ("half_written", &[3, 4], "was never written"),
+            ("huge", &[3, 4], "has shape [1099511627776], expected [3, 4]"),
+            ("huge", &[1 << 40], "was never written"),
+            ("huge_chunk", &[3, 4], "in chunks of [16384, 16384]"),
+            ("group", &[3, 4], "is missing"),
+            ("nothing", &[3, 4], "is missing"),
+        ];
+        for (path, shape, words) in cases {
+            let message = file.read_f32(path, shape).expect_err(path).to_string();
+            assert!(message.contains(&format!("h5py_types.h5: tensor '{path}': ")), "{message}");
+            assert!(message.contains(words), "'{words}' in: {message}");
+        }
+    }
+
+    #[test]
+    fn datasets_and_texts_are_listed_unread() {
+        let file = Hdf5File::open(&fixture("h5py_types.h5")).unwrap();
+        let datasets = file.datasets().unwrap();
+        assert_eq!(datasets.len(), 14);
+        let huge = datasets.iter().find(|dataset| dataset.path == "huge").unwrap();
+        assert_eq!((&huge.shape[..], huge.element_size), (&[1 << 40][..], 4));
+        let texts = |group, key| file.texts(group, key).unwrap();
+        assert_eq!(texts("group", "one").unwrap(), ["text"]);
+        assert_eq!(texts("group", "fixed").unwrap(), ["a", "bcd"]);
+        assert_eq!(texts("group", "variable").unwrap(), ["a", "b\u{e9}"]);
+        for (group, key) in [("group", "number"), ("group", "none"), ("none", "one"), ("", "one")] {
+            assert_eq!(texts(group, key), None);
+        }
+    }
+
+    #[test]
+    fn groups_without_end_are_refused() {
+        let message = Hdf5File::open(&fixture("h5py_cycle.h5")).unwrap().datasets().unwrap_err().to_string();
+        assert!(message.contains("deep in each other") || message.contains("more than"), "{message}");
+    }
+
+    #[test]
+    fn other_bytes_are_no_hdf5_file() {
+        for bytes in [&b""[..], b"\x89HDF\r\n\x1a\n", &[0; 4096]] {
+            let message = Hdf5File::new(Path::new("w.h5"), Cursor::new(bytes)).unwrap_err().to_string();
+            assert!(message.starts_with("w.h5: "), "{message}");
+        }
+        let message = Hdf5File::open(Path::new("no/such.h5")).unwrap_err().to_string();
+        assert!(message.starts_with("no/such.h5: "), "{message}");
+    }
+}

@@ -9,9 +9,9 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 use serde_json::Value;
 
 use super::archive::Archive;
-use super::names::{Wanted, cannot};
-use crate::Result;
+use super::names::Wanted;
 use crate::models::Model;
+use crate::{Error, Result};
 
 /// Models inside models, at most.
 const MAX_DEPTH: usize = 32;
@@ -119,8 +119,8 @@ fn in_order<'m>(
     let fitting: Vec<&str> = models.iter().copied().filter(has_as_many).collect();
     let [model] = fitting[..] else {
         let wanted: Vec<String> = counts.iter().map(|(class, count)| format!("{count} {class}")).collect();
-        return Err(cannot(
-            archive,
+        return Err(Error::format(
+            archive.path(),
             format!(
                 "has no names of layers, and {} models with {}, expected one; save it with a newer Keras, which writes names",
                 fitting.len(),

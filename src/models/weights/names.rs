@@ -1,9 +1,9 @@
 //! Parameters found by name, as Keras has written them since its first version.
 
+use crate::Result;
 use crate::models::Model;
 use crate::models::weights::archive::Archive;
 use crate::tensor::Shape;
-use crate::{Error, Result};
 
 /// A parameter of the architecture.
 pub(super) struct Wanted {
@@ -94,11 +94,6 @@ fn is_called(name: &str, variable: &str) -> bool {
         _ => variable,
     };
     name == variable || name == first
-}
-
-/// An error for an architecture that cannot be filled in this way.
-pub(super) fn cannot(archive: &Archive, problem: String) -> Error {
-    Error::format(archive.path(), problem)
 }
 
 #[cfg(test)]
