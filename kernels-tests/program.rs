@@ -625,6 +625,37 @@ fn an_interrupt_keeps_the_best_model() {
     scene.ok(&["summary", "m.safetensors", "--adapter", "cpu"]);
 }
 
+#[test]
+fn models_of_keras_become_ours_and_theirs_again() {
+    let scene = Scene::new(&[]);
+    let keras = include_bytes!("weights/keras3_whole.keras");
+    scene.write("theirs.keras", keras);
+    let says = ["--labels", "anna,berta", "--preprocessing", "caffe"];
+    scene.ok(&[&["convert", "theirs.keras", "model.safetensors"][..], &says].concat());
+    for ending in ["h5", "keras", "npz", "onnx"] {
+        let file = format!("model.{ending}");
+        let run = scene.ok(&["convert", "model.safetensors", &file]);
+        assert!(run.stdout.starts_with(&file) && run.stdout.contains("2 people"), "{}", run.stdout);
+        if ending != "onnx" {
+            let summary = scene.json(&["summary", &file, "--adapter", "cpu"]);
+            assert_eq!(summary["layers"].as_array().map(Vec::len), Some(7));
+            scene.ok(&["convert", &file, "again.safetensors"]);
+            let [first, again] =
+                ["model", "again"].map(|name| fs::read(scene.path(&format!("{name}.safetensors"))));
+            assert!(first.expect("a file") == again.expect("a file"), "{ending}");
+        }
+    }
+    scene.fails(
+        &["convert", "theirs.keras", "x.h5"],
+        &["theirs.keras", "2 names", "--labels", "--preprocessing"],
+    );
+    scene.fails(&["convert", "model.h5", "model.pt"], &["model.pt", ".keras", ".onnx"]);
+    scene.fails(&["convert", "model.onnx", "x.h5"], &["model.onnx", "written, not read"]);
+    scene.fails(&["convert", "model.h5", "none/x.h5"], &["none", "folder"]);
+    scene.write("broken.h5", &fs::read(scene.path("model.h5")).expect("a file")[..9000]);
+    scene.fails(&["convert", "broken.h5", "x.keras"], &["broken.h5"]);
+}
+
 /// The public file itself is out of reach of tests; how downloads go is tested beside them.
 #[test]
 fn weights_that_cannot_be_downloaded_name_every_place_and_the_other_way() {

@@ -3,6 +3,7 @@
 pub mod display;
 
 mod compare;
+mod convert;
 mod crop;
 mod cut;
 mod demo;
@@ -50,6 +51,7 @@ enum Command {
     Evaluate(evaluate::Arguments),
     Predict(predict::Arguments),
     Summary(summary::Arguments),
+    Convert(convert::Arguments),
     Weights(weights::Arguments),
     Demo(demo::Arguments),
 }
@@ -65,6 +67,7 @@ impl Cli {
             Command::Evaluate(arguments) => evaluate::run(&arguments),
             Command::Predict(arguments) => predict::run(&arguments),
             Command::Summary(arguments) => summary::run(&arguments),
+            Command::Convert(arguments) => convert::run(&arguments),
             Command::Weights(arguments) => weights::run(&arguments),
             Command::Demo(arguments) => demo::run(&arguments),
         }

@@ -2,6 +2,8 @@
 
 pub mod atomic;
 #[cfg(feature = "train")]
+pub mod bundle;
+#[cfg(feature = "train")]
 pub mod checksum;
 #[cfg(feature = "train")]
 pub mod hdf5;
@@ -9,4 +11,6 @@ pub mod hdf5;
 mod npy;
 #[cfg(feature = "train")]
 pub mod npz;
+#[cfg(feature = "train")]
+pub mod onnx;
 pub mod safetensors;

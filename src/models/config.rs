@@ -5,6 +5,7 @@ use std::sync::Arc;
 use serde_json::{Map, Value, json};
 
 use super::Model;
+use super::chain::chain;
 use crate::nn::layers::{
     Activation, AveragePooling2d, BatchNormalization, Conv2d, Dense, Dropout, Flatten,
     GlobalAveragePooling2d, LeakyRelu, MaxPooling2d, Prelu,
@@ -33,37 +34,42 @@ impl Model {
         json!({"class_name": "Sequential", "config": {"name": self.name, "layers": layers}})
     }
 
-    /// The model that a Keras `model_config` describes, of Keras 2 or 3. Layers that are not `trainable` stay frozen where
-    /// no layer before them is trained.
+    /// The model that a Keras `model_config` describes, of Keras 2 or 3: a `Sequential`, or a functional model that does
+    /// not branch; models within it are unrolled. Layers that are not `trainable` stay frozen where no layer before them
+    /// is trained.
     ///
     /// # Errors
     /// [`Error::Input`] that names the layer and what about it is not supported.
     pub fn from_keras(config: &Value) -> Result<Model> {
-        if config["class_name"] != "Sequential" {
-            return Err(unsupported("model", &format!("class {}; only Sequential is", config["class_name"])));
-        }
-        let config = &config["config"];
-        let entries =
-            config["layers"].as_array().ok_or_else(|| unsupported("model", "a config without layers"))?;
-        let mut input = None;
+        let mut input = shape_of(&config["config"]["build_input_shape"]);
         let mut layers = Vec::new();
         let mut frozen = 0;
-        for entry in entries {
-            let fields = Fields::new(entry)?;
+        let mut axes = Vec::new();
+        let links = chain(config)?;
+        for link in &links {
+            let fields = Fields { name: &link.name, ..Fields::new(link.entry)? };
             input = input.or_else(|| fields.batch_shape());
             if fields.class != "InputLayer" {
-                let is_of_prefix = frozen == layers.len() && !fields.flag("trainable", true);
+                let is_of_prefix = frozen == layers.len() && !link.trainable;
+                axes.extend(fields.numbered_axis().map(|axis| (layers.len(), axis)));
                 layers.push(layer(&fields)?);
                 frozen += usize::from(is_of_prefix);
             }
         }
         let input = input.ok_or_else(|| unsupported("model", "a config without an input shape"))?;
-        let name = config["name"].as_str().unwrap_or("model").to_string();
-        Ok(Model { name, input, layers, frozen })
+        let name = config["config"]["name"].as_str().unwrap_or("model").to_string();
+        let model = Model { name, input, layers, frozen };
+        for (index, axis) in axes {
+            let rank = model.first(index + 1).trace(1)?[index].input.rank();
+            if *axis != json!(rank - 1) {
+                return Err(unsupported(model.layers[index].name(), &format!("axis = {axis}")));
+            }
+        }
+        Ok(model)
     }
 }
 
-fn unsupported(layer: &str, what: &str) -> Error {
+pub(super) fn unsupported(layer: &str, what: &str) -> Error {
     Error::Input(format!("{layer}: {what} is not supported"))
 }
 
@@ -123,6 +129,8 @@ fn layer(fields: &Fields<'_>) -> Result<Arc<dyn Layer>> {
         "Activation" => Arc::new(Activation { name, activation: fields.activation()? }),
         "ReLU" => {
             fields.only("max_value", &Value::Null)?;
+            fields.none("negative_slope")?;
+            fields.none("threshold")?;
             Arc::new(Activation { name, activation: LayerActivation::RELU })
         }
         "Softmax" => Arc::new(Activation { name, activation: LayerActivation::Softmax }),
@@ -131,20 +139,20 @@ fn layer(fields: &Fields<'_>) -> Result<Arc<dyn Layer>> {
             Arc::new(LeakyRelu { name, negative_slope: fields.number(key, 0.3)? })
         }
         "PReLU" => {
-            let shared = fields.config.get("shared_axes").and_then(Value::as_array);
-            let shared =
-                shared.ok_or_else(|| unsupported(fields.name, "a slope per position (shared_axes)"))?;
-            Arc::new(Prelu { name, rank: shared.len() + 2 })
+            // Without shared axes there is a slope per position: the same thing behind a dense layer, and elsewhere
+            // the weights do not fit.
+            let shared = fields.config.get("shared_axes").and_then(Value::as_array).map_or(0, Vec::len);
+            Arc::new(Prelu { name, rank: shared + 2 })
         }
         class => return Err(unsupported(fields.name, &format!("layer class {class}"))),
     })
 }
 
 /// Typed access to a layer's config.
-struct Fields<'a> {
-    class: &'a str,
-    name: &'a str,
-    config: &'a Map<String, Value>,
+pub(super) struct Fields<'a> {
+    pub class: &'a str,
+    pub name: &'a str,
+    pub config: &'a Map<String, Value>,
 }
 
 impl<'a> Fields<'a> {
@@ -157,10 +165,7 @@ impl<'a> Fields<'a> {
     }
 
     fn batch_shape(&self) -> Option<Shape> {
-        let shape =
-            self.config.get("batch_shape").or_else(|| self.config.get("batch_input_shape"))?.as_array()?;
-        let sizes: Option<Vec<usize>> = shape.get(1..)?.iter().map(as_size).collect();
-        sizes.map(Shape::from)
+        shape_of(self.config.get("batch_shape").or_else(|| self.config.get("batch_input_shape"))?)
     }
 
     /// The field must have this value, or be absent.
@@ -172,12 +177,29 @@ impl<'a> Fields<'a> {
         }
     }
 
+    /// The `axis` over which the layer works, if the config names one that is not the last by itself.
+    fn numbered_axis(&self) -> Option<&'a Value> {
+        let axis = match self.config.get("axis")? {
+            Value::Array(axes) if axes.len() == 1 => &axes[0],
+            axis => axis,
+        };
+        (*axis != json!(-1)).then_some(axis)
+    }
+
+    /// The field must be 0, or be absent.
+    fn none(&self, key: &str) -> Result<()> {
+        match self.number(key, 0.0)? {
+            0.0 => Ok(()),
+            found => Err(unsupported(self.name, &format!("{key} = {found}"))),
+        }
+    }
+
     fn count(&self, key: &str) -> Result<usize> {
         let count = self.config.get(key).and_then(as_size).filter(|&count| count > 0);
         count.ok_or_else(|| unsupported(self.name, &format!("{key} = {}", self.shown(key))))
     }
 
-    fn number(&self, key: &str, default: f32) -> Result<f32> {
+    pub fn number(&self, key: &str, default: f32) -> Result<f32> {
         match self.config.get(key) {
             None | Some(Value::Null) => Ok(default),
             Some(value) => {
@@ -188,12 +210,12 @@ impl<'a> Fields<'a> {
         }
     }
 
-    fn flag(&self, key: &str, default: bool) -> bool {
+    pub fn flag(&self, key: &str, default: bool) -> bool {
         self.config.get(key).and_then(Value::as_bool).unwrap_or(default)
     }
 
     /// `[a, b]`, or one number for both.
-    fn pair(&self, key: &str, default: Option<[usize; 2]>) -> Result<[usize; 2]> {
+    pub fn pair(&self, key: &str, default: Option<[usize; 2]>) -> Result<[usize; 2]> {
         let value = match self.config.get(key) {
             None | Some(Value::Null) => None,
             Some(Value::Array(sizes)) => match sizes[..] {
@@ -205,7 +227,7 @@ impl<'a> Fields<'a> {
         value.or(default).ok_or_else(|| unsupported(self.name, &format!("{key} = {}", self.shown(key))))
     }
 
-    fn padding(&self) -> Result<Padding> {
+    pub fn padding(&self) -> Result<Padding> {
         match self.config.get("padding").and_then(Value::as_str) {
             None | Some("valid") => Ok(Padding::Valid),
             Some("same") => Ok(Padding::Same),
@@ -213,7 +235,7 @@ impl<'a> Fields<'a> {
         }
     }
 
-    fn activation(&self) -> Result<LayerActivation> {
+    pub fn activation(&self) -> Result<LayerActivation> {
         match self.config.get("activation") {
             None | Some(Value::Null) => Ok(LayerActivation::LINEAR),
             Some(Value::String(name)) => LayerActivation::named(name),
@@ -224,6 +246,12 @@ impl<'a> Fields<'a> {
     fn shown(&self, key: &str) -> String {
         self.config.get(key).map_or("missing".into(), Value::to_string)
     }
+}
+
+/// A shape without its first axis, the batch.
+fn shape_of(batch_shape: &Value) -> Option<Shape> {
+    let sizes: Option<Vec<usize>> = batch_shape.as_array()?.get(1..)?.iter().map(as_size).collect();
+    sizes.map(Shape::from)
 }
 
 fn as_size(value: &Value) -> Option<usize> {
@@ -253,6 +281,18 @@ mod tests {
         let model = Model::from_keras(&config).unwrap();
         assert_eq!(model.input[..], [8, 8, 3]);
         assert_eq!(model.classes().unwrap(), 2);
+    }
+
+    #[test]
+    fn an_axis_must_be_the_last() {
+        let with_axis = |axis: Value| {
+            let config = json!({"class_name": "Sequential", "config": {"layers": [
+                {"class_name": "InputLayer", "config": {"batch_shape": [null, 4, 4, 3]}},
+                {"class_name": "BatchNormalization", "config": {"name": "b", "axis": axis}}]}});
+            Model::from_keras(&config).map_err(|error| error.to_string())
+        };
+        assert!([json!(-1), json!(3), json!([3])].into_iter().all(|axis| with_axis(axis).is_ok()));
+        assert_eq!(with_axis(json!(1)).unwrap_err(), "b: axis = 1 is not supported");
     }
 
     #[test]

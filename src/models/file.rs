@@ -6,6 +6,8 @@ use std::path::Path;
 use serde_json::{Value, json};
 
 use super::Model;
+#[cfg(feature = "train")]
+use super::foreign::{self, Format, Given};
 use crate::formats::safetensors::{self, TensorFile};
 use crate::graph::Params;
 use crate::ops::Normalize;
@@ -48,58 +50,105 @@ pub struct Preprocessing {
 }
 
 impl ModelFile {
-    /// Reads a model file.
+    /// Reads a model file: `.safetensors`, or by its ending what [`ModelFile::save`] writes.
     ///
     /// # Errors
     /// [`Error::Io`] if it cannot be read, [`Error::Format`] if it is none of ours, damaged, or its weights do
     /// not fit its architecture.
     pub fn open(path: &Path) -> Result<ModelFile> {
+        #[cfg(feature = "train")]
+        if let Some(format) = Format::of(path) {
+            return foreign::open(path, format, &Given::default());
+        }
         let TensorFile { tensors, metadata } = safetensors::read(path)?;
-        let wrong = |problem: String| Error::format(path, problem);
         if metadata.is_null() {
             let problem =
                 "is a safetensors file, but not a model that lookalike wrote; give the file that train wrote";
-            return Err(wrong(problem.into()));
+            return Err(Error::format(path, problem));
         }
+        let file = ModelFile::from_parts(&metadata["keras"], &metadata, tensors);
+        file.map_err(|error| Error::format(path, error.to_string()))
+    }
+
+    /// As [`ModelFile::open`], with what the file does not say: Keras's own files know no labels and no preprocessing.
+    ///
+    /// # Errors
+    /// As [`ModelFile::open`], or if what is given does not fit the model.
+    #[cfg(feature = "train")]
+    pub fn open_with(path: &Path, given: &Given) -> Result<ModelFile> {
+        if let Some(format) = Format::of(path) {
+            return foreign::open(path, format, given);
+        }
+        let mut file = ModelFile::open(path)?;
+        given.apply(&mut file).map_err(|error| Error::format(path, error.to_string()))?;
+        Ok(file)
+    }
+
+    /// Writes the model file, whole or not at all, by its ending: `.h5` and `.keras`, which Keras opens, `.npz`,
+    /// `.onnx`, and `.safetensors` for every other one. Equal models give equal bytes.
+    ///
+    /// # Errors
+    /// [`Error::Io`] if it cannot be written.
+    pub fn save(&self, path: &Path) -> Result<()> {
+        #[cfg(feature = "train")]
+        if let Some(format) = Format::of(path) {
+            return foreign::save(self, path, format);
+        }
+        let metadata = self.metadata_with_architecture();
+        safetensors::write(path, &TensorFile { tensors: self.weights.clone(), metadata })
+    }
+
+    /// The model that a Keras config and our metadata describe, with these weights.
+    ///
+    /// # Errors
+    /// [`Error::Input`] if the metadata lack something, [`Error::State`] if the weights do not fit.
+    pub(super) fn from_parts(
+        keras: &Value,
+        metadata: &Value,
+        weights: BTreeMap<String, HostTensor>,
+    ) -> Result<ModelFile> {
+        let wrong = |problem: String| Error::Input(problem);
         let version = metadata["version"].as_u64().unwrap_or(0);
         if version != VERSION {
             return Err(wrong(format!(
                 "has format version {version}, this program reads {VERSION}; use the program that wrote it"
             )));
         }
-        let model = Model::from_keras(&metadata["keras"]).map_err(|e| wrong(e.to_string()))?;
+        let model = Model::from_keras(keras)?;
         let labels: Vec<String> =
             serde_json::from_value(metadata["labels"].clone()).map_err(|e| wrong(format!("labels: {e}")))?;
         let preprocessing = Preprocessing::from_json(&metadata["preprocessing"])
             .ok_or_else(|| wrong("has no preprocessing; train the model again".into()))?;
-        let classes = model.classes().map_err(|e| wrong(e.to_string()))?;
-        if labels.len() != classes {
-            return Err(wrong(format!("has {} labels for {classes} outputs", labels.len())));
-        }
-        let file = ModelFile {
-            model,
-            labels,
-            preprocessing,
-            training: metadata["training"].clone(),
-            weights: tensors,
-        };
-        file.load(&Params::new(&crate::Device::cpu())).map_err(|e| wrong(e.to_string()))?;
+        let training = metadata["training"].clone();
+        let file = ModelFile { model, labels, preprocessing, training, weights };
+        file.check()?;
         Ok(file)
     }
 
-    /// Writes the model file, whole or not at all. Equal models give equal bytes.
-    ///
-    /// # Errors
-    /// [`Error::Io`] if it cannot be written.
-    pub fn save(&self, path: &Path) -> Result<()> {
-        let metadata = json!({
+    /// What the file says beside the weights and the architecture.
+    pub(super) fn metadata(&self) -> Value {
+        json!({
             "version": VERSION,
-            "keras": self.model.to_keras(),
             "labels": self.labels,
             "preprocessing": self.preprocessing.to_json(),
             "training": self.training,
-        });
-        safetensors::write(path, &TensorFile { tensors: self.weights.clone(), metadata })
+        })
+    }
+
+    /// What the file says beside the weights.
+    pub(super) fn metadata_with_architecture(&self) -> Value {
+        let mut metadata = self.metadata();
+        metadata["keras"] = self.model.to_keras();
+        metadata
+    }
+
+    /// Whether there is a label for each output, and a weight of the right shape for each parameter.
+    pub(super) fn check(&self) -> Result<()> {
+        let classes = self.model.classes()?;
+        if self.labels.len() != classes {
+            return Err(Error::Input(format!("has {} labels for {classes} outputs", self.labels.len())));
+        }
+        self.load(&Params::new(&crate::Device::cpu()))
     }
 
     /// Sets the model's parameters in a store.

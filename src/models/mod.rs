@@ -1,7 +1,10 @@
 //! Networks: what a model is, its Keras configuration, its file, and the architectures that are built in.
 
+mod chain;
 mod config;
 mod file;
+#[cfg(feature = "train")]
+mod foreign;
 mod model;
 #[cfg(feature = "vision")]
 pub mod mtcnn;
@@ -13,6 +16,8 @@ mod vgg16;
 pub mod weights;
 
 pub use file::{ModelFile, Preprocessing};
+#[cfg(feature = "train")]
+pub use foreign::Given;
 pub use model::{LayerShape, Model};
 pub use predictor::Predictor;
 pub use scratch_cnn::{ScratchCnn, scratch_cnn};

@@ -48,6 +48,8 @@ pub use normalize::Normalize;
 pub use pool2d::Pool2d;
 pub use sgd::Sgd;
 pub use window::Padding;
+#[cfg(feature = "train")]
+pub(crate) use window::{Slide, slide};
 
 use crate::gpu::Kernel;
 use crate::tensor::{DType, Shape, TensorType};

@@ -28,6 +28,15 @@ pub(crate) struct Axis {
     pub out: usize,
 }
 
+#[cfg(feature = "train")]
+impl Axis {
+    /// Pixels added behind the last, as far as a window reaches.
+    pub fn after(&self) -> usize {
+        let reach = (self.out - 1) * self.stride + (self.window - 1) * self.dilation + 1;
+        reach.saturating_sub(self.size + self.before)
+    }
+}
+
 /// What slides over one axis.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Slide {

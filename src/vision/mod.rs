@@ -7,6 +7,7 @@ pub mod image;
 pub mod resize;
 pub mod sheet;
 
+#[cfg(feature = "train")]
 pub(crate) use decode::caught;
 pub use decode::{MAX_PIXELS, decode, decode_bytes, decoding, read_photo};
 pub use draw::{draw_face, draw_points};

@@ -5,5 +5,7 @@
 
 mod read;
 mod source;
+mod write;
 
 pub use read::{Hdf5Dataset, Hdf5File};
+pub use write::Hdf5Group;

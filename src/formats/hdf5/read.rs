@@ -62,7 +62,8 @@ impl Hdf5File {
     pub fn new(name: &Path, bytes: impl Read + Seek + Send + 'static) -> Result<Hdf5File> {
         let open =
             || Metered::new(bytes).map_err(damaged).and_then(|s| File::from_source(s).map_err(damaged));
-        Ok(Hdf5File { file: guarded(name, open)?, name: name.to_path_buf() })
+        let whole = || open().and_then(check_length);
+        Ok(Hdf5File { file: guarded(name, whole)?, name: name.to_path_buf() })
     }
 
     /// All datasets, group by group. None is read.
@@ -111,6 +112,15 @@ impl Hdf5File {
 fn guarded<T>(name: &Path, work: impl FnOnce() -> Readable<T>) -> Result<T> {
     let outcome = caught(work).unwrap_or_else(|| Err(format!("the decoder failed on it; {DAMAGED}")));
     outcome.map_err(|problem| Error::format(name, problem))
+}
+
+/// The file, if it is as long as it says: what is missing could be something that nobody asks for.
+fn check_length(file: File) -> Readable<File> {
+    let (stated, found) = (file.superblock().eof_address, file.file_size());
+    match stated <= found {
+        true => Ok(file),
+        false => Err(format!("has {found} bytes, should have {stated}; {DAMAGED}")),
+    }
 }
 
 fn damaged(error: impl Display) -> String {
