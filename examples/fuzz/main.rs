@@ -31,7 +31,7 @@ const MOST_MEMORY: u64 = 256_000_000;
 #[derive(Debug, Parser)]
 struct Arguments {
     /// Only this door.
-    #[arg(long, value_parser = ["cascade", "image", "h5", "safetensors", "npz"])]
+    #[arg(long, value_parser = ["cascade", "image", "h5", "safetensors", "npz", "model"])]
     what: Option<String>,
     /// Damaged files for each door.
     #[arg(long, default_value_t = 10_000)]

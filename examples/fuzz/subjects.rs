@@ -10,9 +10,10 @@ use image::codecs::{jpeg::JpegEncoder, png::PngEncoder, webp::WebPEncoder};
 use image::{DynamicImage, ImageEncoder, ImageFormat};
 use lookalike::check::mutate::{Kind, mutant};
 use lookalike::detect::{Cascade, Detector};
-use lookalike::models::{Model, weights};
+use lookalike::models::{Model, ModelFile, Preprocessing, ScratchCnn, scratch_cnn, weights};
 use lookalike::nn::Layer;
 use lookalike::nn::layers::{Conv2d, MaxPooling2d};
+use lookalike::ops::Normalize;
 use lookalike::tensor::Shape;
 use lookalike::vision::{RgbImage, decode_bytes};
 use zip::ZipWriter;
@@ -41,7 +42,7 @@ pub struct Subject {
 }
 
 impl Subject {
-    pub fn all() -> [Subject; 5] {
+    pub fn all() -> [Subject; 6] {
         let (kind, seeds) = (Kind::Text, cascades());
         let cascade = Subject { name: "cascade", kind, seeds, repair: |_| {}, read: read_cascade };
         let (kind, seeds) = (Kind::Bytes, pictures());
@@ -53,6 +54,7 @@ impl Subject {
             weights("h5", Kind::Bytes, keras_files(), read_weights),
             weights("safetensors", Kind::Text, safetensors_files(), read_weights),
             weights("npz", Kind::Text, numpy_files(), read_numpy),
+            weights("model", Kind::Text, models(), read_model),
         ]
     }
 
@@ -118,6 +120,52 @@ fn read_numpy(bytes: &[u8]) -> Outcome {
         put(&format!("{layer}/bias"), &array(&shape[3..]));
     }
     read_weights(&archive.finish().expect("memory").into_inner())
+}
+
+/// Opens a model, as whatever its first bytes make it look like.
+fn read_model(bytes: &[u8]) -> Outcome {
+    let endings: &[&str] = match bytes {
+        [0x89, b'H', ..] => &["h5"],
+        [b'P', b'K', ..] => &["keras", "npz"],
+        _ => &["safetensors"],
+    };
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let mut outcome = Outcome::Error;
+    for ending in endings {
+        let path = folder.path().join("model").with_extension(ending);
+        fs::write(&path, bytes).expect("a temporary file");
+        match ModelFile::open(&path) {
+            Ok(_) => return Outcome::Result,
+            Err(e) if e.to_string().contains("the decoder failed") => outcome = Outcome::Caught,
+            Err(_) => {}
+        }
+    }
+    outcome
+}
+
+/// A small model in every format that is read.
+fn models() -> Vec<Vec<u8>> {
+    let sizes = ScratchCnn { size: 8, widths: vec![2], dense: 3, ..ScratchCnn::new(2) };
+    let model = scratch_cnn(&sizes);
+    let parameters = model.parameters().expect("layers that fit").into_iter();
+    let weights = parameters.map(|p| (p.name.clone(), p.initializer.values(&p.name, &p.shape, 1))).collect();
+    let preprocessing = Preprocessing {
+        size: 8,
+        detector: "mtcnn".into(),
+        margin: 0.2,
+        align: true,
+        whole: true,
+        normalize: Normalize::unit(),
+    };
+    let labels = vec!["anna".into(), "berta".into()];
+    let file = ModelFile { model, labels, preprocessing, training: serde_json::Value::Null, weights };
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let saved = |ending: &str| {
+        let path = folder.path().join("model").with_extension(ending);
+        file.save(&path).expect("a temporary file");
+        fs::read(&path).expect("a temporary file")
+    };
+    ["h5", "keras", "npz", "safetensors"].map(saved).into()
 }
 
 /// Weights as Keras 1, 2 and 3 write them, compressed ones, and an archive.

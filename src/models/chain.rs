@@ -6,6 +6,7 @@ use std::collections::{HashMap, HashSet};
 use serde_json::Value;
 
 use super::config::unsupported;
+use super::slot::{numbered, snake_case};
 use crate::Result;
 
 /// A layer of the chain, and by what names files know it.
@@ -111,27 +112,12 @@ fn stores(entries: &[Value], within: &str) -> Vec<String> {
     let mut store = |entry: &Value| {
         let class = snake_case(entry["class_name"].as_str().unwrap_or_default());
         let count = used.entry(class.clone()).or_default();
+        let slot = numbered(&class, *count);
         *count += 1;
-        let number = if *count == 1 { String::new() } else { format!("_{}", *count - 1) };
         let before = if within.is_empty() { String::new() } else { format!("{within}/") };
-        format!("{before}layers/{class}{number}")
+        format!("{before}layers/{slot}")
     };
     entries.iter().map(&mut store).collect()
-}
-
-/// `MaxPooling2D` as `max_pooling2d`: Keras's `to_snake_case`.
-fn snake_case(class: &str) -> String {
-    let letters: Vec<char> = class.chars().filter(|c| c.is_alphanumeric()).collect();
-    let mut snake = String::new();
-    for (at, letter) in letters.iter().enumerate() {
-        let starts_word = letters.get(at + 1).is_some_and(char::is_ascii_lowercase);
-        let ends_word = at > 0 && letters[at - 1].is_ascii_lowercase();
-        if at > 0 && letter.is_ascii_uppercase() && (starts_word || ends_word) {
-            snake.push('_');
-        }
-        snake.push(letter.to_ascii_lowercase());
-    }
-    snake
 }
 
 /// The order of a functional model's layers along its only way from input to output.

@@ -10,6 +10,7 @@ mod model;
 pub mod mtcnn;
 mod predictor;
 mod scratch_cnn;
+mod slot;
 mod summary;
 mod vgg16;
 #[cfg(feature = "train")]
