@@ -286,6 +286,54 @@ fn pretrained_layers_follow_their_own_rate() {
 }
 
 #[test]
+fn any_batch_will_do() {
+    let model = frozen_network();
+    let weights = pretrained(&model);
+    for batch in [1, 2, 41, 42, 1000] {
+        let options = FitOptions { batch, epochs: 1, ..options() };
+        let (trained, _) = run_from(&model, &weights, &Device::cpu(), &options).unwrap();
+        assert!(trained.history.0[0].loss.is_finite(), "batch {batch}");
+    }
+    let one = Split { train: vec![0], ..split() };
+    let task = Task {
+        model: &model,
+        dataset: &dataset(),
+        split: &one,
+        normalize: Normalize::unit(),
+        weights: &weights,
+        device: &Device::cpu(),
+    };
+    let options = FitOptions { augment: None, ..options() };
+    let error = fit(&task, &options, &AtomicBool::new(false), &mut |_| {}).unwrap_err().to_string();
+    assert!(error.starts_with("batch normalisation needs two pictures"), "{error}");
+}
+
+#[test]
+fn a_memory_budget_holds_without_batch_normalisation_too() {
+    let (dataset, split, device, model) = (dataset(), split(), Device::cpu(), network());
+    let task = Task {
+        model: &model,
+        dataset: &dataset,
+        split: &split,
+        normalize: Normalize::unit(),
+        weights: &Weights::new(),
+        device: &device,
+    };
+    let batches = |memory| Batches::new(&task, &FitOptions { memory, ..options() }).unwrap();
+    let free = batches(None);
+    let tight = batches(Some(free.memory.total() * 3 / 4));
+    assert!(tight.memory.total() <= free.memory.total() * 3 / 4 && tight.batch < free.batch, "{tight:?}");
+}
+
+#[test]
+fn a_parameter_that_no_device_holds_is_refused() {
+    let mut model = network();
+    model.layers[5] = Arc::new(Dense::new("dense1", 40_000_000, LayerActivation::RELU));
+    let error = run(&model, &Device::cpu(), &options()).unwrap_err().to_string();
+    assert!(error.contains("dense1/kernel") && error.contains("--dense"), "{error}");
+}
+
+#[test]
 fn a_memory_budget_makes_batches_smaller_and_is_kept() {
     let (dataset, split, device) = (dataset(), split(), Device::cpu());
     let model = frozen_network();

@@ -464,6 +464,9 @@ fn no_base_is_trained_without_its_weights() {
     scene.fails(&[&train[..], &["--weights", "faces.npz"]].concat(), &["faces.npz", "block1_conv1/kernel"]);
     scene.fails(&[&train[..], &["--widths", "8"]].concat(), &["--widths goes with --model scratch"]);
     scene.fails(&[&train[..6], &["--unfreeze", "block5"]].concat(), &["--unfreeze goes with --model vgg16"]);
+    scene.fails(&[&train[..6], &["--fresh"]].concat(), &["--fresh goes with --model vgg16"]);
+    let neither = ["--no-augment", "--split", "tutorial"];
+    scene.fails(&[&train[..6], &neither].concat(), &["--no-augment goes with --split honest"]);
     let few = ["--memory", "1MB", "--epochs", "1"];
     scene.fails(&[&train[..6], &few].concat(), &["the device allows 1000000", "--memory"]);
 }
@@ -490,6 +493,9 @@ fn vgg16_sees_each_picture_once_and_its_model_works_alone() {
     let f16 = train("f16.safetensors", &["--precision", "f16", "--copies", "2"]);
     assert!(f16.contains("frozen layers: 52 pictures"), "{f16}");
 
+    let block = ["--unfreeze", "block6"];
+    let unknown = [&["train", "faces.npz", "-o", "no.safetensors"], &common[..], &block].concat();
+    scene.fails(&unknown, &["--unfreeze block6", "block5"]);
     let tuned = train("tuned.safetensors", &["--unfreeze", "block5", "--no-cache"]);
     assert!(tuned.contains("in every epoch (--no-cache)"), "{tuned}");
     let tensors = |name: &str| safetensors::read(scene.path(name)).expect("a model").tensors;

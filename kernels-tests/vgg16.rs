@@ -108,7 +108,7 @@ fn half_floats_for_weights_and_features_stay_near() {
     let weights = weights("vgg16_notop_f16.safetensors");
     for device in [&Device::cpu(), check::gpu()] {
         let [last] = activations(device, &weights, Normalize::torch(), ["block5_pool"]);
-        let mut cache = FeatureCache::in_memory(last.len(), Precision::F16);
+        let mut cache = FeatureCache::in_memory(last.len(), Precision::F16, 1 << 20);
         let key = RowKey::of_picture(b"astronaut");
         cache.insert(key, &last);
         let mut kept = Vec::new();

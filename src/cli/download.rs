@@ -3,7 +3,7 @@
 //! Bytes go to a neighbour of the file, `….part`, which stays when the connection ends: the next attempt, here or in
 //! another run, asks for the rest. What counts in the end is the checksum.
 
-use std::fs::{self, File, OpenOptions};
+use std::fs::{self, File, OpenOptions, TryLockError};
 use std::io::{self, Read, Seek, SeekFrom, Write};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -71,12 +71,12 @@ pub fn get(wanted: &Wanted<'_>, sources: &[String], hooks: &Hooks<'_>) -> Result
     let mut options = OpenOptions::new();
     let mut part =
         options.read(true).write(true).create(true).truncate(false).open(&path).map_err(unwritable)?;
-    if part.try_lock().is_err() {
-        return Err(Error::Input(format!(
-            "{}: another download is writing it; wait for its end",
-            path.display()
-        )));
-    }
+    part.try_lock().map_err(|error| match error {
+        TryLockError::WouldBlock => {
+            Error::Input(format!("{}: another download is writing it; wait for its end", path.display()))
+        }
+        TryLockError::Error(error) => unwritable(error),
+    })?;
     let mut failures = Vec::new();
     for url in sources {
         match from(url, wanted, &mut part, hooks) {
@@ -117,6 +117,7 @@ fn from(
     let here = |source| Failure::Here(Error::io(wanted.part(), source, WRITABLE));
     let agent = agent(url, hooks.variable).map_err(Failure::There)?;
     let mut fruitless = 0;
+    let mut most = part.metadata().map_err(here)?.len();
     loop {
         let start = part.metadata().map_err(here)?.len();
         let outcome = attempt(&agent, url, part, start, hooks.report);
@@ -137,7 +138,9 @@ fn from(
                 }
             }
             Err(Failure::There(problem)) => {
-                fruitless = if length > start { 0 } else { fruitless + 1 };
+                // A server that always begins anew gets no further by breaking off at other places.
+                fruitless = if length > most { 0 } else { fruitless + 1 };
+                most = most.max(length);
                 let is_final = problem.starts_with(STATUS);
                 if is_final || fruitless == ATTEMPTS {
                     return Err(Failure::There(problem));

@@ -40,8 +40,8 @@ pub struct Settings {
     #[arg(long, value_name = "SHARE", default_value_t = 0.2, value_parser = share)]
     pub validation: f64,
     /// Train on no more than this many photos of each person; as many validate as without it
-    #[arg(long, value_name = "N", value_parser = at_least_one)]
-    pub photos: Option<usize>,
+    #[arg(long = "photos", value_name = "N", value_parser = at_least_one)]
+    pub photos_each: Option<usize>,
     /// Show each training picture as it is, without random flips, shifts and brightness
     #[arg(long)]
     pub no_augment: bool,
@@ -123,7 +123,7 @@ pub fn learn(dataset: &Dataset, settings: &Settings, device: &Device, plain: boo
             (&expanded, split_leaky(&expanded, settings.validation, settings.seed.into())?)
         }
     };
-    let split = match settings.photos {
+    let split = match settings.photos_each {
         Some(most) => split.with_fewer(dataset, most, settings.seed.into()),
         None => split,
     };
@@ -149,6 +149,27 @@ pub fn learn(dataset: &Dataset, settings: &Settings, device: &Device, plain: boo
 }
 
 impl Settings {
+    /// What does not fit together, or is not there, is said before any work is done.
+    ///
+    /// # Errors
+    /// [`Error::Input`] that names the options; those of [`NetworkArguments::check`].
+    pub fn check(&self) -> Result<()> {
+        let tutorial = self.split == SplitKind::Tutorial;
+        let refused = match (self.fresh, self.no_augment) {
+            (true, _) if tutorial => {
+                "--fresh goes with --split honest: the tutorial augments once, before it splits"
+            }
+            (true, _) if self.network.model == Kind::Scratch => {
+                "--fresh goes with --model vgg16: the scratch network always sees new changes"
+            }
+            (_, true) if tutorial => {
+                "--no-augment goes with --split honest: the tutorial's split is of changed copies"
+            }
+            _ => return self.network.check(),
+        };
+        Err(Error::Input(refused.into()))
+    }
+
     fn augment(&self) -> Augment {
         Augment { seed: self.seed, ..Augment::default() }
     }
@@ -192,7 +213,7 @@ impl Settings {
                 "patience": self.patience,
                 "validation": self.validation,
                 "augment": !self.no_augment,
-                "photos": self.photos,
+                "photos": self.photos_each,
                 "copies": self.copies,
                 "fresh": self.fresh,
                 "unfreeze": self.network.unfreeze,
@@ -215,7 +236,12 @@ fn announce(task: &Task<'_>, options: &FitOptions) -> Result<()> {
         None => format!("the device takes tensors of at most {} bytes", device.max_tensor()),
     };
     let items = options.items(model, split.train.len());
-    if batches.batch < options.batch.min(items) {
+    if batches.batch > options.batch {
+        note(format_args!(
+            "--batch {} is raised to {}: batch normalisation needs two",
+            options.batch, batches.batch
+        ));
+    } else if batches.batch < options.batch.min(items) {
         note(format_args!("--batch {} is reduced to {}: {limit}", options.batch, batches.batch));
     } else if batches.most < batches.batch.min(items) {
         note(format_args!("--batch {} is computed in parts of {}: {limit}", options.batch, batches.most));
@@ -274,6 +300,7 @@ fn stop_on_interrupt() -> Result<Arc<AtomicBool>> {
 
 /// Progress through the frozen layers, then one line per epoch.
 struct Show {
+    leaky: bool,
     monitor: Monitor,
     plain: bool,
     features: Option<(Progress, Instant)>,
@@ -284,6 +311,7 @@ struct Show {
 impl Show {
     fn new(settings: &Settings, plain: bool) -> Show {
         Show {
+            leaky: settings.split == SplitKind::Tutorial,
             monitor: Monitor::new(settings.patience),
             plain,
             features: None,
@@ -324,7 +352,8 @@ impl Show {
 
     fn row(&mut self, epoch: &Epoch) {
         if !self.headed {
-            say("\nepoch    loss  accuracy  val loss  val accuracy  pictures/s");
+            let leaky = if self.leaky { "  (validation is LEAKY)" } else { "" };
+            say(format_args!("\nepoch    loss  accuracy  val loss  val accuracy  pictures/s{leaky}"));
             self.headed = true;
         }
         let best = if self.monitor.observe(epoch) { "  best" } else { "" };

@@ -12,8 +12,10 @@ use lookalike::tensor::HostTensor;
 use lookalike::train::FineTune;
 use lookalike::{Error, Result};
 
-use super::number::{at_least_one, dropout, positive};
+use super::number::{dropout, positive, units};
 
+/// A size of pictures that VGG16 takes.
+const LEAST_SIZE: usize = 32;
 /// Layers that are trained further get this share of the learning rate, unless told otherwise.
 const SLOW: f64 = 0.01;
 
@@ -78,10 +80,10 @@ pub struct NetworkArguments {
     #[arg(long, value_name = "RATE", value_parser = positive)]
     pub base_rate: Option<f64>,
     /// Channels after each stage of the scratch network [default: 16,32,64]
-    #[arg(long, value_name = "N,N,…", value_delimiter = ',', value_parser = at_least_one)]
+    #[arg(long, value_name = "N,N,…", value_delimiter = ',', value_parser = units)]
     pub widths: Option<Vec<usize>>,
     /// Units of the hidden dense layer [default: 128; vgg16: 256]
-    #[arg(long, value_name = "N", value_parser = at_least_one)]
+    #[arg(long, value_name = "N", value_parser = units)]
     pub dense: Option<usize>,
     /// Share dropped before the last layers [default: 0.2; vgg16: 0.5]
     #[arg(long, value_name = "SHARE", value_parser = dropout)]
@@ -104,7 +106,7 @@ impl NetworkArguments {
     /// What does not fit together, or is not there, is said before any work is done.
     ///
     /// # Errors
-    /// [`Error::Input`] that names the option, [`Error::Io`] if the file of weights is not there.
+    /// [`Error::Input`] that names the option; those of reading the weights.
     pub fn check(&self) -> Result<()> {
         let of_vgg16 = [
             ("--weights", self.weights.is_some()),
@@ -128,7 +130,14 @@ impl NetworkArguments {
         }
         match self.model {
             Kind::Scratch => Ok(()),
-            Kind::Vgg16 => self.weights_file().map(drop),
+            Kind::Vgg16 => {
+                // The weights are the same for pictures of any size.
+                let base = vgg16_base(LEAST_SIZE)?;
+                if let Some(block) = &self.unfreeze {
+                    first_layer(&base, block)?;
+                }
+                self.read_weights(&base).map(drop)
+            }
         }
     }
 
@@ -183,15 +192,12 @@ impl NetworkArguments {
         Ok(Network { model, weights, normalize, fine_tune })
     }
 
-    fn weights_file(&self) -> Result<PathBuf> {
-        let Some(path) = &self.weights else { return downloaded(&VGG16)?.ok_or_else(|| none_given("vgg16")) };
-        std::fs::metadata(path).map_err(|e| Error::io(path, e, "check the name of the file"))?;
-        Ok(path.clone())
-    }
-
     /// The base's weights, and how their pixels are prepared. There is no going on without.
     fn read_weights(&self, base: &Model) -> Result<(BTreeMap<String, HostTensor>, Normalize)> {
-        let path = self.weights_file()?;
+        let path = match &self.weights {
+            Some(path) => path.clone(),
+            None => downloaded(&VGG16)?.ok_or_else(|| none_given("vgg16"))?,
+        };
         let pretrained = read(&path, base)?;
         let normalize = pretrained.preprocessing(&path, self.preprocessing.map(Scaling::normalize))?;
         Ok((pretrained.tensors, normalize))

@@ -2,6 +2,8 @@
 
 use std::str::FromStr;
 
+use lookalike::models::MAX_SIZE;
+
 type Parsed<T> = Result<T, String>;
 
 fn number<T: FromStr + PartialOrd>(text: &str, fits: impl Fn(&T) -> bool, wanted: &str) -> Parsed<T> {
@@ -11,6 +13,11 @@ fn number<T: FromStr + PartialOrd>(text: &str, fits: impl Fn(&T) -> bool, wanted
 /// A count.
 pub fn at_least_one(text: &str) -> Parsed<usize> {
     number(text, |&n| n >= 1, "give a whole number from 1")
+}
+
+/// A number of channels or units.
+pub fn units(text: &str) -> Parsed<usize> {
+    number(text, |&n| (1..=MAX_SIZE).contains(&n), &format!("give a whole number from 1 to {MAX_SIZE}"))
 }
 
 /// A rate.

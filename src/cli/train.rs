@@ -42,7 +42,7 @@ pub struct Arguments {
 /// Trains, saves the best model, scores it on the pictures kept back.
 pub fn run(arguments: &Arguments) -> Result<()> {
     let Arguments { output, crop, plain, .. } = arguments;
-    arguments.settings.network.check()?;
+    arguments.settings.check()?;
     let device = arguments.adapter.open(false)?;
     let history = arguments.history.clone().unwrap_or_else(|| output.with_extension("csv"));
     check_writable(output)?;

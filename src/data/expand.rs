@@ -4,7 +4,7 @@ use super::Dataset;
 use crate::graph::{Graph, Params, Plan};
 use crate::ops::{Augment, Normalize, picture_hash};
 use crate::tensor::{Data, HostTensor, TensorType};
-use crate::{Device, Result};
+use crate::{Device, Error, Result};
 
 /// Pictures changed at a time.
 const BATCH: usize = 8;
@@ -14,7 +14,8 @@ const EPOCH: &str = "epoch";
 /// before anything else. A copy is in its picture's group; copy k is what training would see in epoch k.
 ///
 /// # Errors
-/// [`Error::Shape`](crate::Error::Shape) if a setting of `augment` is out of its range, or the device fails.
+/// [`Error::Shape`] if a setting of `augment` is out of its range, [`Error::Input`] if all of it does not fit into memory,
+/// or if the device fails.
 pub fn expand(dataset: &Dataset, copies: u32, augment: Augment, device: &Device) -> Result<Dataset> {
     let as_is = Normalize { scale: [1.0; 4], offset: [0.0; 4], reverse: false };
     let mut graph = Graph::new();
@@ -26,8 +27,21 @@ pub fn expand(dataset: &Dataset, copies: u32, augment: Augment, device: &Device)
     let mut plan = Plan::new(&graph, &params, &[y])?;
 
     let picture = dataset.size * dataset.size * 3;
+    let times = copies as usize + 1;
+    let mut all_pixels = Vec::new();
+    let bytes =
+        dataset.pixels.len().checked_mul(times).filter(|&bytes| all_pixels.try_reserve_exact(bytes).is_ok());
+    let bytes = bytes.ok_or_else(|| {
+        Error::Input(format!(
+            "{times} times {} pictures do not fit into memory; take fewer --copies",
+            dataset.len()
+        ))
+    })?;
+    all_pixels.resize(bytes, 0);
     let all: Vec<usize> = (0..dataset.len()).collect();
-    let mut changed: Vec<Vec<u8>> = Vec::new();
+    for &at in &all {
+        all_pixels[at * times * picture..][..picture].copy_from_slice(dataset.image(at));
+    }
     for copy in 1..=copies {
         params.set(EPOCH, &HostTensor::new([1], vec![copy]))?;
         for batch in all.chunks(BATCH) {
@@ -42,23 +56,20 @@ pub fn expand(dataset: &Dataset, copies: u32, augment: Augment, device: &Device)
             }
             plan.run()?;
             let values = plan.read(y)?.to_f32();
-            let rounded = values.chunks_exact(picture).take(batch.len());
-            changed.extend(rounded.map(|picture| picture.iter().map(|x| x.round() as u8).collect()));
+            for (&at, values) in batch.iter().zip(values.chunks_exact(picture)) {
+                let place = &mut all_pixels[(at * times + copy as usize) * picture..][..picture];
+                place.iter_mut().zip(values).for_each(|(pixel, value)| *pixel = value.round() as u8);
+            }
         }
     }
-    let versions = |at: usize| {
-        let copies = (0..copies as usize).map(move |copy| copy * dataset.len() + at);
-        std::iter::once(dataset.image(at)).chain(copies.map(|at| changed[at].as_slice()))
-    };
-    let times = copies as usize + 1;
-    let repeat = |at: usize| std::iter::repeat_n(at, times);
+    let each = || all.iter().flat_map(|&at| std::iter::repeat_n(at, times));
     Ok(Dataset {
         size: dataset.size,
-        pixels: all.iter().flat_map(|&at| versions(at)).flatten().copied().collect(),
-        labels: all.iter().flat_map(|&at| repeat(at)).map(|at| dataset.labels[at]).collect(),
+        pixels: all_pixels,
+        labels: each().map(|at| dataset.labels[at]).collect(),
         names: dataset.names.clone(),
-        groups: all.iter().flat_map(|&at| repeat(at)).map(|at| dataset.groups[at]).collect(),
-        sources: all.iter().flat_map(|&at| repeat(at)).map(|at| dataset.sources[at].clone()).collect(),
+        groups: each().map(|at| dataset.groups[at]).collect(),
+        sources: each().map(|at| dataset.sources[at].clone()).collect(),
         cut: dataset.cut.clone(),
     })
 }

@@ -87,7 +87,16 @@ pub fn split_by_group(dataset: &Dataset, validation_share: f64, seed: u64) -> Re
 /// # Errors
 /// [`Error::Input`] if the share is not between 0 and 1, or nobody has two pictures.
 pub fn split_leaky(dataset: &Dataset, validation_share: f64, seed: u64) -> Result<Split> {
-    let ungrouped = Dataset { groups: (0..dataset.len() as i64).collect(), ..dataset.clone() };
+    // Labels are all that is split by.
+    let ungrouped = Dataset {
+        size: dataset.size,
+        pixels: Vec::new(),
+        labels: dataset.labels.clone(),
+        names: dataset.names.clone(),
+        groups: (0..dataset.len() as i64).collect(),
+        sources: Vec::new(),
+        cut: dataset.cut.clone(),
+    };
     let split = split_by_group(&ungrouped, validation_share, seed)?;
     let note = format!(
         "LEAKY, the tutorial's: {} pictures to train on and {} to validate with, drawn with seed {seed} after augmentation, so \

@@ -11,20 +11,13 @@ use zip::{CompressionMethod, DateTime, ZipArchive, ZipWriter};
 use super::atomic::write_atomically;
 use crate::{Error, Result};
 
-/// Larger than any model that fits a device.
-const MAX_BYTES: u64 = 1 << 32;
-/// Deflate cannot do better: 258 bytes from two bits.
-const MAX_COMPRESSION: u64 = 1032;
-
-/// Reads those of the files called `names` that the archive at `path` holds.
+/// Reads those of the files called `names` that the archive at `path` holds, none of more than `limit` bytes.
 ///
 /// # Errors
-/// [`Error::Io`] if the archive cannot be opened, [`Error::Format`] if it is none, damaged, or a file in it is absurdly
-/// large.
-pub fn read(path: &Path, names: &[&str]) -> Result<BTreeMap<String, Vec<u8>>> {
+/// [`Error::Io`] if the archive cannot be opened, [`Error::Format`] if it is none, damaged, or a file in it is larger.
+pub fn read(path: &Path, names: &[&str], limit: u64) -> Result<BTreeMap<String, Vec<u8>>> {
     let opened = |source| Error::io(path, source, "check the name of the file");
     let file = File::open(path).map_err(opened)?;
-    let length = file.metadata().map_err(opened)?.len();
     let mut archive = ZipArchive::new(BufReader::new(file)).map_err(|error| {
         Error::format(path, format!("no zip archive, or cut short ({error}); copy it again"))
     })?;
@@ -34,7 +27,6 @@ pub fn read(path: &Path, names: &[&str]) -> Result<BTreeMap<String, Vec<u8>>> {
         let damaged =
             |problem: String| Error::format(path, format!("'{name}': {problem}; copy the file again"));
         let entry = archive.by_index(index).map_err(|error| damaged(error.to_string()))?;
-        let limit = length.saturating_mul(MAX_COMPRESSION).min(MAX_BYTES);
         let mut bytes = Vec::new();
         entry.take(limit + 1).read_to_end(&mut bytes).map_err(|error| damaged(error.to_string()))?;
         if bytes.len() as u64 > limit {

@@ -15,6 +15,9 @@ use crate::ops::Padding;
 use crate::tensor::Shape;
 use crate::{Error, Result};
 
+/// The largest size of an axis: the bytes of any tensor then fit into 64 bits, whatever a damaged file claims.
+pub const MAX_SIZE: usize = 40_000;
+
 impl Model {
     /// The `model_config` that Keras reads: a `Sequential` with an `InputLayer`.
     pub fn to_keras(&self) -> Value {
@@ -22,7 +25,7 @@ impl Model {
             std::iter::once(Value::Null).chain(self.input.iter().map(|&size| json!(size))).collect();
         let input = json!({
             "class_name": "InputLayer",
-            "config": {"batch_shape": batch_shape, "dtype": "float32", "name": "input"},
+            "config": {"batch_shape": batch_shape, "dtype": "float32", "name": self.input_name()},
         });
         let layers = self.layers.iter().enumerate().map(|(index, layer)| {
             let mut config = layer.config();
@@ -32,6 +35,14 @@ impl Model {
         });
         let layers: Vec<Value> = std::iter::once(input).chain(layers).collect();
         json!({"class_name": "Sequential", "config": {"name": self.name, "layers": layers}})
+    }
+
+    /// A name for the input that no layer has: names are unique in a Keras model.
+    fn input_name(&self) -> String {
+        let is_free = |name: &String| self.layers.iter().all(|layer| layer.name() != name);
+        let mut names =
+            std::iter::once("input".to_string()).chain((1..).map(|number| format!("input_{number}")));
+        names.find(is_free).expect("numbers do not end")
     }
 
     /// The model that a Keras `model_config` describes, of Keras 2 or 3: a `Sequential`, or a functional model that does
@@ -255,7 +266,7 @@ fn shape_of(batch_shape: &Value) -> Option<Shape> {
 }
 
 fn as_size(value: &Value) -> Option<usize> {
-    value.as_u64().and_then(|size| usize::try_from(size).ok())
+    value.as_u64().filter(|&size| size <= MAX_SIZE as u64).and_then(|size| usize::try_from(size).ok())
 }
 
 #[cfg(test)]
@@ -268,6 +279,14 @@ mod tests {
         let model = scratch_cnn(&ScratchCnn::new(7));
         let again = Model::from_keras(&model.to_keras()).unwrap();
         assert_eq!(again.to_keras(), model.to_keras());
+        assert_eq!(again.parameters().unwrap(), model.parameters().unwrap());
+    }
+
+    #[test]
+    fn a_layer_may_be_called_input() {
+        let mut model = scratch_cnn(&ScratchCnn::new(2));
+        model.layers[0] = Arc::new(Conv2d::same_relu("input", 16, 3));
+        let again = Model::from_keras(&model.to_keras()).unwrap();
         assert_eq!(again.parameters().unwrap(), model.parameters().unwrap());
     }
 
@@ -293,6 +312,19 @@ mod tests {
         };
         assert!([json!(-1), json!(3), json!([3])].into_iter().all(|axis| with_axis(axis).is_ok()));
         assert_eq!(with_axis(json!(1)).unwrap_err(), "b: axis = 1 is not supported");
+    }
+
+    #[test]
+    fn absurd_sizes_are_refused() {
+        let dense = |units: u64| {
+            Model::from_keras(&json!({"class_name": "Sequential", "config": {"layers": [
+                {"class_name": "InputLayer", "config": {"batch_shape": [null, 7]}},
+                {"class_name": "Dense", "config": {"name": "d", "units": units}}]}}))
+        };
+        assert!(dense(MAX_SIZE as u64).is_ok());
+        for units in [MAX_SIZE as u64 + 1, u64::MAX] {
+            assert_eq!(dense(units).unwrap_err().to_string(), format!("d: units = {units} is not supported"));
+        }
     }
 
     #[test]

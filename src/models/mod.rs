@@ -16,6 +16,7 @@ mod vgg16;
 #[cfg(feature = "train")]
 pub mod weights;
 
+pub use config::MAX_SIZE;
 pub use file::{ModelFile, Preprocessing};
 #[cfg(feature = "train")]
 pub use foreign::Given;

@@ -16,8 +16,8 @@ pub struct Batches {
     pub batch: usize,
     /// Most of them on the device at a time; gradients of the parts are added up.
     pub most: usize,
-    /// Whether a trained layer needs statistics of the whole batch: then the batch is reduced instead of split, and a
-    /// remainder of one picture is left out.
+    /// Whether a trained layer needs statistics of the whole batch: then a batch has two pictures at least, it is reduced
+    /// instead of split, and a remainder of one picture is left out.
     pub whole: bool,
     /// Pictures that the frozen layers see at a time; 0 where none is frozen.
     pub frozen: usize,
@@ -29,8 +29,9 @@ impl Batches {
     /// The batches of a task: the largest within the device's limits and [`FitOptions::memory`].
     ///
     /// # Errors
-    /// [`Error::Shape`] if the model's layers do not fit together, [`Error::TooLarge`] if not even one picture at a time
-    /// fits into the memory.
+    /// [`Error::Shape`] if the model's layers do not fit together, [`Error::TooLarge`] if a parameter does not fit on the
+    /// device or not even one picture at a time into the memory, [`Error::Input`] if one picture is all there is where two
+    /// are needed.
     pub fn new(task: &Task<'_>, options: &FitOptions) -> Result<Batches> {
         let (base, head) = task.model.split_frozen()?;
         let limit = task.device.max_tensor();
@@ -41,7 +42,15 @@ impl Batches {
             true => 0,
             false => base.largest_batch(limit)?.min(MOST_FROZEN),
         };
-        let mut batches = Batches { batch: options.batch, most, whole, frozen, memory: Memory::default() };
+        addressable(task)?;
+        let least = if whole { 2 } else { 1 };
+        if most < least || options.items(task.model, task.split.train.len()) < least {
+            return Err(Error::Input(
+                "batch normalisation needs two pictures at a time; add photos, or take a smaller network (--dense)".into(),
+            ));
+        }
+        let batch = options.batch.max(least);
+        let mut batches = Batches { batch, most, whole, frozen, memory: Memory::default() };
         loop {
             if whole {
                 batches.batch = batches.batch.min(batches.most);
@@ -52,12 +61,12 @@ impl Batches {
             let Some(allowed) = options.memory.filter(|&allowed| allowed < needed) else {
                 return Ok(batches);
             };
-            let least = if whole { 2 } else { 1 };
-            if batches.most <= least && batches.frozen <= 1 {
+            if batches.batch <= least && batches.frozen <= 1 {
                 let advice = "give more (--memory), or train a smaller network (--widths, --dense)";
                 return Err(Error::TooLarge { what: "training".into(), needed, allowed, advice });
             }
-            batches.most = (batches.most / 2).max(least);
+            // Parts of a batch hold as much as the whole: only a smaller batch holds less.
+            batches.batch = (batches.batch / 2).max(least);
             batches.frozen = batches.frozen.div_ceil(2);
         }
     }
@@ -102,6 +111,20 @@ impl Batches {
             states: states(&training) + states(&frozen),
         })
     }
+}
+
+/// Kernels count the elements of a tensor in 32 bits.
+fn addressable(task: &Task<'_>) -> Result<()> {
+    for parameter in task.model.parameters()? {
+        let count = parameter.shape.iter().try_fold(1u64, |count, &size| count.checked_mul(size as u64));
+        let allowed = task.device.max_tensor().min(4 * u64::from(u32::MAX));
+        let needed = count.and_then(|count| count.checked_mul(4)).unwrap_or(u64::MAX);
+        if needed > allowed {
+            let advice = "train a smaller network (--widths, --dense)";
+            return Err(Error::TooLarge { what: parameter.name, needed, allowed, advice });
+        }
+    }
+    Ok(())
 }
 
 fn memory((graph, output): &(Graph, Var)) -> Result<Memory> {

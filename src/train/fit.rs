@@ -19,6 +19,8 @@ use crate::{Device, Error, Result};
 
 /// Bytes that files of features may take in their folder; the oldest are removed.
 const MOST_CACHED: u64 = 8 << 30;
+/// Bytes of features kept in memory, unless [`FitOptions::memory`] is given.
+const MOST_IN_MEMORY: u64 = 4 << 30;
 
 /// Settings of a run.
 #[derive(Clone, Debug)]
@@ -29,7 +31,7 @@ pub struct FitOptions {
     pub batch: usize,
     /// Most pictures whose tensors are on the device at a time, where less than its limits allow.
     pub micro_batch: Option<usize>,
-    /// Most bytes that the run may hold on the device.
+    /// Most bytes that the run may hold on the device, and as many of features that are kept in memory.
     pub memory: Option<u64>,
     /// Seed of weights, order, dropout and augmentation.
     pub seed: u32,
@@ -413,17 +415,18 @@ fn features(
 ) -> Result<Features> {
     let augment = options.frozen_augment(task.model);
     let extractor = Extractor::new(base, params, batch, augment, task.normalize)?;
+    let in_memory = options.memory.unwrap_or(MOST_IN_MEMORY);
     let cache = match &options.cache {
         Caching::Off => None,
-        Caching::Memory => Some(FeatureCache::in_memory(extractor.width(), options.precision)),
+        Caching::Memory => Some(FeatureCache::in_memory(extractor.width(), options.precision, in_memory)),
         Caching::Folder(folder) => {
             let key = BaseKey::new(base, task.weights, task.normalize, options.precision, task.device)?;
-            let cache = FeatureCache::open(folder, &key, extractor.width(), options.precision);
-            prune(folder, MOST_CACHED)?;
+            let cache = FeatureCache::open(folder, &key, extractor.width(), options.precision, in_memory);
+            prune(folder, MOST_CACHED);
             Some(cache)
         }
     };
-    Ok(Features::new(task.dataset, augment, extractor, cache))
+    Ok(Features::new(task.dataset, augment, extractor, cache, options.fresh))
 }
 
 /// A seeded order of the pictures, another one each epoch (Fisher and Yates, with Philox).

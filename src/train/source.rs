@@ -73,6 +73,8 @@ pub(super) struct Features {
     augment: Option<Augment>,
     extractor: Extractor,
     cache: Option<FeatureCache>,
+    /// Whether changes are new in each epoch, so that keeping them would be in vain.
+    fresh: bool,
 }
 
 impl Features {
@@ -81,9 +83,10 @@ impl Features {
         augment: Option<Augment>,
         extractor: Extractor,
         cache: Option<FeatureCache>,
+        fresh: bool,
     ) -> Features {
         let rows = (0..dataset.len()).map(|picture| RowKey::of_picture(dataset.image(picture))).collect();
-        Features { keys: picture_hashes(dataset), rows, augment, extractor, cache }
+        Features { keys: picture_hashes(dataset), rows, augment, extractor, cache, fresh }
     }
 
     /// Why rows are kept in memory that should be in a file.
@@ -95,6 +98,13 @@ impl Features {
         match (item.variant, self.augment) {
             (1.., Some(augment)) => self.rows[item.picture].changed(augment, item.variant),
             _ => self.rows[item.picture],
+        }
+    }
+
+    fn keep(&mut self, item: Item, row: &[f32]) {
+        let key = self.key(item);
+        if let Some(cache) = &mut self.cache {
+            cache.insert(key, row);
         }
     }
 
@@ -124,10 +134,7 @@ impl Features {
             let now = self.extractor.next(&missing[done..]);
             let rows = self.extractor.run(dataset, &self.keys, now)?;
             for (&item, row) in now.iter().zip(rows.chunks_exact(self.extractor.width)) {
-                let key = self.key(item);
-                if let Some(cache) = &mut self.cache {
-                    cache.insert(key, row);
-                }
+                self.keep(item, row);
             }
             done += now.len();
             progress(done);
@@ -155,8 +162,12 @@ impl Features {
         while done < missing.len() {
             let now = self.extractor.next(&missing[done..]);
             let rows = self.extractor.run(dataset, &self.keys, now)?;
-            for (at, row) in places[done..].iter().zip(rows.chunks_exact(width)) {
+            for ((at, &item), row) in places[done..].iter().zip(now).zip(rows.chunks_exact(width)) {
                 values[at * width..][..width].copy_from_slice(row);
+                // A row that turned out to be damaged.
+                if item.variant == 0 || !self.fresh {
+                    self.keep(item, row);
+                }
             }
             done += now.len();
         }

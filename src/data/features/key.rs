@@ -12,7 +12,7 @@ use crate::tensor::HostTensor;
 use crate::{Device, Result};
 
 /// The network that made the rows: architecture, weights, normalisation, precision, device and version of this crate.
-/// Devices round differently, and a run is promised the same bits with a cache and without.
+/// Devices and processors round differently, and a run is promised the same bits with a cache and without.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct BaseKey(pub(super) [u8; 32]);
 
@@ -31,7 +31,7 @@ impl BaseKey {
         let mut hash = Sha256::new();
         hash.update(env!("CARGO_PKG_VERSION"));
         hash.update(base.to_keras().to_string());
-        hash.update(format!("{normalize:?} {} {device}", precision.name()));
+        hash.update(format!("{normalize:?} {} {}", precision.name(), rounding(device)));
         for parameter in base.parameters()? {
             hash.update(&parameter.name);
             if let Some(values) = weights.get(&parameter.name) {
@@ -40,6 +40,15 @@ impl BaseKey {
         }
         Ok(BaseKey(hash.finalize().into()))
     }
+}
+
+/// What rounds alike: a GPU with its driver, or processors with the same vectors, however many threads they run.
+fn rounding(device: &Device) -> String {
+    #[cfg(target_arch = "x86_64")]
+    let vectors = [is_x86_feature_detected!("avx512f"), is_x86_feature_detected!("fma")];
+    #[cfg(not(target_arch = "x86_64"))]
+    let vectors = std::env::consts::ARCH;
+    device.gpu().map_or_else(|| format!("cpu {vectors:?}"), |_| device.to_string())
 }
 
 impl fmt::Display for BaseKey {

@@ -10,7 +10,7 @@ use half::f16;
 
 pub use key::{BaseKey, RowKey};
 
-use crate::{Error, Result};
+use crate::Error;
 use file::RowFile;
 
 /// How a kept number is stored.
@@ -44,7 +44,11 @@ impl Precision {
     fn encode(self, row: &[f32]) -> Vec<u8> {
         match self {
             Precision::F32 => row.iter().flat_map(|x| x.to_le_bytes()).collect(),
-            Precision::F16 => row.iter().flat_map(|&x| f16::from_f32(x).to_le_bytes()).collect(),
+            // What is too large for a half becomes the largest one: infinities would end the training.
+            Precision::F16 => row
+                .iter()
+                .flat_map(|&x| f16::from_f32(x.clamp(f16::MIN.to_f32(), f16::MAX.to_f32())).to_le_bytes())
+                .collect(),
         }
     }
 
@@ -67,20 +71,28 @@ pub struct FeatureCache {
     width: usize,
     precision: Precision,
     memory: HashMap<RowKey, Vec<u8>>,
+    /// Most bytes of them.
+    most: u64,
     file: Option<RowFile>,
     problem: Option<String>,
 }
 
 impl FeatureCache {
-    /// An empty cache of rows of `width` numbers, in memory.
-    pub fn in_memory(width: usize, precision: Precision) -> FeatureCache {
-        FeatureCache { width, precision, memory: HashMap::new(), file: None, problem: None }
+    /// An empty cache of rows of `width` numbers, in memory: `most` bytes of them, what comes later is not kept.
+    pub fn in_memory(width: usize, precision: Precision, most: u64) -> FeatureCache {
+        FeatureCache { width, precision, most, memory: HashMap::new(), file: None, problem: None }
     }
 
     /// The cache of the network `base` in `folder`, which is made if need be. A row that was cut short or damaged is not
-    /// in it.
-    pub fn open(folder: &Path, base: &BaseKey, width: usize, precision: Precision) -> FeatureCache {
-        let mut cache = FeatureCache::in_memory(width, precision);
+    /// in it. `most` bytes are kept in memory where the file cannot be used.
+    pub fn open(
+        folder: &Path,
+        base: &BaseKey,
+        width: usize,
+        precision: Precision,
+        most: u64,
+    ) -> FeatureCache {
+        let mut cache = FeatureCache::in_memory(width, precision, most);
         let path = folder.join(format!("{base}-{}.features", precision.name()));
         match RowFile::open(&path, base, precision.row_bytes(width)) {
             Ok(file) => cache.file = Some(file),
@@ -137,25 +149,21 @@ impl FeatureCache {
                 Err(error) => self.problem = Some(kept_in_memory(&error)),
             }
         }
-        self.memory.insert(key, bytes);
+        if self.memory() + bytes.len() as u64 <= self.most {
+            self.memory.insert(key, bytes);
+        }
     }
 }
 
 fn kept_in_memory(error: &Error) -> String {
-    format!("features are kept in memory, and not for later runs: {error}")
+    format!("features are kept in memory, as far as it goes, and not for later runs: {error}")
 }
 
-/// Removes the caches in `folder` that were not used for the longest time until the others take no more than `most` bytes.
-/// The cache of a run that goes on is never the oldest, and stays.
-///
-/// # Errors
-/// [`Error::Io`] if the folder cannot be read.
-pub fn prune(folder: &Path, most: u64) -> Result<()> {
-    let advice = "check that the cache folder can be read (LOOKALIKE_CACHE names another)";
-    let Ok(entries) = std::fs::read_dir(folder) else { return Ok(()) };
+/// Removes caches in `folder`, those first that were not used for the longest time, until the others take no more than
+/// `most` bytes. Those that a run holds, and the newest, stay, however large. What cannot be removed stays too.
+pub fn prune(folder: &Path, most: u64) {
     let mut files = Vec::new();
-    for entry in entries {
-        let entry = entry.map_err(|e| Error::io(folder, e, advice))?;
+    for entry in std::fs::read_dir(folder).into_iter().flatten().flatten() {
         let Ok(about) = entry.metadata() else { continue };
         if entry.path().extension().is_some_and(|end| end == "features")
             && let Ok(used) = about.modified()
@@ -170,11 +178,11 @@ pub fn prune(folder: &Path, most: u64) -> Result<()> {
         if total <= most {
             break;
         }
-        if std::fs::remove_file(path).is_ok() {
+        let is_free = std::fs::File::open(&path).is_ok_and(|file| file.try_lock().is_ok());
+        if is_free && std::fs::remove_file(path).is_ok() {
             total -= bytes;
         }
     }
-    Ok(())
 }
 
 #[cfg(test)]
@@ -194,7 +202,7 @@ mod tests {
     }
 
     fn open(folder: &Path) -> FeatureCache {
-        FeatureCache::open(folder, &base(), 6, Precision::F32)
+        FeatureCache::open(folder, &base(), 6, Precision::F32, 1000)
     }
 
     fn get(cache: &mut FeatureCache, at: u8) -> Option<Vec<f32>> {
@@ -220,11 +228,25 @@ mod tests {
     #[test]
     fn half_floats_round_and_nothing_else() {
         let folder = tempfile::tempdir().unwrap();
-        let mut cache = FeatureCache::open(folder.path(), &base(), 6, Precision::F16);
+        let mut cache = FeatureCache::open(folder.path(), &base(), 6, Precision::F16, 1000);
         cache.insert(key(1), &row(1));
         for (kept, given) in get(&mut cache, 1).unwrap().into_iter().zip(row(1)) {
             assert!((kept - given).abs() <= given / 2048.0);
         }
+    }
+
+    #[test]
+    fn what_no_half_float_holds_becomes_the_largest() {
+        let mut cache = FeatureCache::in_memory(2, Precision::F16, 1000);
+        cache.insert(key(1), &[1e6, -1e6]);
+        assert_eq!(get(&mut cache, 1).unwrap(), [65504.0, -65504.0]);
+    }
+
+    #[test]
+    fn the_memory_has_an_end() {
+        let mut cache = FeatureCache::in_memory(6, Precision::F32, 60);
+        (0..5).for_each(|at| cache.insert(key(at), &row(at)));
+        assert_eq!((0..5).filter(|&at| get(&mut cache, at).is_some()).count(), 2);
     }
 
     #[test]
@@ -277,11 +299,16 @@ mod tests {
             let used = std::time::SystemTime::now() - std::time::Duration::from_secs(60 * age);
             file.set_modified(used).unwrap();
         }
-        prune(folder.path(), 250).unwrap();
         let left = |name: &str| folder.path().join(name).exists();
-        assert_eq!(["a.features", "b.features", "c.features", "other"].map(left), [false, true, true, true]);
-        prune(folder.path(), 0).unwrap();
+        let held = std::fs::File::open(folder.path().join("a.features")).unwrap();
+        held.lock().unwrap();
+        prune(folder.path(), 299);
+        assert!(left("a.features") && !left("b.features"), "a run holds the oldest");
+        drop(held);
+        prune(folder.path(), 150);
+        assert_eq!(["a.features", "b.features", "c.features", "other"].map(left), [false, false, true, true]);
+        prune(folder.path(), 0);
         assert!(left("c.features"), "the newest is in use");
-        prune(&folder.path().join("none"), 0).unwrap();
+        prune(&folder.path().join("none"), 0);
     }
 }

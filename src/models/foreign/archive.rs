@@ -14,21 +14,30 @@ use crate::{Error, Result};
 
 const ARCHITECTURE: &str = "config.json";
 const WEIGHTS: &str = "model.weights.h5";
+/// The longest architecture and metadata read.
+const MAX_TEXT: u64 = 16 << 20;
+/// What the weights in an archive may take, as a multiple of what is wanted of them: there are the optimizer's averages.
+const MAX_SHARE: u64 = 8;
+const MAX_MORE: u64 = 64 << 20;
 /// Ours; Keras ignores it.
 const METADATA: &str = "lookalike.json";
 
 /// Reads a file that Keras 3 or [`write`] wrote.
 pub fn read(path: &Path) -> Result<Content> {
-    let mut files = bundle::read(path, &[ARCHITECTURE, WEIGHTS, METADATA])?;
-    let (Some(architecture), Some(bytes)) = (files.remove(ARCHITECTURE), files.remove(WEIGHTS)) else {
-        let problem =
-            format!("lacks {ARCHITECTURE} or {WEIGHTS}, so it is no file of Keras 3; save the model again");
-        return Err(Error::Input(problem));
+    let lacks = || {
+        Error::Input(format!(
+            "lacks {ARCHITECTURE} or {WEIGHTS}, so it is no file of Keras 3; save the model again"
+        ))
     };
+    let mut files = bundle::read(path, &[ARCHITECTURE, METADATA], MAX_TEXT)?;
+    let architecture = files.remove(ARCHITECTURE).ok_or_else(lacks)?;
     let architecture = parse(ARCHITECTURE, &architecture)?;
     let metadata = files.get(METADATA).map_or(Ok(Value::Null), |text| parse(METADATA, text))?;
-    let file = Hdf5File::new(&path.join(WEIGHTS), Cursor::new(bytes))?;
     let model = Model::from_keras(&architecture)?;
+    let wanted: u64 = model.parameters()?.iter().map(|parameter| 4 * parameter.shape.len() as u64).sum();
+    let limit = wanted.saturating_mul(MAX_SHARE).saturating_add(MAX_MORE);
+    let bytes = bundle::read(path, &[WEIGHTS], limit)?.remove(WEIGHTS).ok_or_else(lacks)?;
+    let file = Hdf5File::new(&path.join(WEIGHTS), Cursor::new(bytes))?;
     let weights = weights::read(&file, &model, &chain(&architecture)?, |link, _, datasets| {
         let group = format!("{}/vars", link.store);
         // Layers are found by their place; newer files also say whose weights these are.

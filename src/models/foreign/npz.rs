@@ -4,24 +4,29 @@ use std::collections::BTreeMap;
 use std::path::Path;
 
 use super::{Content, METADATA, parse};
-use crate::formats::npz::{self, NpzArray, NpzData};
-use crate::models::ModelFile;
-use crate::tensor::{HostTensor, Shape};
+use crate::formats::npz::{self, NpzArray, NpzData, NpzFile};
+use crate::models::{Model, ModelFile};
+use crate::nn::Parameter;
+use crate::tensor::HostTensor;
 use crate::{Error, Result};
 
 /// Reads a file that [`write`] wrote.
 pub fn read(path: &Path) -> Result<Content> {
-    let mut arrays = npz::read(path)?;
-    let Some(NpzData::Text(text)) = arrays.remove(METADATA).map(NpzArray::into_data) else {
+    let mut file = NpzFile::open(path)?;
+    if !file.names().any(|name| name == METADATA) {
         let problem = "is an .npz, but not a model that lookalike wrote: it lacks the text 'lookalike'; give the file that lookalike convert wrote";
         return Err(Error::Input(problem.into()));
+    }
+    let NpzData::Text(text) = file.array(METADATA, Some(&[]))?.into_data() else {
+        return Err(Error::Input(format!(
+            "array '{METADATA}' is no text; give the file that lookalike convert wrote"
+        )));
     };
     let mut metadata = parse(METADATA, text.concat().as_bytes())?;
     let architecture = metadata["keras"].take();
     let mut weights = BTreeMap::new();
-    for (name, array) in arrays {
-        let shape = Shape::from(array.shape());
-        let values: Vec<f32> = match array.into_data() {
+    for Parameter { name, shape, .. } in Model::from_keras(&architecture)?.parameters()? {
+        let values: Vec<f32> = match file.array(&name, Some(&shape))?.into_data() {
             NpzData::F32(values) => values.into_owned(),
             NpzData::F64(values) => values.iter().map(|&value| value as f32).collect(),
             _ => return Err(Error::Input(format!("array '{name}' holds no floats"))),

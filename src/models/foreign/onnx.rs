@@ -41,6 +41,10 @@ fn model(file: &ModelFile) -> Result<ModelProto> {
             "the model's output is no row of probabilities; end it with a dense layer".into(),
         ));
     };
+    let [_, _, 1..=4] = file.model.input[..] else {
+        let problem = format!("the model takes {}, not pictures of up to four channels", file.model.input);
+        return Err(Error::Input(problem));
+    };
     let mut network = Network { y: INPUT.into(), nodes: vec![], tensors: vec![] };
     network.normalize(&file.preprocessing.normalize, &file.model.input);
     for (layer, shape) in file.model.layers.iter().zip(&trace) {
@@ -89,9 +93,7 @@ impl Network {
             let values = self.floats(&format!("preprocessing/{name}"), &[channels], &values[..channels]);
             self.node(operator, &format!("preprocessing/{name}ed"), vec![values], vec![]);
         }
-        if picture.rank() == 3 {
-            self.transpose("preprocessing/channels_first", [0, 3, 1, 2]);
-        }
+        self.transpose("preprocessing/channels_first", [0, 3, 1, 2]);
     }
 
     fn layer(&mut self, layer: &dyn Layer, shape: &LayerShape, file: &ModelFile) -> Result<()> {

@@ -127,7 +127,7 @@ fn files_that_are_something_else_say_what_to_give() {
     assert!(problem(Path::new("none.onnx"), &given()).contains("written, not read"));
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("a.keras");
-    crate::formats::bundle::write(&path, &[("config.json", b"{}")]).unwrap();
+    crate::formats::bundle::write(&path, &[("metadata.json", b"{}")]).unwrap();
     assert!(problem(&path, &given()).contains("lacks config.json or model.weights.h5"));
 }
 
