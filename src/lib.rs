@@ -4,7 +4,7 @@
 //! autograd. The rooms of the house, each calling only those below it:
 //!
 //! - `cli`, `report`: the program, its pictures.
-//! - [`train`], [`data`]: the training loop; folders of people, datasets, honest splits.
+//! - [`train`], [`data`]: the training loop; folders of people, datasets, honest splits, features of frozen layers.
 //! - [`recognize`], [`detect`]: a photo in, names out; finding faces.
 //! - [`models`], [`nn`]: networks and their files; layers, losses, optimizers by their Keras names.
 //! - [`ops`], [`graph`]: operators, one file each; the graph, its gradients, and plans that run it.
