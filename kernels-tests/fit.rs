@@ -61,6 +61,25 @@ fn pretrained(model: &Model) -> Weights {
     parameters.map(|p| (p.name.clone(), p.initializer.values(&p.name, &p.shape, 77))).collect()
 }
 
+/// What is trained on, but for the network.
+struct Scene {
+    dataset: Dataset,
+    split: Split,
+    weights: Weights,
+    device: Device,
+}
+
+impl Scene {
+    fn new(weights: &Weights, device: &Device) -> Scene {
+        Scene { dataset: dataset(), split: split(), weights: weights.clone(), device: device.clone() }
+    }
+
+    fn task<'a>(&'a self, model: &'a Model) -> Task<'a> {
+        let Scene { dataset, split, weights, device } = self;
+        Task { model, dataset, split, normalize: Normalize::unit(), weights, device }
+    }
+}
+
 /// A run, and how many pictures went through the frozen layers before it.
 fn run_from(
     model: &Model,
@@ -68,11 +87,9 @@ fn run_from(
     device: &Device,
     options: &FitOptions,
 ) -> Result<(Trained, usize)> {
-    let (dataset, split) = (dataset(), split());
-    let normalize = Normalize::unit();
-    let task = Task { model, dataset: &dataset, split: &split, normalize, weights, device };
+    let scene = Scene::new(weights, device);
     let mut frozen = 0;
-    let trained = fit(&task, options, &AtomicBool::new(false), &mut |event| match event {
+    let trained = fit(&scene.task(model), options, &AtomicBool::new(false), &mut |event| match event {
         Event::Features { total, .. } => frozen = total,
         Event::Note(note) => panic!("{note}"),
         Event::Epoch(_) => {}
@@ -120,17 +137,8 @@ fn batch_statistics_keep_a_batch_whole() {
     let device = Device::cpu();
     // Batches of 4 leave a remainder of one picture, which has no statistics and is left out.
     let options = FitOptions { micro_batch: Some(4), ..options() };
-    let (dataset, split, normalize) = (dataset(), split(), Normalize::unit());
-    let weights = Weights::new();
-    let task = Task {
-        model: &model,
-        dataset: &dataset,
-        split: &split,
-        normalize,
-        weights: &weights,
-        device: &device,
-    };
-    let Batches { batch, most, whole, .. } = Batches::new(&task, &options).unwrap();
+    let scene = Scene::new(&Weights::new(), &device);
+    let Batches { batch, most, whole, .. } = Batches::new(&scene.task(&model), &options).unwrap();
     assert_eq!((batch, most, whole), (4, 4, true));
     let trained = run(&model, &device, &options).unwrap();
     let mean = trained.weights["norm/moving_mean"].to_f32();
@@ -150,16 +158,8 @@ fn a_loss_that_is_not_finite_stops_the_run() {
 
 #[test]
 fn an_interrupt_before_the_first_epoch_is_said() {
-    let (dataset, split, model, device) = (dataset(), split(), network(), Device::cpu());
-    let task = Task {
-        model: &model,
-        dataset: &dataset,
-        split: &split,
-        normalize: Normalize::unit(),
-        weights: &Weights::new(),
-        device: &device,
-    };
-    let error = fit(&task, &options(), &AtomicBool::new(true), &mut |_| {}).unwrap_err();
+    let scene = Scene::new(&Weights::new(), &Device::cpu());
+    let error = fit(&scene.task(&network()), &options(), &AtomicBool::new(true), &mut |_| {}).unwrap_err();
     assert!(error.to_string().contains("interrupted"), "{error}");
 }
 
@@ -294,32 +294,18 @@ fn any_batch_will_do() {
         let (trained, _) = run_from(&model, &weights, &Device::cpu(), &options).unwrap();
         assert!(trained.history.0[0].loss.is_finite(), "batch {batch}");
     }
-    let one = Split { train: vec![0], ..split() };
-    let task = Task {
-        model: &model,
-        dataset: &dataset(),
-        split: &one,
-        normalize: Normalize::unit(),
-        weights: &weights,
-        device: &Device::cpu(),
-    };
+    let mut scene = Scene::new(&weights, &Device::cpu());
+    scene.split.train = vec![0];
     let options = FitOptions { augment: None, ..options() };
-    let error = fit(&task, &options, &AtomicBool::new(false), &mut |_| {}).unwrap_err().to_string();
+    let error =
+        fit(&scene.task(&model), &options, &AtomicBool::new(false), &mut |_| {}).unwrap_err().to_string();
     assert!(error.starts_with("batch normalisation needs two pictures"), "{error}");
 }
 
 #[test]
 fn a_memory_budget_holds_without_batch_normalisation_too() {
-    let (dataset, split, device, model) = (dataset(), split(), Device::cpu(), network());
-    let task = Task {
-        model: &model,
-        dataset: &dataset,
-        split: &split,
-        normalize: Normalize::unit(),
-        weights: &Weights::new(),
-        device: &device,
-    };
-    let batches = |memory| Batches::new(&task, &FitOptions { memory, ..options() }).unwrap();
+    let (scene, model) = (Scene::new(&Weights::new(), &Device::cpu()), network());
+    let batches = |memory| Batches::new(&scene.task(&model), &FitOptions { memory, ..options() }).unwrap();
     let free = batches(None);
     let tight = batches(Some(free.memory.total() * 3 / 4));
     assert!(tight.memory.total() <= free.memory.total() * 3 / 4 && tight.batch < free.batch, "{tight:?}");
@@ -335,19 +321,11 @@ fn a_parameter_that_no_device_holds_is_refused() {
 
 #[test]
 fn a_memory_budget_makes_batches_smaller_and_is_kept() {
-    let (dataset, split, device) = (dataset(), split(), Device::cpu());
+    let device = Device::cpu();
     let model = frozen_network();
     let weights = pretrained(&model);
-    let normalize = Normalize::unit();
-    let task = Task {
-        model: &model,
-        dataset: &dataset,
-        split: &split,
-        normalize,
-        weights: &weights,
-        device: &device,
-    };
-    let batches = |memory| Batches::new(&task, &FitOptions { memory, ..options() });
+    let scene = Scene::new(&weights, &device);
+    let batches = |memory| Batches::new(&scene.task(&model), &FitOptions { memory, ..options() });
     let free = batches(None).unwrap();
     assert_eq!((free.batch, free.frozen), (8, 8));
     let tight = batches(Some(free.memory.total() * 2 / 3)).unwrap();

@@ -38,6 +38,8 @@
 
 #![warn(missing_docs)]
 
+#[cfg(feature = "vision")]
+mod caught;
 #[cfg(feature = "check")]
 #[doc(hidden)]
 #[allow(missing_docs, reason = "for tests and benches only")]
@@ -69,6 +71,8 @@ pub mod train;
 #[cfg(feature = "vision")]
 pub mod vision;
 
+#[cfg(feature = "vision")]
+pub use caught::decoding;
 pub use device::Device;
 pub use error::{Error, Result};
 
@@ -85,9 +89,10 @@ mod walls {
     use std::path::{Path, PathBuf};
 
     /// From the ground up.
-    const ROOMS: [&str; 21] = [
+    const ROOMS: [&str; 22] = [
         "tensor",
         "error",
+        "caught",
         "folders",
         "vision",
         "formats",

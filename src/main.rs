@@ -6,7 +6,7 @@ use std::panic;
 use std::process::ExitCode;
 
 use clap::Parser;
-use lookalike::vision::decoding;
+use lookalike::decoding;
 
 /// 0: done. 1: the work failed. 2, from the parser: wrong usage.
 fn main() -> ExitCode {

@@ -22,7 +22,7 @@ use std::time::{Duration, Instant};
 
 use clap::Parser;
 use flate2::Crc;
-use lookalike::vision::decoding;
+use lookalike::decoding;
 use subjects::{Outcome, Subject};
 
 const LONGEST: Duration = Duration::from_secs(10);

@@ -12,6 +12,7 @@ use lookalike::{Error, Result};
 
 use super::cut::CropArguments;
 use super::display::say;
+use super::network;
 
 /// Turn a model into a file for Keras, NumPy or ONNX, or back
 ///
@@ -33,7 +34,7 @@ pub struct Arguments {
     labels: Option<Vec<String>>,
     /// The pixels that the model takes, where the file does not say: caffe (BGR less ImageNet's mean, as VGG16), torch
     /// (ImageNet's mean and deviation), unit (0 to 1)
-    #[arg(long, value_name = "NAME", value_parser = normalize)]
+    #[arg(long, value_name = "NAME", value_parser = network::preprocessing)]
     preprocessing: Option<Normalize>,
 }
 
@@ -75,8 +76,4 @@ fn check_ending(output: &Path) -> Result<()> {
         output.display(),
         WRITTEN.join(", .")
     )))
-}
-
-fn normalize(name: &str) -> std::result::Result<Normalize, String> {
-    Normalize::named(name).ok_or_else(|| "give caffe, torch or unit".into())
 }

@@ -10,12 +10,12 @@ use lookalike::data::{CutStyle, Dataset, Split, expand, split_by_group, split_le
 use lookalike::folders::cache_folder;
 use lookalike::models::{ModelFile, Preprocessing};
 use lookalike::ops::Augment;
-use lookalike::train::{Batches, Caching, Epoch, Event, FineTune, FitOptions, Monitor, Task, Trained, fit};
+use lookalike::train::{Batches, Caching, Epoch, Event, FitOptions, Monitor, Task, Trained, fit};
 use lookalike::{Device, Error, Result};
 use serde_json::{Value, json};
 
 use super::display::{Progress, clock, note, percent, say};
-use super::network::{Kind, Network, NetworkArguments};
+use super::network::{Kind, NetworkArguments, Start};
 use super::number::{at_least_one, bytes, positive, share};
 
 /// Settings of a run.
@@ -113,7 +113,13 @@ pub struct Learned {
 }
 
 /// Splits, builds the network, says what it takes, trains.
-pub fn learn(dataset: &Dataset, settings: &Settings, device: &Device, plain: bool) -> Result<Learned> {
+pub fn learn(
+    dataset: &Dataset,
+    settings: &Settings,
+    start: &Start,
+    device: &Device,
+    plain: bool,
+) -> Result<Learned> {
     let expanded;
     let (dataset, split) = match settings.split {
         SplitKind::Honest => (dataset, split_by_group(dataset, settings.validation, settings.seed.into())?),
@@ -128,11 +134,13 @@ pub fn learn(dataset: &Dataset, settings: &Settings, device: &Device, plain: boo
         None => split,
     };
     say(format_args!("split: {}", split.note));
-    let Network { model, weights, normalize, fine_tune } = settings.network.build(dataset, settings.rate)?;
+    let model = settings.network.build(start, dataset.size, dataset.classes())?;
+    let Start { weights, normalize, .. } = start;
+    let normalize = *normalize;
     let CutStyle { detector, margin, align, whole } = dataset.cut.clone();
     let preprocessing = Preprocessing { size: dataset.size, detector, margin, align, whole, normalize };
-    let options = settings.options(fine_tune)?;
-    let task = Task { model: &model, dataset, split: &split, normalize, weights: &weights, device };
+    let options = settings.options(start)?;
+    let task = Task { model: &model, dataset, split: &split, normalize, weights, device };
     announce(&task, &options)?;
     let stop = stop_on_interrupt()?;
     let mut show = Show::new(settings, plain);
@@ -149,11 +157,11 @@ pub fn learn(dataset: &Dataset, settings: &Settings, device: &Device, plain: boo
 }
 
 impl Settings {
-    /// What does not fit together, or is not there, is said before any work is done.
+    /// What the network starts from. What does not fit together, or is not there, is said before any photo is searched.
     ///
     /// # Errors
-    /// [`Error::Input`] that names the options; those of [`NetworkArguments::check`].
-    pub fn check(&self) -> Result<()> {
+    /// [`Error::Input`] that names the options; those of [`NetworkArguments::start`].
+    pub fn start(&self) -> Result<Start> {
         let tutorial = self.split == SplitKind::Tutorial;
         let refused = match (self.fresh, self.no_augment) {
             (true, _) if tutorial => {
@@ -165,7 +173,7 @@ impl Settings {
             (_, true) if tutorial => {
                 "--no-augment goes with --split honest: the tutorial's split is of changed copies"
             }
-            _ => return self.network.check(),
+            _ => return self.network.start(),
         };
         Err(Error::Input(refused.into()))
     }
@@ -174,7 +182,7 @@ impl Settings {
         Augment { seed: self.seed, ..Augment::default() }
     }
 
-    fn options(&self, fine_tune: Option<FineTune>) -> Result<FitOptions> {
+    fn options(&self, start: &Start) -> Result<FitOptions> {
         // The tutorial's split has made the copies that a frozen network would see.
         let copied = self.split == SplitKind::Tutorial && self.network.model != Kind::Scratch;
         Ok(FitOptions {
@@ -195,7 +203,7 @@ impl Settings {
                 Kept::F16 => Precision::F16,
                 Kept::F32 => Precision::F32,
             },
-            fine_tune,
+            fine_tune: self.network.fine_tune(start, self.rate)?,
             ..FitOptions::default()
         })
     }

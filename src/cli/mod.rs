@@ -47,7 +47,7 @@ enum Command {
     Info(info::Arguments),
     Crop(crop::Arguments),
     Faces(faces::Arguments),
-    Train(train::Arguments),
+    Train(Box<train::Arguments>),
     Evaluate(evaluate::Arguments),
     Predict(predict::Arguments),
     Summary(summary::Arguments),

@@ -4,7 +4,6 @@ use std::collections::BTreeMap;
 use std::path::PathBuf;
 
 use clap::{Args, ValueEnum};
-use lookalike::data::Dataset;
 use lookalike::models::weights::{VGG16, downloaded, none_given, read};
 use lookalike::models::{Model, ScratchCnn, Vgg16, scratch_cnn, vgg16, vgg16_base};
 use lookalike::ops::Normalize;
@@ -39,25 +38,12 @@ impl Kind {
     }
 }
 
-/// Pixels to numbers, by the name of who trained that way.
-#[derive(Clone, Copy, Debug, ValueEnum)]
-pub enum Scaling {
-    /// BGR less the mean of ImageNet, as Keras's VGG16 was trained
-    Caffe,
-    /// RGB by mean and deviation of ImageNet, as torchvision's was
-    Torch,
-    /// RGB from 0 to 1
-    Unit,
-}
-
-impl Scaling {
-    fn normalize(self) -> Normalize {
-        match self {
-            Scaling::Caffe => Normalize::caffe(),
-            Scaling::Torch => Normalize::torch(),
-            Scaling::Unit => Normalize::unit(),
-        }
-    }
+/// How pixels become numbers, by the name of who trained that way.
+pub fn preprocessing(name: &str) -> std::result::Result<Normalize, String> {
+    Normalize::named(name).ok_or_else(|| {
+        "give caffe (BGR less ImageNet's mean, as Keras's VGG16), torch (ImageNet's mean and deviation) or unit (0 to 1)"
+            .into()
+    })
 }
 
 /// Which network to train.
@@ -70,9 +56,9 @@ pub struct NetworkArguments {
     /// `lookalike weights get vgg16` has downloaded]
     #[arg(long, value_name = "FILE")]
     pub weights: Option<PathBuf>,
-    /// How the pretrained weights want their pixels; known files bring it
-    #[arg(long, value_enum)]
-    pub preprocessing: Option<Scaling>,
+    /// How the pretrained weights want their pixels: caffe, torch or unit; known files bring it
+    #[arg(long, value_name = "NAME", value_parser = preprocessing)]
+    pub preprocessing: Option<Normalize>,
     /// Train VGG16's layers from this block on too, as block5, at --base-rate
     #[arg(long, value_name = "BLOCK")]
     pub unfreeze: Option<String>,
@@ -90,24 +76,39 @@ pub struct NetworkArguments {
     pub dropout: Option<f64>,
 }
 
-/// A network before training.
-pub struct Network {
-    /// The layers.
-    pub model: Model,
-    /// Pretrained parameters by name.
+/// What training starts from.
+pub struct Start {
+    /// Pretrained parameters by name; none from scratch.
     pub weights: BTreeMap<String, HostTensor>,
     /// From bytes to numbers.
     pub normalize: Normalize,
-    /// How pretrained layers that are not frozen are trained.
-    pub fine_tune: Option<FineTune>,
+    /// The first layer of the pretrained base that is trained too.
+    unfrozen: Option<usize>,
 }
 
 impl NetworkArguments {
-    /// What does not fit together, or is not there, is said before any work is done.
+    /// What the network starts from. What does not fit together, or is not there, is said before any photo is searched.
     ///
     /// # Errors
     /// [`Error::Input`] that names the option; those of reading the weights.
-    pub fn check(&self) -> Result<()> {
+    pub fn start(&self) -> Result<Start> {
+        self.check()?;
+        if self.model == Kind::Scratch {
+            return Ok(Start { weights: BTreeMap::new(), normalize: Normalize::unit(), unfrozen: None });
+        }
+        // The weights are the same for pictures of any size.
+        let base = vgg16_base(LEAST_SIZE)?;
+        let unfrozen = self.unfreeze.as_ref().map(|block| first_layer(&base, block)).transpose()?;
+        let path = match &self.weights {
+            Some(path) => path.clone(),
+            None => downloaded(&VGG16)?.ok_or_else(|| none_given("vgg16"))?,
+        };
+        let pretrained = read(&path, &base)?;
+        let normalize = pretrained.preprocessing(&path, self.preprocessing)?;
+        Ok(Start { weights: pretrained.tensors, normalize, unfrozen })
+    }
+
+    fn check(&self) -> Result<()> {
         let of_vgg16 = [
             ("--weights", self.weights.is_some()),
             ("--preprocessing", self.preprocessing.is_some()),
@@ -128,34 +129,31 @@ impl NetworkArguments {
         if self.base_rate.is_some() && self.unfreeze.is_none() {
             return refused("--base-rate", "--unfreeze");
         }
-        match self.model {
-            Kind::Scratch => Ok(()),
-            Kind::Vgg16 => {
-                // The weights are the same for pictures of any size.
-                let base = vgg16_base(LEAST_SIZE)?;
-                if let Some(block) = &self.unfreeze {
-                    first_layer(&base, block)?;
-                }
-                self.read_weights(&base).map(drop)
-            }
-        }
+        Ok(())
     }
 
-    /// The network for the dataset's people; `rate` is the learning rate.
-    pub fn build(&self, dataset: &Dataset, rate: f64) -> Result<Network> {
-        match self.model {
-            Kind::Scratch => Ok(Network {
-                model: self.scratch(dataset.size, dataset.classes()),
-                weights: BTreeMap::new(),
-                normalize: Normalize::unit(),
-                fine_tune: None,
-            }),
-            Kind::Vgg16 => self.pretrained(dataset, rate),
+    /// The network for pictures of `size × size` of `classes` people.
+    pub fn build(&self, start: &Start, size: usize, classes: usize) -> Result<Model> {
+        let mut model = match self.model {
+            Kind::Scratch => self.scratch(size, classes),
+            Kind::Vgg16 => self.vgg16(size, classes)?,
+        };
+        if let Some(first) = start.unfrozen {
+            model.frozen = first;
         }
+        Ok(model)
     }
 
-    /// The network from scratch.
-    pub fn scratch(&self, size: usize, classes: usize) -> Model {
+    /// How pretrained layers are trained further, where some are; `rate` is that of the others.
+    pub fn fine_tune(&self, start: &Start, rate: f64) -> Result<Option<FineTune>> {
+        if start.unfrozen.is_none() {
+            return Ok(None);
+        }
+        let layers = vgg16_base(LEAST_SIZE)?.layers.len();
+        Ok(Some(FineTune { layers, rate: self.base_rate.unwrap_or(rate * SLOW) as f32 }))
+    }
+
+    fn scratch(&self, size: usize, classes: usize) -> Model {
         let usual = ScratchCnn::new(classes);
         scratch_cnn(&ScratchCnn {
             size,
@@ -166,8 +164,7 @@ impl NetworkArguments {
         })
     }
 
-    /// VGG16 with its head.
-    pub fn vgg16(&self, size: usize, classes: usize) -> Result<Model> {
+    fn vgg16(&self, size: usize, classes: usize) -> Result<Model> {
         let usual = Vgg16::new(classes);
         vgg16(&Vgg16 {
             size,
@@ -175,32 +172,6 @@ impl NetworkArguments {
             dropout: self.dropout.map_or(usual.dropout, |dropout| dropout as f32),
             classes,
         })
-    }
-
-    fn pretrained(&self, dataset: &Dataset, rate: f64) -> Result<Network> {
-        let mut model = self.vgg16(dataset.size, dataset.classes())?;
-        let base = vgg16_base(dataset.size)?;
-        let (weights, normalize) = self.read_weights(&base)?;
-        let fine_tune = match &self.unfreeze {
-            None => None,
-            Some(block) => {
-                model.frozen = first_layer(&base, block)?;
-                let rate = self.base_rate.unwrap_or(rate * SLOW) as f32;
-                Some(FineTune { layers: base.layers.len(), rate })
-            }
-        };
-        Ok(Network { model, weights, normalize, fine_tune })
-    }
-
-    /// The base's weights, and how their pixels are prepared. There is no going on without.
-    fn read_weights(&self, base: &Model) -> Result<(BTreeMap<String, HostTensor>, Normalize)> {
-        let path = match &self.weights {
-            Some(path) => path.clone(),
-            None => downloaded(&VGG16)?.ok_or_else(|| none_given("vgg16"))?,
-        };
-        let pretrained = read(&path, base)?;
-        let normalize = pretrained.preprocessing(&path, self.preprocessing.map(Scaling::normalize))?;
-        Ok((pretrained.tensors, normalize))
     }
 }
 

@@ -42,14 +42,14 @@ pub struct Arguments {
 /// Trains, saves the best model, scores it on the pictures kept back.
 pub fn run(arguments: &Arguments) -> Result<()> {
     let Arguments { output, crop, plain, .. } = arguments;
-    arguments.settings.check()?;
+    let start = arguments.settings.start()?;
     let device = arguments.adapter.open(false)?;
     let history = arguments.history.clone().unwrap_or_else(|| output.with_extension("csv"));
     check_writable(output)?;
     check_writable(&history)?;
     let dataset = cut::to_learn_from(&arguments.photos, crop, &device, *plain)?.dataset;
     say(format_args!("{} faces of {} people", dataset.len(), dataset.classes()));
-    let learned = learn(&dataset, &arguments.settings, &device, *plain)?;
+    let learned = learn(&dataset, &arguments.settings, &start, &device, *plain)?;
     let Learned { file, trained, split, labels } = learned;
     file.save(output)?;
     trained.history.write_csv(&history, &split)?;

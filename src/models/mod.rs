@@ -5,6 +5,8 @@ mod config;
 mod file;
 #[cfg(feature = "train")]
 mod foreign;
+#[cfg(feature = "train")]
+mod keras_archive;
 mod model;
 #[cfg(feature = "vision")]
 pub mod mtcnn;

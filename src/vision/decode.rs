@@ -1,9 +1,7 @@
 //! Photo files to upright pictures: JPEG, PNG and WebP, told apart by their content.
 
-use std::cell::Cell;
 use std::fs::File;
 use std::io::{Cursor, Read};
-use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::Path;
 
 use ::image::metadata::Orientation;
@@ -11,6 +9,7 @@ use ::image::{DynamicImage, ImageDecoder, ImageFormat, ImageReader, ImageResult,
 
 use self::jpeg::JpegDecoder;
 use super::RgbImage;
+use crate::caught::caught;
 use crate::{Error, Result};
 
 /// Pixels of the largest picture read unless told otherwise.
@@ -152,27 +151,10 @@ fn jpeg_is_complete(bytes: &[u8]) -> bool {
     }
 }
 
-thread_local! {
-    static DECODING: Cell<bool> = const { Cell::new(false) };
-}
-
-/// Whether this thread is inside a decoder whose panic becomes an error. A program's panic hook may then keep silent.
-pub fn decoding() -> bool {
-    DECODING.get()
-}
-
 /// What `work` returns, or an error if it panics: a decoder's bug must not end a run over thousands of photos.
 fn guarded<T>(name: &Path, work: impl FnOnce() -> Result<T>) -> Result<T> {
     caught(work)
         .unwrap_or_else(|| Err(Error::format(name, "the decoder failed on it; save it again as JPEG or PNG")))
-}
-
-/// What `work`, a decoder of somebody else's, returns; `None` if it panics.
-pub(crate) fn caught<T>(work: impl FnOnce() -> T) -> Option<T> {
-    DECODING.set(true);
-    let outcome = catch_unwind(AssertUnwindSafe(work));
-    DECODING.set(false);
-    outcome.ok()
 }
 
 /// Transparent parts hold any colour; white is what a viewer shows.

@@ -7,9 +7,7 @@ pub mod image;
 pub mod resize;
 pub mod sheet;
 
-#[cfg(feature = "train")]
-pub(crate) use decode::caught;
-pub use decode::{MAX_PIXELS, decode, decode_bytes, decoding, read_photo};
+pub use decode::{MAX_PIXELS, decode, decode_bytes, read_photo};
 pub use draw::{draw_face, draw_points};
 pub use encode::{encode_jpeg, encode_png};
 pub use image::{Rect, RgbImage};

@@ -63,7 +63,8 @@ pub fn run(arguments: &Arguments) -> Result<()> {
     let dataset = cut::to_learn_from(&learning, &crop, &device, arguments.plain)?.dataset;
     // Few pictures make few steps an epoch: small batches make more of them.
     let settings = Settings { epochs: arguments.epochs as usize, batch: 8, ..Settings::default() };
-    let Learned { file, trained, split, .. } = learn(&dataset, &settings, &device, arguments.plain)?;
+    let Learned { file, trained, split, .. } =
+        learn(&dataset, &settings, &settings.start()?, &device, arguments.plain)?;
     file.save(&out.join("model.safetensors"))?;
     trained.history.write_csv(&out.join("model.csv"), &split)?;
     write_png(&out.join("curves.png"), &learning_curves(&trained)?)?;

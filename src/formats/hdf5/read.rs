@@ -10,7 +10,7 @@ use half::{bf16, f16};
 use hdf5_pure::{AttrValue, Dataset, Datatype, DatatypeByteOrder, File, FloatingPointLayout, Group, Layout};
 
 use super::source::Metered;
-use crate::vision::caught;
+use crate::caught::caught;
 use crate::{Error, Result};
 
 /// Groups inside each other, and objects in a file: no file of weights comes near.

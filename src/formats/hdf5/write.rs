@@ -2,8 +2,8 @@
 
 use hdf5_pure::{AttrValue, DatasetBuilder, FileBuilder, FinishedGroup, GroupBuilder};
 
+use crate::caught::caught;
 use crate::tensor::HostTensor;
-use crate::vision::caught;
 
 /// A group of an HDF5 file to be, its root for instance.
 #[derive(Clone, Debug, Default)]

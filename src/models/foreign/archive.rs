@@ -1,6 +1,5 @@
 //! The format of Keras 3: a zip archive with the architecture as JSON and the weights as HDF5.
 
-use std::io::Cursor;
 use std::path::Path;
 
 use serde_json::{Value, json};
@@ -9,16 +8,10 @@ use super::{Content, KERAS_VERSION, parse, weights};
 use crate::formats::bundle;
 use crate::formats::hdf5::{Hdf5Dataset, Hdf5File, Hdf5Group};
 use crate::models::chain::chain;
+use crate::models::keras_archive::{self, CONFIG, WEIGHTS};
 use crate::models::{Model, ModelFile};
 use crate::{Error, Result};
 
-const ARCHITECTURE: &str = "config.json";
-const WEIGHTS: &str = "model.weights.h5";
-/// The longest architecture and metadata read.
-const MAX_TEXT: u64 = 16 << 20;
-/// What the weights in an archive may take, as a multiple of what is wanted of them: there are the optimizer's averages.
-const MAX_SHARE: u64 = 8;
-const MAX_MORE: u64 = 64 << 20;
 /// Ours; Keras ignores it.
 const METADATA: &str = "lookalike.json";
 
@@ -26,18 +19,17 @@ const METADATA: &str = "lookalike.json";
 pub fn read(path: &Path) -> Result<Content> {
     let lacks = || {
         Error::Input(format!(
-            "lacks {ARCHITECTURE} or {WEIGHTS}, so it is no file of Keras 3; save the model again"
+            "lacks {CONFIG} or {WEIGHTS}, so it is no file of Keras 3; save the model again"
         ))
     };
-    let mut files = bundle::read(path, &[ARCHITECTURE, METADATA], MAX_TEXT)?;
-    let architecture = files.remove(ARCHITECTURE).ok_or_else(lacks)?;
-    let architecture = parse(ARCHITECTURE, &architecture)?;
-    let metadata = files.get(METADATA).map_or(Ok(Value::Null), |text| parse(METADATA, text))?;
+    let architecture = keras_archive::text(path, CONFIG)?.ok_or_else(lacks)?;
+    let architecture = parse(CONFIG, &architecture)?;
+    let metadata = keras_archive::text(path, METADATA)?;
+    let metadata = metadata.map_or(Ok(Value::Null), |text| parse(METADATA, &text))?;
     let model = Model::from_keras(&architecture)?;
-    let wanted: u64 = model.parameters()?.iter().map(|parameter| 4 * parameter.shape.len() as u64).sum();
-    let limit = wanted.saturating_mul(MAX_SHARE).saturating_add(MAX_MORE);
-    let bytes = bundle::read(path, &[WEIGHTS], limit)?.remove(WEIGHTS).ok_or_else(lacks)?;
-    let file = Hdf5File::new(&path.join(WEIGHTS), Cursor::new(bytes))?;
+    let wanted = model.parameters()?.iter().map(|parameter| 4 * parameter.shape.len() as u64).sum();
+    let unpacked = keras_archive::weights(path, wanted)?.ok_or_else(lacks)?;
+    let file = Hdf5File::new(&path.join(WEIGHTS), unpacked)?;
     let weights = weights::read(&file, &model, &chain(&architecture)?, |link, _, datasets| {
         let group = format!("{}/vars", link.store);
         // Layers are found by their place; newer files also say whose weights these are.
@@ -72,7 +64,7 @@ pub fn write(file: &ModelFile, path: &Path) -> Result<()> {
         .map(|v| v.to_string());
     let [version, architecture, metadata] = texts.each_ref().map(|text| text.as_bytes());
     let files =
-        [("metadata.json", version), (ARCHITECTURE, architecture), (WEIGHTS, &weights), (METADATA, metadata)];
+        [("metadata.json", version), (CONFIG, architecture), (WEIGHTS, &weights), (METADATA, metadata)];
     bundle::write(path, &files)
 }
 

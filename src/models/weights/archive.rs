@@ -1,32 +1,19 @@
 //! A file of named tensors, whatever its format.
 
 use std::fs::File;
-use std::io::{self, Read, Seek, SeekFrom};
+use std::io::Read;
 use std::path::{Path, PathBuf};
 
 use serde_json::Value;
-use zip::ZipArchive;
-use zip::result::ZipError;
 
 use crate::formats::hdf5::Hdf5File;
 use crate::formats::npz::{NpzData, NpzFile};
 use crate::formats::safetensors::SafetensorsFile;
+use crate::models::keras_archive::{self, CONFIG};
 use crate::{Error, Result};
 
 const HDF5_MAGIC: &[u8] = b"\x89HDF\r\n\x1a\n";
 const ZIP_MAGIC: &[u8] = b"PK\x03\x04";
-
-/// The parts of a `.keras` archive.
-const KERAS_WEIGHTS: &str = "model.weights.h5";
-const KERAS_CONFIG: &str = "config.json";
-/// The longest configuration read.
-const MAX_CONFIG: u64 = 4 << 20;
-/// What the weights in an archive may take, as a multiple of what is wanted of them: there are other layers, and the
-/// optimizer's averages.
-const MAX_SHARE: u64 = 64;
-const MAX_MORE: u64 = 64 << 20;
-
-const DAMAGED: &str = "the file is damaged or cut short; copy or download it again";
 
 /// A file of named tensors that are read one by one.
 pub(super) struct Archive {
@@ -51,11 +38,10 @@ impl Archive {
         let mut file = File::open(path).map_err(unreadable)?;
         let mut magic = Vec::new();
         file.by_ref().take(16).read_to_end(&mut magic).map_err(unreadable)?;
-        file.seek(SeekFrom::Start(0)).map_err(unreadable)?;
         let (names, format) = if magic.starts_with(HDF5_MAGIC) {
             hdf5(Hdf5File::open(path)?, None)?
         } else if magic.starts_with(ZIP_MAGIC) {
-            zip(path, file, wanted)?
+            zip(path, wanted)?
         } else if is_safetensors(&magic) {
             let file = SafetensorsFile::open(path)?;
             (file.names().map(str::to_owned).collect(), Format::Safetensors(file))
@@ -133,29 +119,11 @@ fn hdf5(file: Hdf5File, config: Option<Value>) -> Result<(Vec<String>, Format)> 
 }
 
 /// A `.keras` archive, or else an `.npz`.
-fn zip(path: &Path, file: File, wanted: u64) -> Result<(Vec<String>, Format)> {
-    let damaged = |error: ZipError| Error::format(path, format!("{error}; {DAMAGED}"));
-    let mut archive = ZipArchive::new(io::BufReader::new(file)).map_err(damaged)?;
-    if archive.index_for_name(KERAS_WEIGHTS).is_none() {
+fn zip(path: &Path, wanted: u64) -> Result<(Vec<String>, Format)> {
+    let Some(weights) = keras_archive::weights(path, wanted)? else {
         let file = NpzFile::open(path)?;
         return Ok((file.names().map(str::to_owned).collect(), Format::Npz(file)));
-    }
-    let config = match archive.by_name(KERAS_CONFIG) {
-        Ok(entry) => serde_json::from_reader(entry.take(MAX_CONFIG)).ok(),
-        Err(_) => None,
     };
-    // HDF5 is read from anywhere, which a compressed entry does not allow: it is unpacked to a file without a name.
-    let limit = wanted.saturating_mul(MAX_SHARE).saturating_add(MAX_MORE);
-    let unpacked =
-        |source| Error::io(path, source, "it has to be unpacked; free some space for temporary files");
-    let mut whole = tempfile::tempfile().map_err(unpacked)?;
-    let mut entry = archive.by_name(KERAS_WEIGHTS).map_err(damaged)?;
-    let size = io::copy(&mut entry.by_ref().take(limit + 1), &mut whole)
-        .map_err(|error| Error::format(path, format!("{KERAS_WEIGHTS}: {error}; {DAMAGED}")))?;
-    if size > limit {
-        let problem =
-            format!("{KERAS_WEIGHTS} has more than {limit} bytes for {wanted} of weights; {DAMAGED}");
-        return Err(Error::format(path, problem));
-    }
-    hdf5(Hdf5File::new(path, whole)?, config)
+    let config = keras_archive::text(path, CONFIG)?.and_then(|text| serde_json::from_slice(&text).ok());
+    hdf5(Hdf5File::new(path, weights)?, config)
 }

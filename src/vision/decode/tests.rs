@@ -3,6 +3,7 @@ use std::path::PathBuf;
 use ::image::ImageEncoder;
 
 use super::*;
+use crate::decoding;
 use crate::vision::{encode_jpeg, encode_png};
 
 fn photos() -> PathBuf {
@@ -163,8 +164,9 @@ fn flipped_bits_never_panic() {
         for at in MAGIC..whole.len() {
             let mut bytes = whole.clone();
             bytes[at] ^= 1 << (at % 8);
-            let outcome =
-                catch_unwind(|| upright(Path::new("a"), &bytes, format_of(Path::new("a"), &whole)?, 1 << 20));
+            let outcome = std::panic::catch_unwind(|| {
+                upright(Path::new("a"), &bytes, format_of(Path::new("a"), &whole)?, 1 << 20)
+            });
             assert!(outcome.is_ok(), "byte {at}");
         }
     }
