@@ -31,6 +31,9 @@ impl Case {
     }
 }
 
+const PRODUCTS: [&str; 5] = ["tile-32", "tile-64", "tile-128", "narrow", "subgroup"];
+const WINOGRAD: [&str; 2] = ["winograd-2", "winograd-4"];
+
 fn same() -> Conv2d {
     Conv2d { padding: Padding::Same, ..Conv2d::default() }
 }
@@ -50,9 +53,12 @@ fn around_the_tiles() {
         case("33 pixels, depth 31", [1, 3, 11, 31], [1, 1], 31),
         case("65 pixels, 65 channels", [1, 5, 13, 8], [2, 1], 65),
         case("two images", [2, 5, 7, 3], [3, 3], 5),
+        case("fours of inputs only", [2, 5, 6, 4], [3, 3], 5),
+        case("fours of outputs only", [2, 5, 6, 3], [3, 3], 12),
+        case("fours, 133 pixels, 132 channels", [1, 7, 19, 4], [3, 3], 132),
     ];
     for case in cases {
-        case.run(case.check().large());
+        case.run(case.check().variants(&PRODUCTS));
     }
 }
 
@@ -92,9 +98,27 @@ fn windows_strides_dilations_paddings() {
 }
 
 #[test]
+fn winograd() {
+    let case = |name, x, out, conv| Case { name, x, window: [3, 3], out, conv };
+    let sigmoid = Conv2d { activation: Activation::Sigmoid, ..same() };
+    let cases = [
+        case("one tile", [1, 4, 4, 8], 8, same()),
+        case("one pixel", [2, 1, 1, 8], 16, same()),
+        case("parts of tiles", [2, 7, 5, 16], 8, sigmoid),
+        case("valid", [1, 9, 6, 8], 24, Conv2d::default()),
+        case("one side padded", [1, 6, 7, 8], 8, padded([[2, 0], [1, 2]])),
+        case("a padding that its input gradient cannot take", [1, 5, 5, 8], 8, padded([[3, 1], [1, 3]])),
+        case("32 channels", [1, 13, 14, 32], 40, same()),
+    ];
+    for case in cases {
+        case.run(case.check().variants(&WINOGRAD));
+    }
+}
+
+#[test]
 fn a_long_depth_is_split() {
     let case = Case { name: "all three", x: [1, 16, 17, 30], window: [3, 3], out: 34, conv: same() };
-    case.run(case.check().large());
+    case.run(case.check().variants(&PRODUCTS));
 }
 
 #[test]
@@ -136,7 +160,7 @@ fn without_bias_there_are_two_gradients() {
 fn folded_grid() {
     let pixels = Case { name: "many tiles", x: [2, 12, 13, 5], window: [1, 2], out: 33, conv: same() };
     pixels.run(pixels.check().folded());
-    let depth = Case { name: "many splits", x: [1, 32, 33, 5], window: [2, 1], out: 3, conv: same() };
+    let depth = Case { name: "many splits", x: [1, 64, 33, 5], window: [2, 1], out: 3, conv: same() };
     depth.run(depth.check().folded());
 }
 

@@ -5,6 +5,8 @@ use lookalike::graph::Graph;
 use lookalike::ops::Activation;
 use lookalike::tensor::TensorType;
 
+const TILES: [&str; 5] = ["tile-32", "tile-64", "tile-128", "narrow", "subgroup"];
+
 fn check(name: &str, [batch, features, out]: [usize; 3]) -> Check {
     Check::new(&format!("{name}, {batch} x {features} -> {out}"))
         .input(normal([batch, features], 1))
@@ -17,7 +19,7 @@ fn check(name: &str, [batch, features, out]: [usize; 3]) -> Check {
 fn around_the_tiles() {
     for size in [[1, 1, 1], [2, 31, 33], [33, 5, 32]] {
         check("linear", size)
-            .large()
+            .variants(&TILES)
             .run(|graph, v| Ok(vec![graph.dense(v[0], v[1], Some(v[2]), Activation::Linear)?]));
     }
 }

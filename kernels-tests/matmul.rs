@@ -27,10 +27,20 @@ fn run(check: Check, transpose: Transpose) {
 
 #[test]
 fn around_the_tiles() {
-    let sizes = [[1, 1, 1], [31, 33, 32], [32, 32, 33], [33, 31, 31], [64, 65, 16], [65, 64, 17], [3, 5, 70]];
+    let sizes = [
+        [1, 1, 1],
+        [31, 33, 32],
+        [32, 32, 33],
+        [33, 31, 31],
+        [64, 65, 16],
+        [65, 64, 17],
+        [3, 5, 70],
+        [36, 40, 44],
+        [132, 132, 12],
+    ];
     for transpose in ALL {
         for size in sizes {
-            run(check("one split", size, transpose).large(), transpose);
+            run(check("one split", size, transpose).variants(&["tile-32", "tile-64", "tile-128"]), transpose);
         }
     }
 }
@@ -39,7 +49,10 @@ fn around_the_tiles() {
 fn a_long_depth_is_split() {
     for transpose in ALL {
         for depth in [255, 256, 300, 1025] {
-            run(check("split", [5, 7, depth], transpose).large(), transpose);
+            run(
+                check("split", [5, 7, depth], transpose).variants(&["tile-32", "tile-64", "tile-128"]),
+                transpose,
+            );
         }
     }
 }

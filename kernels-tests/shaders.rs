@@ -7,7 +7,7 @@ use lookalike::check::{KernelSource, kernels};
 use naga::back::pipeline_constants::process_overrides;
 use naga::back::{glsl, hlsl, msl, spv};
 use naga::proc::BoundsCheckPolicies;
-use naga::valid::{Capabilities, ModuleInfo, ValidationFlags, Validator};
+use naga::valid::{Capabilities, ModuleInfo, ShaderStages, SubgroupOperationSet, ValidationFlags, Validator};
 use naga::{AddressSpace, Module, ShaderStage, StorageAccess};
 
 /// The module of a kernel with its overrides resolved for its entry point. An error shows the whole source.
@@ -15,8 +15,11 @@ fn resolve(kernel: &KernelSource) -> (Module, ModuleInfo) {
     let shown = |problem: String| -> ! { panic!("{}: {problem}\n{}", kernel.name, numbered(&kernel.source)) };
     let module = naga::front::wgsl::parse_str(&kernel.source)
         .unwrap_or_else(|e| shown(e.emit_to_string(&kernel.source)));
-    // No capability beyond WebGPU's core.
-    let info = Validator::new(ValidationFlags::all(), Capabilities::empty())
+    // No capability beyond WebGPU's core but those that the kernel says it needs.
+    let capabilities = if kernel.needs_subgroups { Capabilities::SUBGROUP } else { Capabilities::empty() };
+    let info = Validator::new(ValidationFlags::all(), capabilities)
+        .subgroup_stages(ShaderStages::COMPUTE)
+        .subgroup_operations(SubgroupOperationSet::all())
         .validate(&module)
         .unwrap_or_else(|e| shown(e.emit_to_string(&kernel.source)));
     let constants = kernel.constants.iter().map(|&(name, value)| (name.to_string(), value)).collect();
@@ -137,8 +140,7 @@ fn every_binding_is_what_its_kernel_says() {
 #[test]
 fn every_file_belongs_to_a_kernel_and_begins_with_its_story() {
     let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("shaders");
-    let used: BTreeSet<String> =
-        kernels().iter().flat_map(|k| k.files).map(|file| file.to_string()).collect();
+    let used: BTreeSet<String> = kernels().into_iter().flat_map(|k| k.files).map(str::to_string).collect();
     let mut found = BTreeSet::new();
     for (folder, prefix) in [(root.clone(), ""), (root.join("common"), "common/")] {
         for entry in std::fs::read_dir(folder).expect("the folder of shaders") {

@@ -11,7 +11,10 @@ pub const ADAPTER_VARIABLE: &str = "LOOKALIKE_ADAPTER";
 
 /// A GPU, the CPU path, or the reference. Cheap to clone.
 #[derive(Clone, Debug)]
-pub struct Device(Kind);
+pub struct Device {
+    kind: Kind,
+    preferred: Option<Arc<str>>,
+}
 
 #[derive(Clone, Debug)]
 enum Kind {
@@ -69,17 +72,17 @@ impl Device {
 
     /// The `index`-th adapter of [`Gpu::adapters`].
     fn adapter(index: usize, options: &GpuOptions) -> Result<Device> {
-        Ok(Device(Kind::Gpu(Gpu::open(index, options)?)))
+        Ok(Device::of(Kind::Gpu(Gpu::open(index, options)?)))
     }
 
     /// The CPU path: every kernel's twin in `f32`, convolution and dense layers on a fast matrix product.
     pub fn cpu() -> Device {
-        Device(Kind::Cpu)
+        Device::of(Kind::Cpu)
     }
 
     /// The specification: every kernel's plain twin in `f64`. For tests; it is slow.
     pub fn reference() -> Device {
-        Device(Kind::Reference)
+        Device::of(Kind::Reference)
     }
 
     /// Names that [`Device::named`] knows on this machine; the place in the list counts as a name too.
@@ -89,7 +92,7 @@ impl Device {
 
     /// The GPU, if it is one.
     pub fn gpu(&self) -> Option<&Arc<Gpu>> {
-        match &self.0 {
+        match &self.kind {
             Kind::Gpu(gpu) => Some(gpu),
             Kind::Cpu | Kind::Reference => None,
         }
@@ -97,7 +100,7 @@ impl Device {
 
     /// Whether it computes in 64 bits.
     pub fn is_reference(&self) -> bool {
-        matches!(self.0, Kind::Reference)
+        matches!(self.kind, Kind::Reference)
     }
 
     /// Largest tensor in bytes.
@@ -105,15 +108,26 @@ impl Device {
         self.gpu().map_or(u64::MAX, |gpu| gpu.max_binding())
     }
 
-    /// Whether kernel variants for large GPUs suit it.
-    pub(crate) fn is_large_gpu(&self) -> bool {
-        self.gpu().is_some_and(|gpu| gpu.is_large())
+    /// The same device, on which plans take the kernel variant of this name wherever it can do the work:
+    /// `tile-64`, `winograd-4` ([`Plan::choices`](crate::graph::Plan::choices) lists the names). Without a GPU there
+    /// are no variants.
+    pub fn preferring(&self, variant: &str) -> Device {
+        Device { kind: self.kind.clone(), preferred: Some(variant.into()) }
+    }
+
+    /// The kernel variant that it prefers.
+    pub(crate) fn preferred(&self) -> Option<&str> {
+        self.preferred.as_deref()
+    }
+
+    fn of(kind: Kind) -> Device {
+        Device { kind, preferred: None }
     }
 }
 
 impl fmt::Display for Device {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match &self.0 {
+        match &self.kind {
             Kind::Gpu(gpu) => {
                 let info = gpu.info();
                 write!(f, "{} ({}, {})", info.name, info.backend, info.driver)

@@ -8,8 +8,8 @@
 //          per axis rejects both sides.
 
 struct Params {
-    // The product that each kernel computes, for common/gemm.wgsl, and what ends it.
-    rows: u32, columns: u32, depth: u32, split_depth: u32, biased: u32, kind: u32, slope: f32,
+    // The product that each kernel computes, for common/product.wgsl, and what ends it.
+    rows: u32, columns: u32, depth: u32, split_depth: u32, biased: u32, kind: u32, slope: f32, pooled: u32,
     batch: u32, height: u32, width: u32, channels: u32, out_height: u32, out_width: u32, out_channels: u32,
     window_height: u32, window_width: u32, stride_y: u32, stride_x: u32, dilation_y: u32, dilation_x: u32,
     pad_top: u32, pad_left: u32,

@@ -1,23 +1,12 @@
-// gemm: a tiled matrix product, c[row, column] = sum over k of a[row, k] * b[k, column].
+// gemm: a product (common/product.wgsl) in tiles, where a is read along the depth.
 //
-// The operator's file says what the matrices are; they need not exist in memory:
-//
-//   a_row(row)              what load_a wants to know of a row; decoded once, before the loop over k
-//   a_depth(k)              what load_a wants to know of k, k+1, k+2, k+3; decoded once a step
-//   load_a(row, depth)      these four elements of a; zeros outside
-//   load_b(k, column)       b at k and four columns from `column` on; zeros outside
-//   store(row, column, sums)  takes four elements of c; those right of the last column are to be dropped
-//
-// Shapes   a [rows, depth], b [depth, columns]: fields of `p`, with `split_depth`, a multiple of TILE_DEPTH.
-// Splits   Where c has few tiles, the depth is cut into pieces of `split_depth`. Each piece writes a c of its own,
-//          one below the other: row counts over all of them. column_sum.wgsl adds them up.
-// Mapping  one workgroup of 8 x 8 threads per tile of TILE x TILE sums. A thread owns the rows y, y+8, ... and
-//          the groups of four columns x, x+8, ...: neighbours read neighbouring words of workgroup memory.
-// Memory   8.5 KiB (TILE 32) or 9 KiB (TILE 64) of workgroup memory. Rows of a's tile are padded by one vec4,
-//          so that rows fall into different banks.
+// Mapping  one workgroup of SIDE x SIDE threads per tile of TILE x TILE sums. A thread owns four neighbouring rows,
+//          or twice four, and the groups of four columns x, x+SIDE, ...: neighbours read neighbouring words of
+//          workgroup memory.
+// Memory   8.5 KiB (TILE 32), 9 KiB (64) or 10 KiB (128) of workgroup memory. Rows of a's tile are padded by one
+//          vec4, so that rows fall into different banks; they lie in the order in which threads own them.
 // Source   the tiling of ONNX Runtime's WebGPU matmul: vec4 along k in a, along columns in b.
 
-const SIDE = 8u;
 const THREADS = SIDE * SIDE;
 const ROWS = TILE / SIDE;
 const VECTORS = TILE / SIDE / 4u;
@@ -30,7 +19,19 @@ const B_WIDTH = TILE / 4u;
 var<workgroup> a_tile: array<vec4<f32>, TILE * A_PITCH>;
 var<workgroup> b_tile: array<vec4<f32>, TILE_DEPTH * B_WIDTH>;
 
-fn gemm(group: u32, thread: u32) {
+// The row of c, from the tile's first on, that lies at `slot` in a's tile: thread y owns the slots y, y+SIDE, ...
+fn row_of(slot: u32) -> u32 {
+    let nth = slot / SIDE;
+    return nth / 4u * 4u * SIDE + slot % SIDE * 4u + nth % 4u;
+}
+
+@compute @workgroup_size(THREADS)
+fn product(
+    @builtin(workgroup_id) id: vec3<u32>,
+    @builtin(num_workgroups) groups: vec3<u32>,
+    @builtin(local_invocation_index) thread: u32,
+) {
+    let group = group_index(id, groups);
     let tile_columns = (p.columns + TILE - 1u) / TILE;
     let tile_rows = (p.rows + TILE - 1u) / TILE;
     let first_column = group % tile_columns * TILE;
@@ -41,7 +42,7 @@ fn gemm(group: u32, thread: u32) {
 
     var rows: array<vec3<u32>, LOADS>;
     for (var i = 0u; i < LOADS; i++) {
-        rows[i] = a_row(first_row + thread / A_WIDTH + i * (THREADS / A_WIDTH));
+        rows[i] = a_row(first_row + row_of(thread / A_WIDTH + i * (THREADS / A_WIDTH)));
     }
     var sums: array<vec4<f32>, ROWS * VECTORS>;
     let x = thread % SIDE;
@@ -51,8 +52,8 @@ fn gemm(group: u32, thread: u32) {
         let k = first_k + step;
         let depth = a_depth(k + thread % A_WIDTH * 4u);
         for (var i = 0u; i < LOADS; i++) {
-            let row = thread / A_WIDTH + i * (THREADS / A_WIDTH);
-            a_tile[row * A_PITCH + thread % A_WIDTH] = load_a(rows[i], depth);
+            let slot = thread / A_WIDTH + i * (THREADS / A_WIDTH);
+            a_tile[slot * A_PITCH + thread % A_WIDTH] = load_a(rows[i], depth);
         }
         for (var i = 0u; i < LOADS; i++) {
             let row = thread / B_WIDTH + i * (THREADS / B_WIDTH);
@@ -76,13 +77,14 @@ fn gemm(group: u32, thread: u32) {
     }
 
     if first_k >= p.depth { return; }
-    for (var r = 0u; r < ROWS; r++) {
-        let row = first_row + y + r * SIDE;
+    for (var r = 0u; r < ROWS; r += 4u) {
+        let row = first_row + row_of(y + r * SIDE);
         for (var v = 0u; v < VECTORS; v++) {
-            let column = first_column + (x + v * SIDE) * 4u;
-            if row < p.rows && column < p.columns {
-                store(split * p.rows + row, column, sums[r * VECTORS + v]);
-            }
+            let at = r * VECTORS + v;
+            store_rows(
+                split, row, first_column + (x + v * SIDE) * 4u,
+                sums[at], sums[at + VECTORS], sums[at + 2u * VECTORS], sums[at + 3u * VECTORS],
+            );
         }
     }
 }

@@ -1,5 +1,6 @@
 //! One case: inputs, a graph, and how close the devices must come.
 
+use std::collections::BTreeSet;
 use std::fmt;
 
 use super::{devices, values};
@@ -17,7 +18,7 @@ pub struct Check {
     factor: f64,
     gradients: bool,
     folded: bool,
-    large: bool,
+    variants: Option<Vec<&'static str>>,
 }
 
 /// Why a case failed: device, tensor, worst place, both values.
@@ -53,7 +54,7 @@ impl Check {
             factor: 8.0,
             gradients: true,
             folded: false,
-            large: false,
+            variants: None,
         }
     }
 
@@ -94,9 +95,9 @@ impl Check {
         self
     }
 
-    /// Also runs the kernel variants for large GPUs.
-    pub fn large(mut self) -> Check {
-        self.large = true;
+    /// Also runs every kernel variant that the GPU offers for it; fails if none of these names is among them.
+    pub fn variants(mut self, expected: &[&'static str]) -> Check {
+        self.variants = Some(expected.to_vec());
         self
     }
 
@@ -125,12 +126,37 @@ impl Check {
         if self.folded {
             devices.push(devices::folded().clone());
         }
-        if self.large {
-            devices.push(devices::large().clone());
-        }
         for device in &devices {
             let found = self.evaluate(device, build, true).map_err(|e| self.failure(device, &e))?;
-            self.compare(&expected, &found).map_err(|problem| self.failure(device, &problem))?;
+            self.compare(&expected, &found, 1.0).map_err(|problem| self.failure(device, &problem))?;
+        }
+        match &self.variants {
+            Some(names) => self.check_variants(build, &expected, names),
+            None => Ok(()),
+        }
+    }
+
+    /// Compares each kernel variant that the GPU offers with the expected values.
+    fn check_variants(
+        &self,
+        build: Builder<'_>,
+        expected: &Values,
+        names: &[&'static str],
+    ) -> std::result::Result<(), Failure> {
+        let gpu = devices::gpu();
+        let session = Session::new(self, gpu, build, self.gradients).map_err(|e| self.failure(gpu, &e))?;
+        let choices = session.plan.choices();
+        let offered: BTreeSet<&str> =
+            choices.iter().flat_map(|choice| choice.candidates.iter().copied()).collect();
+        if let Some(name) = names.iter().find(|name| !offered.contains(*name)) {
+            let problem = format!("variant {name} is not offered, only {offered:?}");
+            return Err(self.failure(gpu, &problem));
+        }
+        for name in offered {
+            let failure =
+                |problem: &dyn fmt::Display| self.failure(gpu, &format!("variant {name}: {problem}"));
+            let found = self.evaluate(&gpu.preferring(name), build, true).map_err(|e| failure(&e))?;
+            self.compare(expected, &found, loss(name)).map_err(|problem| failure(&problem))?;
         }
         Ok(())
     }
@@ -198,7 +224,8 @@ impl Check {
         Ok(())
     }
 
-    fn compare(&self, expected: &Values, found: &Values) -> std::result::Result<(), String> {
+    /// Compares all values; `loss` times the usual error is allowed.
+    fn compare(&self, expected: &Values, found: &Values, loss: f64) -> std::result::Result<(), String> {
         for ((name, expected), (_, found)) in expected.iter().zip(found) {
             if let (Data::U32(_) | Data::U8(_), false) = (expected.data(), expected.data() == found.data()) {
                 return Err(format!(
@@ -209,7 +236,7 @@ impl Check {
             }
             let (want, have) = (expected.to_f64(), found.to_f64());
             let scale = want.iter().filter(|w| w.is_finite()).fold(1e-30f64, |scale, w| scale.max(w.abs()));
-            let allowed = self.factor * f64::from(f32::EPSILON) * (self.terms as f64).sqrt() * scale;
+            let allowed = loss * self.factor * f64::from(f32::EPSILON) * (self.terms as f64).sqrt() * scale;
             let error = |at: usize| if want[at] == have[at] { 0.0 } else { (want[at] - have[at]).abs() };
             let worse = |at: usize| error(at).is_nan() || error(at) > allowed;
             let worst =
@@ -302,6 +329,16 @@ impl<'a> Session<'a> {
             values.push((format!("state {name}"), self.params.get(name)?));
         }
         Ok(values)
+    }
+}
+
+/// How many times the usual rounding error a kernel variant may make: Winograd's transforms add and subtract values of
+/// different sizes.
+fn loss(variant: &str) -> f64 {
+    match variant {
+        "winograd-2" => 4.0,
+        "winograd-4" => 32.0,
+        _ => 1.0,
     }
 }
 

@@ -26,15 +26,6 @@ pub fn folded() -> &'static Device {
     })
 }
 
-/// The same as [`gpu`] with the kernel variants for large GPUs.
-///
-/// # Panics
-/// If there is no such adapter.
-pub fn large() -> &'static Device {
-    static DEVICE: OnceLock<Device> = OnceLock::new();
-    DEVICE.get_or_init(|| open(GpuOptions { default_limits: true, large: true, ..GpuOptions::default() }))
-}
-
 /// Whether `device` is the one of [`folded`].
 pub(super) fn is_folded(device: &Device) -> bool {
     device.gpu().is_some_and(|gpu| folded().gpu().is_some_and(|folded| Arc::ptr_eq(gpu, folded)))

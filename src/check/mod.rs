@@ -9,7 +9,7 @@ mod turns;
 mod values;
 
 pub use case::{Check, Failure};
-pub use devices::{folded, gpu, large};
+pub use devices::{folded, gpu};
 pub use rival::{Rival, Step};
 pub use turns::{Times, take_turns};
 pub use values::{apart, bytes, integers, normal, uniform};
@@ -24,13 +24,15 @@ pub struct KernelSource {
     /// Entry point.
     pub entry: &'static str,
     /// Files of its pieces, under `shaders/`.
-    pub files: &'static [&'static str],
+    pub files: Vec<&'static str>,
     /// The whole module.
     pub source: String,
     /// Bindings: tensors read, tensors written.
     pub bindings: (usize, usize),
     /// Size of the Rust `Params` in bytes.
     pub params: usize,
+    /// Whether it uses subgroup operations.
+    pub needs_subgroups: bool,
     /// Values of overridable constants.
     pub constants: &'static [(&'static str, f64)],
 }
@@ -40,10 +42,11 @@ pub fn kernels() -> Vec<KernelSource> {
     let describe = |kernel: &Kernel| KernelSource {
         name: kernel.name(),
         entry: kernel.entry,
-        files: kernel.shader.files,
+        files: kernel.shader.files(),
         source: kernel.shader.source(),
         bindings: (kernel.reads, kernel.writes),
         params: kernel.params,
+        needs_subgroups: kernel.needs_subgroups,
         constants: kernel.constants,
     };
     crate::ops::KERNELS.iter().copied().flatten().map(describe).collect()

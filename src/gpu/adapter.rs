@@ -52,8 +52,17 @@ pub struct GpuOptions {
     pub default_limits: bool,
     /// Most workgroups per grid axis, where less than the adapter's.
     pub max_groups: Option<u32>,
-    /// Take the kernel variants for large GPUs, whatever the adapter is.
-    pub large: bool,
+}
+
+/// How large a GPU is, for the table of kernel variants. wgpu does not tell its number of compute units.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Class {
+    /// Integrated graphics and software drivers.
+    Small,
+    /// Apple, and graphics cards but NVIDIA's.
+    Middle,
+    /// NVIDIA's graphics cards.
+    Large,
 }
 
 /// An open GPU. Cheap to share through an `Arc`; all work goes through one queue.
@@ -69,8 +78,11 @@ pub struct Gpu {
     /// The first error that the driver reported outside of a call.
     pub(super) problem: Arc<Mutex<Option<String>>>,
     info: AdapterInfo,
-    large: bool,
+    class: Class,
 }
+
+/// Optional features that a device is opened with where the adapter has them.
+const USED: wgpu::Features = wgpu::Features::TIMESTAMP_QUERY.union(wgpu::Features::SUBGROUP);
 
 const FEATURES: [(wgpu::Features, &str); 4] = [
     (wgpu::Features::TIMESTAMP_QUERY, "timestamps"),
@@ -99,7 +111,7 @@ impl Gpu {
         }
         let descriptor = wgpu::DeviceDescriptor {
             label: Some("lookalike"),
-            required_features: adapter.features() & wgpu::Features::TIMESTAMP_QUERY,
+            required_features: adapter.features() & USED,
             required_limits: limits.clone(),
             ..Default::default()
         };
@@ -128,7 +140,7 @@ impl Gpu {
             submissions: AtomicU64::new(0),
             problem,
             info: describe(adapter),
-            large: options.large || describe(adapter).kind == AdapterKind::Discrete,
+            class: class(&adapter.get_info()),
         }))
     }
 
@@ -137,9 +149,15 @@ impl Gpu {
         &self.info
     }
 
-    /// Whether kernel variants for large GPUs suit it.
-    pub(crate) fn is_large(&self) -> bool {
-        self.large
+    /// How large it is.
+    pub(crate) fn class(&self) -> Class {
+        self.class
+    }
+
+    /// Whether kernels can use subgroups, whose size is then always a multiple of `lanes`, a power of two.
+    pub(crate) fn has_subgroups_of(&self, lanes: u32) -> bool {
+        self.device.features().contains(wgpu::Features::SUBGROUP)
+            && self.device.adapter_info().subgroup_min_size >= lanes
     }
 
     /// Largest storage binding in bytes.
@@ -175,6 +193,17 @@ fn enumerate() -> Vec<wgpu::Adapter> {
     let mut adapters = pollster::block_on(instance.enumerate_adapters(wgpu::Backends::PRIMARY));
     adapters.sort_by_key(|adapter| describe(adapter).kind);
     adapters
+}
+
+fn class(info: &wgpu::AdapterInfo) -> Class {
+    const NVIDIA: u32 = 0x10de;
+    const APPLE: u32 = 0x106b;
+    match info.device_type {
+        wgpu::DeviceType::DiscreteGpu | wgpu::DeviceType::VirtualGpu if info.vendor == NVIDIA => Class::Large,
+        wgpu::DeviceType::DiscreteGpu | wgpu::DeviceType::VirtualGpu => Class::Middle,
+        _ if info.vendor == APPLE => Class::Middle,
+        _ => Class::Small,
+    }
 }
 
 fn describe(adapter: &wgpu::Adapter) -> AdapterInfo {

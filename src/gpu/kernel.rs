@@ -2,30 +2,59 @@
 
 use crate::cpu::Twin;
 
+/// A file under `shaders/`.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Piece {
+    /// Its name from there: `common/linear.wgsl`.
+    pub file: &'static str,
+    pub text: &'static str,
+}
+
+/// The [`Piece`] of a file under `shaders/`.
+macro_rules! piece {
+    ($file:literal) => {
+        $crate::gpu::Piece {
+            file: $file,
+            text: include_str!(concat!(env!("CARGO_MANIFEST_DIR"), "/shaders/", $file)),
+        }
+    };
+}
+pub(crate) use piece;
+
 /// WGSL pieces, put end to end into one module.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Shader {
-    /// Name of the last piece without its extension: `conv2d`.
+    /// Name of the operator's own piece without its extension: `conv2d`.
     pub name: &'static str,
-    /// File names of the pieces, for messages and tests.
-    pub files: &'static [&'static str],
-    /// Their texts.
-    pub pieces: &'static [&'static str],
+    pieces: [Option<Piece>; MOST_PIECES],
 }
+
+const MOST_PIECES: usize = 10;
 
 /// A [`Shader`] of these files under `shaders/`; the last one names it.
 macro_rules! shader {
     ($name:literal, $($file:literal),+ $(,)?) => {
-        $crate::gpu::Shader {
-            name: $name,
-            files: &[$($file),+],
-            pieces: &[$(include_str!(concat!(env!("CARGO_MANIFEST_DIR"), "/shaders/", $file))),+],
-        }
+        $crate::gpu::Shader::new($name)$(.and($crate::gpu::piece!($file)))+
     };
 }
 pub(crate) use shader;
 
 impl Shader {
+    /// A module without a piece yet.
+    pub const fn new(name: &'static str) -> Shader {
+        Shader { name, pieces: [None; MOST_PIECES] }
+    }
+
+    /// The same with another piece behind the others.
+    pub const fn and(mut self, piece: Piece) -> Shader {
+        let mut at = 0;
+        while self.pieces[at].is_some() {
+            at += 1;
+        }
+        self.pieces[at] = Some(piece);
+        self
+    }
+
     /// The entry point `entry`, with nothing bound yet.
     pub const fn kernel(self, entry: &'static str) -> Kernel {
         Kernel {
@@ -34,6 +63,8 @@ impl Shader {
             reads: 0,
             writes: 0,
             params: 0,
+            variant: None,
+            needs_subgroups: false,
             constants: &[],
             twin: None,
             reference: None,
@@ -41,9 +72,14 @@ impl Shader {
         }
     }
 
+    /// Names of the files of its pieces.
+    pub fn files(&self) -> Vec<&'static str> {
+        self.pieces.iter().flatten().map(|piece| piece.file).collect()
+    }
+
     /// The whole module.
     pub fn source(&self) -> String {
-        self.pieces.join("\n")
+        self.pieces.iter().flatten().map(|piece| piece.text).collect::<Vec<_>>().join("\n")
     }
 }
 
@@ -59,6 +95,10 @@ pub(crate) struct Kernel {
     pub writes: usize,
     /// Size of the `Params` struct in bytes.
     pub params: usize,
+    /// Which of several kernels for one purpose it is.
+    variant: Option<&'static str>,
+    /// Whether it uses subgroup operations, an optional feature.
+    pub needs_subgroups: bool,
     /// Values of pipeline-overridable constants, where they differ from the shader's.
     pub constants: &'static [(&'static str, f64)],
     twin: Option<Twin<f32>>,
@@ -82,6 +122,21 @@ impl Kernel {
         Kernel { params: size_of::<P>(), ..self }
     }
 
+    /// Its uniform has this size in bytes.
+    pub const fn sized(self, params: usize) -> Kernel {
+        Kernel { params, ..self }
+    }
+
+    /// One of several kernels for one purpose.
+    pub const fn variant(self, variant: &'static str) -> Kernel {
+        Kernel { variant: Some(variant), ..self }
+    }
+
+    /// It uses subgroup operations.
+    pub const fn subgroups(self) -> Kernel {
+        Kernel { needs_subgroups: true, ..self }
+    }
+
     /// Overrides pipeline constants.
     pub const fn constants(self, constants: &'static [(&'static str, f64)]) -> Kernel {
         Kernel { constants, ..self }
@@ -97,9 +152,9 @@ impl Kernel {
         Kernel { fast: Some(fast), ..self }
     }
 
-    /// `shader/entry_point`, as in profiles and errors.
+    /// `shader/entry_point`, or `shader/variant` where it is one of several, as in profiles and errors.
     pub fn name(&self) -> String {
-        format!("{}/{}", self.shader.name, self.entry)
+        format!("{}/{}", self.shader.name, self.variant.unwrap_or(self.entry))
     }
 
     /// What runs on the CPU path.
@@ -113,7 +168,7 @@ impl Kernel {
     }
 
     /// Kernels are the same if they are the same entry point of the same pieces with the same constants.
-    pub fn key(&self) -> (&'static [&'static str], &'static str, String) {
-        (self.shader.files, self.entry, format!("{:?}", self.constants))
+    pub fn key(&self) -> (Vec<&'static str>, &'static str, String) {
+        (self.shader.files(), self.entry, format!("{:?}", self.constants))
     }
 }

@@ -7,9 +7,10 @@ mod pipelines;
 mod queue;
 mod sequence;
 
+pub(crate) use adapter::Class;
 pub use adapter::{AdapterInfo, AdapterKind, Gpu, GpuOptions};
 pub(crate) use buffers::Buffer;
-pub(crate) use kernel::{Kernel, Shader, shader};
+pub(crate) use kernel::{Kernel, Piece, Shader, piece, shader};
 pub(crate) use queue::{ReadBack, Upload};
 pub use sequence::KernelTime;
 pub(crate) use sequence::{Launch, Sequence};

@@ -8,7 +8,7 @@ use rayon::prelude::*;
 use super::{Gpu, Kernel};
 use crate::{Error, Result};
 
-type Key = (&'static [&'static str], &'static str, String);
+type Key = (Vec<&'static str>, &'static str, String);
 
 /// The compiled kernels of a device.
 #[derive(Debug, Default)]
@@ -109,11 +109,10 @@ impl Gpu {
 #[cfg(test)]
 mod tests {
     use crate::Error;
-    use crate::gpu::{Gpu, GpuOptions, Shader};
+    use crate::gpu::{Gpu, GpuOptions, Piece, Shader};
 
     fn refused(text: &'static str) -> String {
-        let pieces: &'static [&'static str] = vec![text].leak();
-        let shader = Shader { name: "broken", files: pieces, pieces };
+        let shader = Shader::new("broken").and(Piece { file: text, text });
         let wanted = std::env::var("LOOKALIKE_ADAPTER").unwrap_or_else(|_| "llvmpipe".into());
         let index = Gpu::adapters().iter().position(|adapter| adapter.name.to_lowercase().contains(&wanted));
         let index = index.expect("the adapter that scripts/test installs");

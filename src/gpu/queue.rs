@@ -133,6 +133,8 @@ pub(crate) struct Upload {
 #[derive(Debug)]
 struct Staging {
     buffer: Buffer,
+    /// Whether the host has it, or has asked for it.
+    asked: AtomicBool,
     mapped: Arc<AtomicBool>,
 }
 
@@ -145,7 +147,7 @@ impl Upload {
         let mut ring = Vec::new();
         for _ in 0..RING {
             let buffer = Buffer::new(gpu, bytes.next_multiple_of(4), usage, "upload")?;
-            let staging = Staging { buffer, mapped: Arc::new(AtomicBool::new(false)) };
+            let staging = Staging { buffer, asked: AtomicBool::new(false), mapped: Arc::default() };
             staging.map();
             ring.push(staging);
         }
@@ -175,8 +177,7 @@ impl Upload {
             .map_err(|problem| Error::Gpu(problem.to_string()))?;
         view.slice(..bytes.len()).copy_from_slice(bytes); // a tail of up to three bytes is never read
         drop(view);
-        staging.buffer.raw().unmap();
-        staging.mapped.store(false, Ordering::Release);
+        staging.unmap();
         self.filled = Some(slot);
         Ok(())
     }
@@ -199,16 +200,25 @@ impl Upload {
 
 impl Staging {
     fn map(&self) {
+        self.asked.store(true, Ordering::Release);
         let mapped = self.mapped.clone();
         self.buffer.raw().map_async(wgpu::MapMode::Write, .., move |outcome| {
             mapped.store(outcome.is_ok(), Ordering::Release);
         });
     }
+
+    fn unmap(&self) {
+        self.buffer.raw().unmap();
+        self.asked.store(false, Ordering::Release);
+        self.mapped.store(false, Ordering::Release);
+    }
 }
 
 impl Drop for Staging {
-    /// The pool holds unmapped buffers only.
+    /// The pool holds unmapped buffers only. To unmap one that is not mapped is an error.
     fn drop(&mut self) {
-        self.buffer.raw().unmap();
+        if self.asked.load(Ordering::Acquire) {
+            self.unmap();
+        }
     }
 }

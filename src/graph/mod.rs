@@ -18,5 +18,6 @@ pub use memory::Memory;
 pub(crate) use memory::bytes;
 pub(crate) use operator::{Gradients, Node, Operator};
 pub use plan::Plan;
+pub use program::Choice;
 pub(crate) use program::{Grid, Io, PlanBuilder, Tensor};
 pub use state::{Params, PendingState};

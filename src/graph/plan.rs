@@ -5,7 +5,7 @@ use std::collections::HashMap;
 use super::arena::Source;
 use super::engine::Engine;
 use super::memory::{self, Lifetime, Memory};
-use super::program::{Dispatch, Io, Origin, PlanBuilder, Tensor};
+use super::program::{Choice, Dispatch, Io, Origin, PlanBuilder, Tensor};
 use super::schedule::schedule;
 use super::state::PendingState;
 use super::{Graph, Params, Var};
@@ -23,6 +23,7 @@ pub struct Plan {
     outputs: HashMap<Var, Tensor>,
     memory: Memory,
     most_groups: u64,
+    choices: Vec<Choice>,
 }
 
 /// What a plan needs to be built on a device.
@@ -34,6 +35,7 @@ pub(super) struct Program {
     pub assigned: HashMap<usize, usize>,
     /// Sizes of the buffers of intermediate tensors.
     pub buffers: Vec<(u64, crate::tensor::DType)>,
+    pub choices: Vec<Choice>,
 }
 
 impl Plan {
@@ -51,7 +53,7 @@ impl Plan {
             _ => None,
         });
         let most_groups = program.dispatches.iter().map(|dispatch| dispatch.groups).max().unwrap_or(0);
-        Ok(Plan { engine, inputs: inputs.collect(), outputs, memory, most_groups })
+        Ok(Plan { engine, inputs: inputs.collect(), outputs, memory, most_groups, choices: program.choices })
     }
 
     /// Sets an input for the runs that follow. An input that was never written holds zeros.
@@ -115,6 +117,11 @@ impl Plan {
     /// Workgroups of its largest dispatch.
     pub fn most_groups(&self) -> u64 {
         self.most_groups
+    }
+
+    /// Where operators had a choice between kernel variants, and what they took; nothing without a GPU.
+    pub fn choices(&self) -> &[Choice] {
+        &self.choices
     }
 
     /// Runs once and measures each dispatch: with timestamps on a GPU, with the host's clock on the CPU.
@@ -228,7 +235,7 @@ impl Program {
 
     /// Plans the memory of the intermediate tensors; those in `kept` live to the end.
     fn new(builder: PlanBuilder<'_>, kept: &[usize]) -> Program {
-        let PlanBuilder { tensors, dispatches, .. } = builder;
+        let PlanBuilder { tensors, dispatches, choices, .. } = builder;
         let mut lifetimes: HashMap<usize, Lifetime> = HashMap::new();
         for (step, dispatch) in dispatches.iter().enumerate() {
             for &(id, _) in dispatch.reads.iter().chain(&dispatch.writes) {
@@ -248,7 +255,8 @@ impl Program {
         ids.sort_unstable();
         let in_order: Vec<Lifetime> = ids.iter().map(|id| lifetimes[id]).collect();
         let (assigned, buffers) = memory::assign(&in_order);
-        Program { tensors, dispatches, assigned: ids.into_iter().zip(assigned).collect(), buffers }
+        let assigned = ids.into_iter().zip(assigned).collect();
+        Program { tensors, dispatches, assigned, buffers, choices }
     }
 
     /// For each dispatch, the bytes of each tensor it is the first to write; `None` for what it updates.

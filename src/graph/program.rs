@@ -101,11 +101,23 @@ pub(crate) struct PlanBuilder<'a> {
     pub(super) device: &'a Device,
     pub(super) tensors: Vec<(TensorType, Origin)>,
     pub(super) dispatches: Vec<Dispatch>,
+    pub(super) choices: Vec<Choice>,
+}
+
+/// A choice between kernel variants that was made for a plan.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Choice {
+    /// What it was made for: an operator and the sizes, rounded up to powers of two.
+    pub problem: String,
+    /// Names of the variants that can do the work, the best by the table first.
+    pub candidates: Vec<&'static str>,
+    /// The one that was taken.
+    pub taken: &'static str,
 }
 
 impl<'a> PlanBuilder<'a> {
     pub(super) fn new(device: &'a Device) -> PlanBuilder<'a> {
-        PlanBuilder { device, tensors: vec![], dispatches: vec![] }
+        PlanBuilder { device, tensors: vec![], dispatches: vec![], choices: vec![] }
     }
 
     /// Adds a dispatch of `kernel`: tensors read and written in the order of the shader's bindings. A tensor
@@ -144,7 +156,17 @@ impl<'a> PlanBuilder<'a> {
         self.tensor(ty, Origin::Intermediate)
     }
 
-    /// The device that the plan is made for: operators choose kernel variants by it.
+    /// Which of `candidates`, the best by the table first, the plan takes for a problem: the one that the device
+    /// prefers, else the one that was measured to be the fastest, else the first.
+    pub fn choose(&mut self, problem: &str, candidates: &[&'static str]) -> &'static str {
+        let named = |name: &str| candidates.iter().copied().find(|candidate| *candidate == name);
+        let preferred = self.device.preferred().and_then(named);
+        let taken = preferred.unwrap_or(candidates[0]);
+        self.choices.push(Choice { problem: problem.into(), candidates: candidates.to_vec(), taken });
+        taken
+    }
+
+    /// The device that the plan is made for.
     pub fn device(&self) -> &Device {
         self.device
     }

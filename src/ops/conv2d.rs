@@ -7,44 +7,25 @@ use super::activation::activate;
 use super::column_sum::Ending;
 use super::conv2d_input_gradient::Conv2dInputGradient;
 use super::conv2d_weight_gradient::Conv2dWeightGradient;
-use super::gemm::{self, Product, Size, Tiled};
+use super::gemm::{self, Call, Chosen, Family, Product, Width};
 use super::patches::{Patches, Walk};
+use super::ways::Size;
 use super::window::{Axis, Slide, slide};
+use super::winograd::Layer;
 use super::{Activation, Padding};
 use crate::cpu::{Float, Matrix, Slots, params};
 use crate::error::expect_rank;
-use crate::gpu::{Kernel, Shader, shader};
+use crate::gpu::{Kernel, Piece, piece};
 use crate::graph::{Gradients, Graph, Io, Node, Operator, PlanBuilder, Var};
 use crate::tensor::{Shape, TensorType};
 use crate::{Error, Result};
 
-const TILE_32: Shader = shader!(
-    "conv2d",
-    "common/linear.wgsl",
-    "common/activation.wgsl",
-    "common/tile_32.wgsl",
-    "common/gemm.wgsl",
-    "common/conv2d.wgsl",
-    "conv2d.wgsl"
-);
-const TILE_64: Shader = shader!(
-    "conv2d",
-    "common/linear.wgsl",
-    "common/activation.wgsl",
-    "common/tile_64.wgsl",
-    "common/gemm.wgsl",
-    "common/conv2d.wgsl",
-    "conv2d.wgsl"
-);
-const FORWARD: Tiled = Tiled {
-    tile_32: kernel(TILE_32).twin(forward::<f32>, forward::<f64>).fast(forward_fast),
-    tile_64: kernel(TILE_64),
-};
-pub(crate) const KERNELS: &[Kernel] = &[FORWARD.tile_32, FORWARD.tile_64];
+const FORWARD: Family = Family::new::<Params>("conv2d", piece!("conv2d.wgsl")).with(COMMON);
+const PLAIN: Kernel = FORWARD.plain().twin(forward::<f32>, forward::<f64>).fast(forward_fast);
+pub(crate) const KERNELS: &[Kernel] = &FORWARD.kernels::<{ FORWARD.count() }>();
 
-const fn kernel(shader: Shader) -> Kernel {
-    shader.kernel("forward").params::<Params>().reads(3).writes(1)
-}
+/// What a convolution and its gradients share.
+pub(super) const COMMON: Piece = piece!("common/conv2d.wgsl");
 
 /// Attributes of a convolution.
 #[derive(Clone, Copy, Debug)]
@@ -98,14 +79,30 @@ impl Operator for Conv2d {
     }
 
     fn dispatch(&self, io: &Io, plan: &mut PlanBuilder<'_>) -> Result<()> {
-        let (x, weight) = (io.input(0), io.input(1));
+        let (x, weight, y) = (io.input(0), io.input(1), io.output(0));
         let bias = (io.input_count() == 3).then(|| io.input(2));
         let geometry = Geometry::new(&x.ty().shape, &weight.ty().shape, self)?;
         let ending = Ending { bias, activation: self.activation };
-        let reads = [x, weight, bias.unwrap_or(weight)];
-        gemm::dispatch(plan, &FORWARD, geometry.forward(), &reads, io.output(0), ending, |product| {
-            Params::new(product, &geometry)
-        })
+        let size = geometry.forward();
+        let winograd = Layer::forward(&geometry);
+        let way = match gemm::choose(plan, self.name(), &FORWARD, size, winograd.as_ref()) {
+            Some(Chosen::Winograd(winograd, layer)) => {
+                return winograd.convolve(plan, layer, [x, weight, y], ending, false);
+            }
+            Some(Chosen::Product(way)) => Some(way),
+            None => None,
+        };
+        let call = Call {
+            family: &FORWARD,
+            plain: &PLAIN,
+            size,
+            left: (x, Width::of(geometry.channels)),
+            right: (weight, Width::of(geometry.out_channels)),
+            y,
+            ending,
+            pooled: false,
+        };
+        call.dispatch(plan, way, |product| Params::new(product, &geometry))
     }
 
     fn gradient(&self, graph: &mut Graph, node: &Node, dy: &[Option<Var>]) -> Result<Gradients> {

@@ -3,41 +3,23 @@
 use rayon::prelude::*;
 
 use super::column_sum::Ending;
-use super::conv2d::{Geometry, Params};
-use super::gemm::{self, Size, Tiled};
+use super::conv2d::{COMMON, Geometry, Params};
+use super::gemm::{self, Call, Chosen, Family, Width};
 use super::patches::{Patches, Walk};
+use super::swap::swap;
+use super::ways::Size;
 use super::window::Axis;
+use super::winograd::Layer;
 use crate::Result;
 use crate::cpu::{Float, Matrix, Slots, params};
-use crate::gpu::{Kernel, Shader, shader};
+use crate::gpu::{Kernel, piece};
 use crate::graph::{Io, Operator, PlanBuilder};
 use crate::tensor::TensorType;
 
-const TILE_32: Shader = shader!(
-    "conv2d_input_gradient",
-    "common/linear.wgsl",
-    "common/tile_32.wgsl",
-    "common/gemm.wgsl",
-    "common/conv2d.wgsl",
-    "conv2d_input_gradient.wgsl"
-);
-const TILE_64: Shader = shader!(
-    "conv2d_input_gradient",
-    "common/linear.wgsl",
-    "common/tile_64.wgsl",
-    "common/gemm.wgsl",
-    "common/conv2d.wgsl",
-    "conv2d_input_gradient.wgsl"
-);
-const GRADIENT: Tiled = Tiled {
-    tile_32: kernel(TILE_32).twin(gradient::<f32>, gradient::<f64>).fast(gradient_fast),
-    tile_64: kernel(TILE_64),
-};
-pub(crate) const KERNELS: &[Kernel] = &[GRADIENT.tile_32, GRADIENT.tile_64];
-
-const fn kernel(shader: Shader) -> Kernel {
-    shader.kernel("gradient").params::<Params>().reads(2).writes(1)
-}
+const GRADIENT: Family =
+    Family::new::<Params>("conv2d_input_gradient", piece!("conv2d_input_gradient.wgsl")).with(COMMON);
+const PLAIN: Kernel = GRADIENT.plain().twin(gradient::<f32>, gradient::<f64>).fast(gradient_fast);
+pub(crate) const KERNELS: &[Kernel] = &GRADIENT.kernels::<{ GRADIENT.count() }>();
 
 /// dx, from dy and weight.
 #[derive(Debug)]
@@ -61,10 +43,33 @@ impl Operator for Conv2dInputGradient {
     }
 
     fn dispatch(&self, io: &Io, plan: &mut PlanBuilder<'_>) -> Result<()> {
-        let reads = [io.input(0), io.input(1)];
-        gemm::dispatch(plan, &GRADIENT, self.size(), &reads, io.output(0), Ending::default(), |product| {
-            Params::new(product, &self.0)
-        })
+        let (dy, weight, dx) = (io.input(0), io.input(1), io.output(0));
+        let Geometry { channels, out_channels, .. } = self.0;
+        let winograd = Layer::input_gradient(&self.0);
+        let chosen = gemm::choose(plan, self.name(), &GRADIENT, self.size(), winograd.as_ref());
+        // The kernels read neighbouring input channels, which are far apart in the weight.
+        let swapped = plan.scratch(TensorType::f32([self.0.taps(), out_channels, channels]));
+        let (way, weight) = match chosen {
+            Some(Chosen::Winograd(winograd, layer)) => {
+                return winograd.convolve(plan, layer, [dy, weight, dx], Ending::default(), false);
+            }
+            Some(Chosen::Product(way)) => {
+                swap(plan, weight, &swapped)?;
+                (Some(way), &swapped)
+            }
+            None => (None, weight),
+        };
+        let call = Call {
+            family: &GRADIENT,
+            plain: &PLAIN,
+            size: self.size(),
+            left: (dy, Width::of(out_channels)),
+            right: (weight, Width::of(channels)),
+            y: dx,
+            ending: Ending::default(),
+            pooled: false,
+        };
+        call.dispatch(plan, way, |product| Params::new(product, &self.0))
     }
 
     fn flops(&self, _inputs: &[TensorType], _outputs: &[TensorType]) -> u64 {

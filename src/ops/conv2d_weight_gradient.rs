@@ -3,40 +3,23 @@
 use rayon::prelude::*;
 
 use super::column_sum::Ending;
-use super::conv2d::{Geometry, Params};
-use super::gemm::{self, Size, Tiled};
+use super::conv2d::{COMMON, Geometry, Params};
+use super::gemm::{self, Call, Chosen, Family, Width};
 use super::patches::Patches;
+use super::ways::Size;
+use super::winograd::{Layer, Winograd};
 use crate::Result;
 use crate::cpu::{Float, Matrix, Slots, params, product};
-use crate::gpu::{Kernel, Shader, shader};
+use crate::gpu::{Kernel, piece};
 use crate::graph::{Io, Operator, PlanBuilder};
 use crate::tensor::TensorType;
 
-const TILE_32: Shader = shader!(
-    "conv2d_weight_gradient",
-    "common/linear.wgsl",
-    "common/tile_32.wgsl",
-    "common/gemm.wgsl",
-    "common/conv2d.wgsl",
-    "conv2d_weight_gradient.wgsl"
-);
-const TILE_64: Shader = shader!(
-    "conv2d_weight_gradient",
-    "common/linear.wgsl",
-    "common/tile_64.wgsl",
-    "common/gemm.wgsl",
-    "common/conv2d.wgsl",
-    "conv2d_weight_gradient.wgsl"
-);
-const GRADIENT: Tiled = Tiled {
-    tile_32: kernel(TILE_32).twin(gradient::<f32>, gradient::<f64>).fast(gradient_fast),
-    tile_64: kernel(TILE_64),
-};
-pub(crate) const KERNELS: &[Kernel] = &[GRADIENT.tile_32, GRADIENT.tile_64];
-
-const fn kernel(shader: Shader) -> Kernel {
-    shader.kernel("gradient").params::<Params>().reads(2).writes(1)
-}
+const GRADIENT: Family =
+    Family::new::<Params>("conv2d_weight_gradient", piece!("conv2d_weight_gradient.wgsl"))
+        .with(COMMON)
+        .along_rows();
+const PLAIN: Kernel = GRADIENT.plain().twin(gradient::<f32>, gradient::<f64>).fast(gradient_fast);
+pub(crate) const KERNELS: &[Kernel] = &GRADIENT.kernels::<{ GRADIENT.count() }>();
 
 /// dweight, from x and dy.
 #[derive(Debug)]
@@ -59,10 +42,26 @@ impl Operator for Conv2dWeightGradient {
     }
 
     fn dispatch(&self, io: &Io, plan: &mut PlanBuilder<'_>) -> Result<()> {
-        let reads = [io.input(0), io.input(1)];
-        gemm::dispatch(plan, &GRADIENT, self.size(), &reads, io.output(0), Ending::default(), |product| {
-            Params::new(product, &self.0)
-        })
+        let (x, dy, dweight) = (io.input(0), io.input(1), io.output(0));
+        let winograd = Layer::forward(&self.0).filter(Winograd::can_sum);
+        let way = match gemm::choose(plan, self.name(), &GRADIENT, self.size(), winograd.as_ref()) {
+            Some(Chosen::Winograd(winograd, layer)) => {
+                return winograd.weight_gradient(plan, layer, [x, dy, dweight]);
+            }
+            Some(Chosen::Product(way)) => Some(way),
+            None => None,
+        };
+        let call = Call {
+            family: &GRADIENT,
+            plain: &PLAIN,
+            size: self.size(),
+            left: (x, Width::of(self.0.channels)),
+            right: (dy, Width::of(self.0.out_channels)),
+            y: dweight,
+            ending: Ending::default(),
+            pooled: false,
+        };
+        call.dispatch(plan, way, |product| Params::new(product, &self.0))
     }
 
     fn flops(&self, _inputs: &[TensorType], _outputs: &[TensorType]) -> u64 {

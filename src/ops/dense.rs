@@ -2,8 +2,8 @@
 
 use super::Activation;
 use super::column_sum::Ending;
-use super::gemm::Size;
 use super::matmul::{self, Transpose};
+use super::ways::Size;
 use crate::error::expect_rank;
 use crate::graph::{Gradients, Graph, Io, Node, Operator, PlanBuilder, Var};
 use crate::tensor::TensorType;

@@ -1,36 +1,117 @@
-//! Products on a GPU: the choice of a tile, and how the depth is split where there are few tiles. What is
-//! multiplied is the business of the operators on top of `common/gemm.wgsl`.
+//! Products on a GPU: their kernels and dispatches. What is multiplied is the business of the operators on top of
+//! `common/product.wgsl`; which kernel suits is that of `ways`.
 
 use bytemuck::{NoUninit, Pod, Zeroable};
 use rayon::prelude::*;
 
 use super::Activation;
 use super::column_sum::{Ending, sum_columns};
+use super::ways::{Size, Split, Way};
+use super::winograd::{Layer, Winograd};
 use crate::Result;
-use crate::gpu::Kernel;
+use crate::gpu::{Kernel, Piece, Shader, piece};
 use crate::graph::{Grid, PlanBuilder, Tensor};
 use crate::tensor::TensorType;
 
-/// A product's kernel with each tile of `common/gemm.wgsl`.
-pub(super) struct Tiled {
-    /// With `tile_32.wgsl`. The only one with a twin, as it alone runs on the CPU.
-    pub tile_32: Kernel,
-    /// With `tile_64.wgsl`, for large GPUs.
-    pub tile_64: Kernel,
-}
-
-/// Sizes of a product: `[rows, depth] · [depth, columns]`.
+/// The operator's side of a product: what `common/product.wgsl` asks of it.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Size {
-    pub rows: usize,
-    pub columns: usize,
-    pub depth: usize,
+pub(super) struct Family {
+    name: &'static str,
+    /// Its own file, after declarations that it shares with others.
+    pieces: [Option<Piece>; 2],
+    /// Size of its `Params`.
+    params: usize,
+    along_rows: bool,
 }
 
-impl Size {
-    /// Multiplications and additions.
-    pub fn flops(self) -> u64 {
-        2 * self.rows as u64 * self.columns as u64 * self.depth as u64
+/// Elements that are loaded and stored at once: four where rows have a multiple of four.
+#[derive(Clone, Copy, Debug)]
+pub(super) enum Width {
+    One,
+    Four,
+}
+
+impl Width {
+    /// For rows of this length.
+    pub fn of(length: usize) -> Width {
+        if length.is_multiple_of(4) { Width::Four } else { Width::One }
+    }
+}
+
+impl Family {
+    /// Of an operator's own file with parameters `P`, which loads a along the depth.
+    pub const fn new<P>(name: &'static str, own: Piece) -> Family {
+        Family { name, pieces: [None, Some(own)], params: size_of::<P>(), along_rows: false }
+    }
+
+    /// With declarations that it shares with other operators.
+    pub const fn with(self, common: Piece) -> Family {
+        Family { pieces: [Some(common), self.pieces[1]], ..self }
+    }
+
+    /// It loads a along its rows instead.
+    pub const fn along_rows(self) -> Family {
+        Family { along_rows: true, ..self }
+    }
+
+    /// How it can be computed; the first way is the plain one.
+    pub const fn ways(&self) -> &'static [Way] {
+        if self.along_rows { Way::ALONG_ROWS } else { Way::ALONG_DEPTH }
+    }
+
+    /// The kernel for any device and any sizes: the one that has the operator's twins.
+    pub const fn plain(&self) -> Kernel {
+        self.kernel(Way::Tile32, Width::One, Width::One)
+    }
+
+    /// How many kernels it has.
+    pub const fn count(&self) -> usize {
+        self.ways().len() * 4
+    }
+
+    /// All its kernels, [`Family::count`] of them.
+    pub const fn kernels<const COUNT: usize>(&self) -> [Kernel; COUNT] {
+        let mut all = [self.plain(); COUNT];
+        let mut at = 0;
+        while at < COUNT {
+            let left = if at / 2 % 2 == 1 { Width::Four } else { Width::One };
+            let right = if at % 2 == 1 { Width::Four } else { Width::One };
+            all[at] = self.kernel(self.ways()[at / 4], left, right);
+            at += 1;
+        }
+        all
+    }
+
+    const fn kernel(&self, way: Way, left: Width, right: Width) -> Kernel {
+        let mut shader = Shader::new(self.name)
+            .and(piece!("common/linear.wgsl"))
+            .and(piece!("common/activation.wgsl"))
+            .and(piece!("common/product.wgsl"))
+            .and(match left {
+                Width::One => piece!("common/left_1.wgsl"),
+                Width::Four => piece!("common/left_4.wgsl"),
+            })
+            .and(match right {
+                Width::One => piece!("common/right_1.wgsl"),
+                Width::Four => piece!("common/right_4.wgsl"),
+            })
+            .and(match way {
+                Way::Narrow => piece!("common/gemm_narrow.wgsl"),
+                Way::Subgroup => piece!("common/gemm_subgroup.wgsl"),
+                _ if self.along_rows => piece!("common/gemm_rows.wgsl"),
+                _ => piece!("common/gemm.wgsl"),
+            });
+        if let Some(tile) = way.tile_piece() {
+            shader = shader.and(tile);
+        }
+        if let Some(common) = self.pieces[0] {
+            shader = shader.and(common);
+        }
+        if let Some(own) = self.pieces[1] {
+            shader = shader.and(own);
+        }
+        let kernel = shader.kernel("product").reads(3).writes(1).sized(self.params).variant(way.name());
+        if matches!(way, Way::Subgroup) { kernel.subgroups() } else { kernel }
     }
 }
 
@@ -45,6 +126,7 @@ pub(super) struct Product {
     pub biased: u32,
     pub kind: u32,
     pub slope: f32,
+    pub pooled: u32,
 }
 
 impl Product {
@@ -71,97 +153,121 @@ pub(super) fn add_up(y: &mut [f32], partial: &[f32]) {
     });
 }
 
-/// Adds the dispatches of a product that writes `y`; `params` completes the kernel's parameters. A kernel with an
-/// ending reads its bias last; one without is given [`Ending::default`].
-pub(super) fn dispatch<P: NoUninit>(
-    plan: &mut PlanBuilder<'_>,
-    kernels: &Tiled,
-    size: Size,
-    reads: &[&Tensor],
-    y: &Tensor,
-    ending: Ending<'_>,
-    params: impl FnOnce(Product) -> P,
-) -> Result<()> {
-    let large = plan.device().is_large_gpu();
-    let (kernel, tile) = if large { (&kernels.tile_64, LARGE) } else { (&kernels.tile_32, SMALL) };
-    // A split is a variant for GPUs; the twins compute the whole depth.
-    let split = match plan.device().gpu() {
-        Some(_) => tile.split(size),
-        None => Split { count: 1, depth: size.depth },
-    };
-    let groups = Grid::groups(tile.count(size) * split.count);
-    let product = |ending: Ending<'_>| Product {
-        rows: size.rows as u32,
-        columns: size.columns as u32,
-        depth: size.depth as u32,
-        split_depth: split.depth as u32,
-        biased: ending.bias.is_some().into(),
-        kind: ending.activation.kind(),
-        slope: ending.activation.slope(),
-    };
-    if split.count == 1 {
-        return plan.dispatch(kernel, params(product(ending)), reads, &[y], groups);
-    }
-    let len = size.rows * size.columns;
-    let partial = plan.scratch(TensorType::f32([split.count, len]));
-    plan.dispatch(kernel, params(product(Ending::default())), reads, &[&partial], groups)?;
-    sum_columns(plan, &partial, y, 1.0, ending)
+/// A product to dispatch. Its bias, where it has one, is that of the ending.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Call<'a> {
+    pub family: &'a Family,
+    /// The family's plain kernel, with its twins: what runs without a GPU.
+    pub plain: &'a Kernel,
+    pub size: Size,
+    pub left: (&'a Tensor, Width),
+    pub right: (&'a Tensor, Width),
+    pub y: &'a Tensor,
+    pub ending: Ending<'a>,
+    /// Whether four rows in turn are one of y, their maximum. Then the depth is not split.
+    pub pooled: bool,
 }
 
-/// A tile of `common/gemm.wgsl`: `TILE` and `TILE_DEPTH` of its file.
-#[derive(Clone, Copy)]
-struct Tile {
-    side: usize,
-    depth: usize,
-}
-
-const SMALL: Tile = Tile { side: 32, depth: 32 };
-const LARGE: Tile = Tile { side: 64, depth: 16 };
-
-/// Pieces that the depth is cut into.
-#[derive(Debug, PartialEq)]
-struct Split {
-    count: usize,
-    depth: usize,
-}
-
-/// Workgroups that keep a GPU busy: two for each of 128 compute units, as wgpu does not tell how many there are.
-const BUSY: usize = 256;
-/// Depth below which a piece would spend more on its partial sums than on its products.
-const SHORTEST: usize = 128;
-
-impl Tile {
-    /// Tiles that cover the result.
-    fn count(self, size: Size) -> usize {
-        size.rows.div_ceil(self.side) * size.columns.div_ceil(self.side)
-    }
-
-    /// Splits the depth where there are fewer tiles than keep a GPU busy. The partial sums fill at most [`BUSY`]
-    /// tiles, 4 MiB, so no binding grows too large.
-    fn split(self, size: Size) -> Split {
-        let wanted = (BUSY / self.count(size)).min(size.depth / SHORTEST).max(1);
-        let depth = size.depth.div_ceil(wanted).next_multiple_of(self.depth);
-        Split { count: size.depth.div_ceil(depth), depth }
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn the_depth_is_split_only_where_tiles_are_few() {
-        let size = |rows, columns, depth| Size { rows, columns, depth };
-        assert_eq!(SMALL.split(size(4096, 64, 4096)), Split { count: 1, depth: 4096 });
-        assert_eq!(SMALL.split(size(27, 16, 100)), Split { count: 1, depth: 128 });
-        assert_eq!(SMALL.split(size(27, 16, 802_816)), Split { count: 256, depth: 3136 });
-        for tile in [SMALL, LARGE] {
-            for depth in (1..3000).step_by(7) {
-                let Split { count, depth: piece } = tile.split(size(40, 40, depth));
-                assert!(
-                    piece.is_multiple_of(tile.depth) && (count - 1) * piece < depth && depth <= count * piece
-                );
-            }
+impl Call<'_> {
+    /// Adds the dispatches, computed the `way` that was chosen, or by the plain kernel without a GPU; `params`
+    /// completes the kernel's parameters.
+    pub fn dispatch<P: NoUninit>(
+        self,
+        plan: &mut PlanBuilder<'_>,
+        way: Option<Way>,
+        params: impl FnOnce(Product) -> P,
+    ) -> Result<()> {
+        let size = self.size;
+        let whole = Split { count: 1, depth: size.depth };
+        let Some(way) = way else { return self.pass(plan, self.plain, whole, 1, params) };
+        let split = if self.pooled { whole } else { way.split(size) };
+        let kernel = self.family.kernel(way, self.left.1, self.right.1);
+        let groups = way.groups(size) * split.count;
+        if split.count == 1 {
+            return self.pass(plan, &kernel, split, groups, params);
         }
+        let partial = plan.scratch(TensorType::f32([split.count, size.rows * size.columns]));
+        let pieces = Call { y: &partial, ending: Ending::default(), ..self };
+        pieces.pass(plan, &kernel, split, groups, params)?;
+        sum_columns(plan, &partial, self.y, 1.0, self.ending)
+    }
+
+    /// Adds the dispatch of pieces of the depth that are products of their own. The way divides their depth.
+    pub fn dispatch_pieces<P: NoUninit>(
+        self,
+        plan: &mut PlanBuilder<'_>,
+        way: Way,
+        pieces: Split,
+        params: impl FnOnce(Product) -> P,
+    ) -> Result<()> {
+        let kernel = self.family.kernel(way, self.left.1, self.right.1);
+        let groups = way.groups(self.size) * pieces.count;
+        self.pass(plan, &kernel, pieces, groups, params)
+    }
+
+    fn pass<P: NoUninit>(
+        self,
+        plan: &mut PlanBuilder<'_>,
+        kernel: &Kernel,
+        split: Split,
+        groups: usize,
+        params: impl FnOnce(Product) -> P,
+    ) -> Result<()> {
+        let Call { size, left: (left, _), right: (right, _), y, ending, .. } = self;
+        let product = Product {
+            rows: size.rows as u32,
+            columns: size.columns as u32,
+            depth: size.depth as u32,
+            split_depth: split.depth as u32,
+            biased: ending.bias.is_some().into(),
+            kind: ending.activation.kind(),
+            slope: ending.activation.slope(),
+            pooled: self.pooled.into(),
+        };
+        let reads = [left, right, ending.bias.unwrap_or(right)];
+        plan.dispatch(kernel, params(product), &reads, &[y], Grid::groups(groups))
+    }
+}
+
+/// What was chosen for a convolution.
+#[derive(Clone, Copy, Debug)]
+pub(super) enum Chosen<'a> {
+    Product(Way),
+    Winograd(Winograd, &'a Layer),
+}
+
+/// How the plan's GPU computes a product of `operator`: by preference, by measurement, by the table. `None` without a
+/// GPU.
+pub(super) fn choose_way(
+    plan: &mut PlanBuilder<'_>,
+    operator: &str,
+    family: &Family,
+    size: Size,
+) -> Option<Way> {
+    choose(plan, operator, family, size, None).map(|chosen| match chosen {
+        Chosen::Product(way) => way,
+        Chosen::Winograd(..) => unreachable!("no layer was given"),
+    })
+}
+
+/// The same for a convolution, which may also be computed by Winograd's method if it is such a `layer`.
+pub(super) fn choose<'a>(
+    plan: &mut PlanBuilder<'_>,
+    operator: &str,
+    family: &Family,
+    size: Size,
+    layer: Option<&'a Layer>,
+) -> Option<Chosen<'a>> {
+    let gpu = plan.device().gpu()?;
+    let mut names: Vec<&'static str> =
+        Way::ranked(family.ways(), gpu, size).into_iter().map(Way::name).collect();
+    if let Some(layer) = layer {
+        let at = if Winograd::suits(gpu, layer) { 0 } else { names.len() };
+        names.splice(at..at, Winograd::ALL.map(Winograd::name));
+    }
+    let taken = plan.choose(&size.problem(operator), &names);
+    match (Winograd::named(taken), layer) {
+        (Some(winograd), Some(layer)) => Some(Chosen::Winograd(winograd, layer)),
+        _ => Way::named(taken).map(Chosen::Product),
     }
 }

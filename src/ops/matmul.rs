@@ -5,39 +5,21 @@ use rayon::prelude::*;
 
 use super::activation::activate;
 use super::column_sum::Ending;
-use super::gemm::{self, Product, Size, Tiled};
+use super::gemm::{self, Call, Family, Product, Width};
+use super::ways::{Size, Split, Way};
 use crate::cpu::{Float, Matrix, Slots, params, product};
 use crate::error::expect_rank;
-use crate::gpu::{Kernel, Shader, shader};
+use crate::gpu::{Kernel, piece};
 use crate::graph::{Gradients, Graph, Io, Node, Operator, PlanBuilder, Tensor, Var};
 use crate::tensor::TensorType;
 use crate::{Error, Result};
 
-const TILE_32: Shader = shader!(
-    "matmul",
-    "common/linear.wgsl",
-    "common/activation.wgsl",
-    "common/tile_32.wgsl",
-    "common/gemm.wgsl",
-    "matmul.wgsl"
-);
-const TILE_64: Shader = shader!(
-    "matmul",
-    "common/linear.wgsl",
-    "common/activation.wgsl",
-    "common/tile_64.wgsl",
-    "common/gemm.wgsl",
-    "matmul.wgsl"
-);
-const PRODUCT: Tiled = Tiled {
-    tile_32: kernel(TILE_32).twin(multiply::<f32>, multiply::<f64>).fast(multiply_fast),
-    tile_64: kernel(TILE_64),
-};
-pub(crate) const KERNELS: &[Kernel] = &[PRODUCT.tile_32, PRODUCT.tile_64];
-
-const fn kernel(shader: Shader) -> Kernel {
-    shader.kernel("product").params::<Params>().reads(3).writes(1)
-}
+const PRODUCT: Family = Family::new::<Params>("matmul", piece!("matmul.wgsl"));
+/// Where a is given transposed.
+const TURNED: Family = PRODUCT.along_rows();
+const PLAIN: Kernel = PRODUCT.plain().twin(multiply::<f32>, multiply::<f64>).fast(multiply_fast);
+pub(crate) const KERNELS: &[Kernel] = &PRODUCT.kernels::<{ PRODUCT.count() }>();
+pub(crate) const TURNED_KERNELS: &[Kernel] = &TURNED.kernels::<{ TURNED.count() }>();
 
 /// Which factors of a product are transposed.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -122,22 +104,47 @@ impl Operator for Matmul {
 pub(super) fn dispatch(
     plan: &mut PlanBuilder<'_>,
     size: Size,
-    [a, b]: [&Tensor; 2],
+    factors: [&Tensor; 2],
     transpose: Transpose,
     y: &Tensor,
     ending: Ending<'_>,
 ) -> Result<()> {
-    let Size { rows, columns, depth } = size;
-    let [a_row_stride, a_depth_stride] = if transpose.a { [1, rows] } else { [depth, 1] };
-    let [b_depth_stride, b_column_stride] = if transpose.b { [1, depth] } else { [columns, 1] };
-    let reads = [a, b, ending.bias.unwrap_or(b)];
-    gemm::dispatch(plan, &PRODUCT, size, &reads, y, ending, |product| Params {
-        product,
-        a_row_stride: a_row_stride as u32,
-        a_depth_stride: a_depth_stride as u32,
-        b_depth_stride: b_depth_stride as u32,
-        b_column_stride: b_column_stride as u32,
-    })
+    let call = Call { ending, ..call(size, factors, transpose, y) };
+    let way = gemm::choose_way(plan, "matmul", call.family, size);
+    call.dispatch(plan, way, |product| Params::new(product, size, transpose))
+}
+
+/// Adds the dispatch, on a GPU, of the products that pieces of the depth are, one below the other in y. Their depth is a
+/// multiple of 8.
+pub(super) fn pieces(
+    plan: &mut PlanBuilder<'_>,
+    size: Size,
+    factors: [&Tensor; 2],
+    transpose: Transpose,
+    y: &Tensor,
+    pieces: Split,
+) -> Result<()> {
+    let call = call(size, factors, transpose, y);
+    let gpu = plan.device().gpu().expect("pieces are for GPUs");
+    let way = Way::for_pieces(call.family.ways(), gpu, size, pieces);
+    call.dispatch_pieces(plan, way, pieces, |product| Params::new(product, size, transpose))
+}
+
+fn call<'a>(size: Size, [a, b]: [&'a Tensor; 2], transpose: Transpose, y: &'a Tensor) -> Call<'a> {
+    let (family, width) = match transpose.a {
+        false => (&PRODUCT, Width::of(size.depth)),
+        true => (&TURNED, Width::of(size.rows)),
+    };
+    Call {
+        family,
+        plain: &PLAIN,
+        size,
+        left: (a, width),
+        right: (b, Width::of(size.columns)),
+        y,
+        ending: Ending::default(),
+        pooled: false,
+    }
 }
 
 fn multiply<T: Float>(bytes: &[u8], slots: &mut Slots<'_, T>) {
@@ -220,6 +227,18 @@ struct Params {
 }
 
 impl Params {
+    fn new(product: Product, Size { rows, columns, depth }: Size, transpose: Transpose) -> Params {
+        let [a_row_stride, a_depth_stride] = if transpose.a { [1, rows] } else { [depth, 1] };
+        let [b_depth_stride, b_column_stride] = if transpose.b { [1, depth] } else { [columns, 1] };
+        Params {
+            product,
+            a_row_stride: a_row_stride as u32,
+            a_depth_stride: a_depth_stride as u32,
+            b_depth_stride: b_depth_stride as u32,
+            b_column_stride: b_column_stride as u32,
+        }
+    }
+
     fn size(&self) -> Size {
         let Product { rows, columns, depth, .. } = self.product;
         Size { rows: rows as usize, columns: columns as usize, depth: depth as usize }

@@ -33,8 +33,11 @@ mod reshape;
 mod sgd;
 mod softmax;
 mod softmax_cross_entropy;
+mod swap;
 mod update;
+mod ways;
 mod window;
+mod winograd;
 
 pub use activation::Activation;
 pub use adam::{Adam, AdamForm};
@@ -53,7 +56,7 @@ pub(crate) use window::{Slide, slide};
 
 use crate::gpu::Kernel;
 use crate::tensor::{DType, Shape, TensorType};
-use crate::{Device, Error, Result};
+use crate::{Error, Result};
 
 /// The kernels of every operator: validation, warm-up and profiles follow from this list.
 pub(crate) const KERNELS: &[&[Kernel]] = &[
@@ -75,6 +78,7 @@ pub(crate) const KERNELS: &[&[Kernel]] = &[
     global_avg_pool2d::KERNELS,
     l2_penalty::KERNELS,
     matmul::KERNELS,
+    matmul::TURNED_KERNELS,
     max_pool2d::KERNELS,
     moving_average::KERNELS,
     multiply::KERNELS,
@@ -85,16 +89,10 @@ pub(crate) const KERNELS: &[&[Kernel]] = &[
     sgd::KERNELS,
     softmax::KERNELS,
     softmax_cross_entropy::KERNELS,
+    swap::KERNELS,
     update::KERNELS,
+    winograd::KERNELS,
 ];
-
-/// Compiles every kernel for a GPU now, on all cores, so that plans made later start at once. Does nothing on the CPU.
-///
-/// # Errors
-/// [`Error::Kernel`] if the driver refuses one.
-pub fn warm_up(device: &Device) -> Result<()> {
-    device.gpu().map_or(Ok(()), |gpu| gpu.compile(&KERNELS.concat()))
-}
 
 /// Checks that all inputs of an operator hold floats.
 fn expect_floats(op: &'static str, inputs: &[TensorType]) -> Result<()> {

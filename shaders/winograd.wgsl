@@ -1,0 +1,251 @@
+// winograd: what stands around the products of a convolution of 3 x 3 windows, one pixel apart, by Winograd's method.
+//
+//   y = A' [ sum over c of (G g G') * (B' d B) ] A      for each tile of OUT x OUT outputs; * is by elements
+//
+//   d, g   POINTS x POINTS inputs of a channel under the tile, and the 3 x 3 window from it to an output channel
+//   input, weights, output      V = B' d B,  U = G g G',  y from M, the sum; matmul.wgsl computes it as
+//                               POINTS * POINTS products M[point] = V[point] U[point]
+//   output_gradient             dM = A dy A'
+//   weight_gradient             dg = G' dU G, where dU[point] = V[point]' dM[point]
+//
+// Shapes   x [batch, height, width, channels], weight [3, 3, channels, out_channels], y [batch, out_height, out_width,
+//          out_channels]; channels and out_channels are multiples of four.
+//          V lies at tile * tile_stride + point * point_stride + channel, counted in vec4, dM likewise; U is
+//          [point, channels, out_channels], M [point, tile, out_channels].
+// Flipped  For the gradient with respect to the input, weight is [3, 3, out_channels, channels] and read from its last
+//          tap on.
+// Chunks   A dispatch works on `tiles` tiles from `first_tile` on; `padded` counts those that are written, the last
+//          of them with zeros, so that a sum over tiles may run to a round number.
+// Pooling  If `pooled` is 1, y is the maximum over windows of 2 x 2, which lie within tiles. A NaN wins.
+// Mapping  one thread for a tile and four channels
+// Source   common/winograd_2.wgsl, common/winograd_4.wgsl; the gradients are the adjoints
+
+struct Params {
+    batch: u32, height: u32, width: u32, channels: u32, out_height: u32, out_width: u32, out_channels: u32,
+    pad_top: u32, pad_left: u32, tiles_down: u32, tiles_across: u32, first_tile: u32, tiles: u32, padded: u32,
+    tile_stride: u32, point_stride: u32, biased: u32, kind: u32, slope: f32, pooled: u32, flipped: u32,
+    pieces: u32, adds: u32,
+}
+
+@group(0) @binding(0) var<uniform> p: Params;
+
+// What a thread works on: a tile of the chunk, four of `quads` * 4 channels, and the tile's (n, down, across).
+struct Place { tile: u32, quad: u32, at: vec3<u32> }
+
+fn place(index: u32, quads: u32) -> Place {
+    let tile = index / quads;
+    let all = p.first_tile + tile;
+    let across = all % p.tiles_across;
+    let down = all / p.tiles_across % p.tiles_down;
+    return Place(tile, index % quads, vec3(all / p.tiles_across / p.tiles_down, down, across));
+}
+
+@group(0) @binding(1) var<storage, read> x: array<vec4<f32>>;
+@group(0) @binding(2) var<storage, read_write> v: array<vec4<f32>>;
+
+fn x_at(place: Place, row: u32, column: u32) -> vec4<f32> {
+    // A position above or left of the image wraps around to a huge number.
+    let h = place.at.y * OUT + row - p.pad_top;
+    let w = place.at.z * OUT + column - p.pad_left;
+    if place.tile >= p.tiles || h >= p.height || w >= p.width { return vec4(0.0); }
+    return x[((place.at.x * p.height + h) * p.width + w) * (p.channels / 4u) + place.quad];
+}
+
+@compute @workgroup_size(WORKGROUP)
+fn input(@builtin(global_invocation_id) id: vec3<u32>, @builtin(num_workgroups) groups: vec3<u32>) {
+    let own = place(linear_index(id, groups), p.channels / 4u);
+    if own.tile >= p.padded { return; }
+    var rows: array<Line, POINTS>;
+    for (var column = 0u; column < POINTS; column++) {
+        var d: Line;
+        for (var row = 0u; row < POINTS; row++) {
+            d[row] = x_at(own, row, column);
+        }
+        let line = input_line(d);
+        for (var row = 0u; row < POINTS; row++) {
+            rows[row][column] = line[row];
+        }
+    }
+    let to = own.tile * p.tile_stride + own.quad;
+    for (var row = 0u; row < POINTS; row++) {
+        let line = input_line(rows[row]);
+        for (var column = 0u; column < POINTS; column++) {
+            v[to + (row * POINTS + column) * p.point_stride] = line[column];
+        }
+    }
+}
+
+@group(0) @binding(1) var<storage, read> weight: array<vec4<f32>>;
+@group(0) @binding(2) var<storage, read_write> u: array<vec4<f32>>;
+
+fn tap(at: u32, c: u32, quad: u32) -> vec4<f32> {
+    if p.flipped == 0u { return weight[(at * p.channels + c) * (p.out_channels / 4u) + quad]; }
+    let first = (8u - at) * p.out_channels + quad * 4u;
+    let column = c % 4u;
+    let wanted = c / 4u;
+    let quads = p.channels / 4u;
+    return vec4(
+        weight[first * quads + wanted][column],
+        weight[(first + 1u) * quads + wanted][column],
+        weight[(first + 2u) * quads + wanted][column],
+        weight[(first + 3u) * quads + wanted][column],
+    );
+}
+
+@compute @workgroup_size(WORKGROUP)
+fn weights(@builtin(global_invocation_id) id: vec3<u32>, @builtin(num_workgroups) groups: vec3<u32>) {
+    let quads = p.out_channels / 4u;
+    let index = linear_index(id, groups);
+    if index >= p.channels * quads { return; }
+    var rows: array<Taps, POINTS>;
+    for (var column = 0u; column < 3u; column++) {
+        var g: Taps;
+        for (var row = 0u; row < 3u; row++) {
+            g[row] = tap(row * 3u + column, index / quads, index % quads);
+        }
+        let line = weight_line(g);
+        for (var row = 0u; row < POINTS; row++) {
+            rows[row][column] = line[row];
+        }
+    }
+    for (var row = 0u; row < POINTS; row++) {
+        let line = weight_line(rows[row]);
+        for (var column = 0u; column < POINTS; column++) {
+            u[(row * POINTS + column) * p.channels * quads + index] = line[column];
+        }
+    }
+}
+
+@group(0) @binding(1) var<storage, read> m: array<vec4<f32>>;
+@group(0) @binding(2) var<storage, read> bias: array<vec4<f32>>;
+@group(0) @binding(3) var<storage, read_write> y: array<vec4<f32>>;
+
+fn larger(a: vec4<f32>, b: vec4<f32>) -> vec4<f32> {
+    let nan = (bitcast<vec4<u32>>(b) & vec4(0x7fffffffu)) > vec4(0x7f800000u);
+    return select(a, b, (b > a) | nan);
+}
+
+fn store(n: u32, i: u32, j: u32, rows: u32, columns: u32, quad: u32, sums: vec4<f32>) {
+    if i >= rows || j >= columns { return; }
+    var sum = sums;
+    if p.biased == 1u { sum += bias[quad]; }
+    y[((n * rows + i) * columns + j) * (p.out_channels / 4u) + quad] = vec4(
+        activate(p.kind, p.slope, sum.x),
+        activate(p.kind, p.slope, sum.y),
+        activate(p.kind, p.slope, sum.z),
+        activate(p.kind, p.slope, sum.w),
+    );
+}
+
+@compute @workgroup_size(WORKGROUP)
+fn output(@builtin(global_invocation_id) id: vec3<u32>, @builtin(num_workgroups) groups: vec3<u32>) {
+    let quads = p.out_channels / 4u;
+    let own = place(linear_index(id, groups), quads);
+    if own.tile >= p.tiles { return; }
+    var rows: array<Line, OUT>;
+    for (var column = 0u; column < POINTS; column++) {
+        var sums: Line;
+        for (var row = 0u; row < POINTS; row++) {
+            sums[row] = m[((row * POINTS + column) * p.padded + own.tile) * quads + own.quad];
+        }
+        let line = output_line(sums);
+        for (var row = 0u; row < OUT; row++) {
+            rows[row][column] = line[row];
+        }
+    }
+    let first_row = own.at.y * OUT;
+    let first_column = own.at.z * OUT;
+    if p.pooled == 1u {
+        for (var row = 0u; row < OUT; row += 2u) {
+            let upper = output_line(rows[row]);
+            let lower = output_line(rows[row + 1u]);
+            for (var column = 0u; column < OUT; column += 2u) {
+                let most = larger(
+                    larger(upper[column], upper[column + 1u]), larger(lower[column], lower[column + 1u]),
+                );
+                store(
+                    own.at.x, (first_row + row) / 2u, (first_column + column) / 2u,
+                    p.out_height / 2u, p.out_width / 2u, own.quad, most,
+                );
+            }
+        }
+        return;
+    }
+    for (var row = 0u; row < OUT; row++) {
+        let line = output_line(rows[row]);
+        for (var column = 0u; column < OUT; column++) {
+            store(
+                own.at.x, first_row + row, first_column + column, p.out_height, p.out_width, own.quad, line[column],
+            );
+        }
+    }
+}
+
+@group(0) @binding(1) var<storage, read> dy: array<vec4<f32>>;
+@group(0) @binding(2) var<storage, read_write> dm: array<vec4<f32>>;
+
+fn dy_at(place: Place, row: u32, column: u32) -> vec4<f32> {
+    let i = place.at.y * OUT + row;
+    let j = place.at.z * OUT + column;
+    if place.tile >= p.tiles || i >= p.out_height || j >= p.out_width { return vec4(0.0); }
+    return dy[((place.at.x * p.out_height + i) * p.out_width + j) * (p.out_channels / 4u) + place.quad];
+}
+
+@compute @workgroup_size(WORKGROUP)
+fn output_gradient(@builtin(global_invocation_id) id: vec3<u32>, @builtin(num_workgroups) groups: vec3<u32>) {
+    let own = place(linear_index(id, groups), p.out_channels / 4u);
+    if own.tile >= p.padded { return; }
+    var rows: array<OutLine, POINTS>;
+    for (var column = 0u; column < OUT; column++) {
+        var gradient: OutLine;
+        for (var row = 0u; row < OUT; row++) {
+            gradient[row] = dy_at(own, row, column);
+        }
+        let line = output_gradient_line(gradient);
+        for (var row = 0u; row < POINTS; row++) {
+            rows[row][column] = line[row];
+        }
+    }
+    let to = own.tile * p.tile_stride + own.quad;
+    for (var row = 0u; row < POINTS; row++) {
+        let line = output_gradient_line(rows[row]);
+        for (var column = 0u; column < POINTS; column++) {
+            dm[to + (row * POINTS + column) * p.point_stride] = line[column];
+        }
+    }
+}
+
+// dU in `pieces` partial sums, [point, piece, channels, out_channels].
+@group(0) @binding(1) var<storage, read> du: array<vec4<f32>>;
+@group(0) @binding(2) var<storage, read_write> dweight: array<vec4<f32>>;
+
+@compute @workgroup_size(WORKGROUP)
+fn weight_gradient(@builtin(global_invocation_id) id: vec3<u32>, @builtin(num_workgroups) groups: vec3<u32>) {
+    let count = p.channels * (p.out_channels / 4u);
+    let index = linear_index(id, groups);
+    if index >= count { return; }
+    var rows: array<Line, 3>;
+    for (var column = 0u; column < POINTS; column++) {
+        var sums: Line;
+        for (var row = 0u; row < POINTS; row++) {
+            let first = (row * POINTS + column) * p.pieces;
+            var sum = du[first * count + index];
+            for (var piece = 1u; piece < p.pieces; piece++) {
+                sum += du[(first + piece) * count + index];
+            }
+            sums[row] = sum;
+        }
+        let line = weight_gradient_line(sums);
+        for (var row = 0u; row < 3u; row++) {
+            rows[row][column] = line[row];
+        }
+    }
+    for (var row = 0u; row < 3u; row++) {
+        let line = weight_gradient_line(rows[row]);
+        for (var column = 0u; column < 3u; column++) {
+            let at = (row * 3u + column) * count + index;
+            // The first chunk of tiles finds nothing there.
+            if p.adds == 1u { dweight[at] += line[column]; } else { dweight[at] = line[column]; }
+        }
+    }
+}
