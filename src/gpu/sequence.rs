@@ -55,11 +55,12 @@ struct Step {
 }
 
 impl Sequence {
-    /// Compiles what is missing and makes everything that [`Sequence::submit`] needs.
+    /// Compiles what is missing and makes everything that [`Sequence::submit`] needs. It can leave out the first
+    /// `optional` launches.
     ///
     /// # Errors
     /// [`Error::Kernel`] if a kernel or its bindings are refused, [`Error::TooLarge`] if a grid is.
-    pub fn new(gpu: &Arc<Gpu>, launches: Vec<Launch>) -> Result<Sequence> {
+    pub fn new(gpu: &Arc<Gpu>, launches: Vec<Launch>, optional: usize) -> Result<Sequence> {
         let kernels: Vec<Kernel> = launches.iter().map(|launch| launch.kernel).collect();
         gpu.compile(&kernels)?;
         let alignment = u64::from(gpu.limits.min_uniform_buffer_offset_alignment);
@@ -75,7 +76,16 @@ impl Sequence {
         let params = Buffer::new(gpu, uniforms.len() as u64, usage, "params")?;
         gpu.write(&params, &uniforms);
 
-        let cuts = cuts(launches.iter().map(|launch| launch.flops), flops_per_submission(gpu.info().kind));
+        let limit = flops_per_submission(gpu.info().kind);
+        let cuts = [(0, &launches[..optional]), (optional, &launches[optional..])]
+            .into_iter()
+            .filter(|(_, launches)| !launches.is_empty())
+            .flat_map(|(first, launches)| {
+                cuts(launches.iter().map(|launch| launch.flops), limit)
+                    .into_iter()
+                    .map(move |cut| first + cut)
+            })
+            .collect();
         let steps = launches
             .into_iter()
             .zip(offsets)
@@ -84,10 +94,11 @@ impl Sequence {
         Ok(Sequence { gpu: gpu.clone(), steps, cuts, _params: params })
     }
 
-    /// Submits all dispatches in order, after the uploads that were filled.
-    pub fn submit(&self, uploads: &mut [Upload]) -> Result<()> {
+    /// Submits all dispatches in order, from the `first` on, after the uploads that were filled. `first` is 0, or the
+    /// number of optional ones.
+    pub fn submit(&self, first: usize, uploads: &mut [Upload]) -> Result<()> {
         self.gpu.check()?;
-        for (part, steps) in self.parts().enumerate() {
+        for (part, steps) in self.parts(first).enumerate() {
             let mut encoder = self.encoder();
             if part == 0 {
                 uploads.iter().for_each(|upload| upload.encode(&mut encoder));
@@ -159,10 +170,10 @@ impl Sequence {
             .collect())
     }
 
-    fn parts(&self) -> impl Iterator<Item = &[Step]> {
+    fn parts(&self, first: usize) -> impl Iterator<Item = &[Step]> {
         let starts = self.cuts.iter().copied();
         let ends = self.cuts.iter().copied().skip(1).chain([self.steps.len()]);
-        starts.zip(ends).map(|(start, end)| &self.steps[start..end])
+        starts.zip(ends).filter(move |&(start, _)| start >= first).map(|(start, end)| &self.steps[start..end])
     }
 
     fn encoder(&self) -> wgpu::CommandEncoder {

@@ -3,6 +3,7 @@
 
 mod arena;
 mod builtin;
+mod constants;
 mod engine;
 mod gradients;
 mod memory;

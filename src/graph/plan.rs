@@ -3,6 +3,7 @@
 use std::collections::HashMap;
 
 use super::arena::Source;
+use super::constants::{Changes, constant};
 use super::engine::Engine;
 use super::memory::{self, Lifetime, Memory};
 use super::program::{Choice, Dispatch, Io, Origin, PlanBuilder, Tensor};
@@ -24,6 +25,9 @@ pub struct Plan {
     memory: Memory,
     most_groups: u64,
     choices: Vec<Choice>,
+    /// Leading dispatches that depend on states alone.
+    constants: usize,
+    changes: Changes,
 }
 
 /// What a plan needs to be built on a device.
@@ -31,6 +35,8 @@ pub struct Plan {
 pub(super) struct Program {
     pub tensors: Vec<(TensorType, Origin)>,
     pub dispatches: Vec<Dispatch>,
+    /// How many of them, at the front, need to run only after a state has changed.
+    pub constants: usize,
     /// For each intermediate tensor, its buffer.
     pub assigned: HashMap<usize, usize>,
     /// Sizes of the buffers of intermediate tensors.
@@ -48,12 +54,22 @@ impl Plan {
     pub fn new(graph: &Graph, params: &Params, outputs: &[Var]) -> Result<Plan> {
         let (program, outputs) = Program::of(graph, params.device(), outputs)?;
         let (engine, memory) = Engine::new(&program, params)?;
+        let changes = Changes::new(&program, params)?;
         let inputs = program.tensors.iter().enumerate().filter_map(|(id, (ty, origin))| match origin {
             Origin::Input(name) => Some((name.clone(), (ty.clone(), id))),
             _ => None,
         });
         let most_groups = program.dispatches.iter().map(|dispatch| dispatch.groups).max().unwrap_or(0);
-        Ok(Plan { engine, inputs: inputs.collect(), outputs, memory, most_groups, choices: program.choices })
+        Ok(Plan {
+            engine,
+            inputs: inputs.collect(),
+            outputs,
+            memory,
+            most_groups,
+            choices: program.choices,
+            constants: program.constants,
+            changes,
+        })
     }
 
     /// Sets an input for the runs that follow. An input that was never written holds zeros.
@@ -86,7 +102,10 @@ impl Plan {
     /// # Errors
     /// [`Error::Gpu`] if the device was lost.
     pub fn run(&mut self) -> Result<()> {
-        self.engine.run()
+        let first = if self.changes.none_since_last_run() { self.constants } else { 0 };
+        self.engine.run(first)?;
+        self.changes.ran();
+        Ok(())
     }
 
     /// The value of an output after the last run.
@@ -114,6 +133,12 @@ impl Plan {
         self.memory
     }
 
+    /// How many of its dispatches depend on states alone that it does not update, such as the transform of a frozen
+    /// weight: a run does them again only after such a state has changed.
+    pub fn constant_dispatches(&self) -> usize {
+        self.constants
+    }
+
     /// Workgroups of its largest dispatch.
     pub fn most_groups(&self) -> u64 {
         self.most_groups
@@ -129,7 +154,9 @@ impl Plan {
     /// # Errors
     /// [`Error::Gpu`] if the adapter has no timestamps.
     pub fn profile(&mut self) -> Result<Vec<KernelTime>> {
-        self.engine.profile()
+        let times = self.engine.profile()?;
+        self.changes.ran();
+        Ok(times)
     }
 
     /// Like [`Plan::run`], with everything that a dispatch writes filled with NaN before it, and an error if a
@@ -140,7 +167,9 @@ impl Plan {
     #[cfg(feature = "check")]
     #[doc(hidden)]
     pub fn run_poisoned(&mut self) -> Result<()> {
-        self.engine.run_poisoned()
+        self.engine.run_poisoned()?;
+        self.changes.ran();
+        Ok(())
     }
 }
 
@@ -236,6 +265,11 @@ impl Program {
     /// Plans the memory of the intermediate tensors; those in `kept` live to the end.
     fn new(builder: PlanBuilder<'_>, kept: &[usize]) -> Program {
         let PlanBuilder { tensors, dispatches, choices, .. } = builder;
+        let constant = constant(&tensors, &dispatches);
+        let constants = constant.iter().filter(|&&constant| constant).count();
+        let mut marked: Vec<(bool, Dispatch)> = constant.into_iter().zip(dispatches).collect();
+        marked.sort_by_key(|(constant, _)| !constant);
+        let dispatches: Vec<Dispatch> = marked.into_iter().map(|(_, dispatch)| dispatch).collect();
         let mut lifetimes: HashMap<usize, Lifetime> = HashMap::new();
         for (step, dispatch) in dispatches.iter().enumerate() {
             for &(id, _) in dispatch.reads.iter().chain(&dispatch.writes) {
@@ -244,6 +278,12 @@ impl Program {
                     let born = Lifetime { bytes: ty.bytes(), dtype: ty.dtype, first: step, last: step };
                     lifetimes.entry(id).or_insert(born).last = step;
                 }
+            }
+        }
+        // What is computed once lives from the first run on.
+        for (id, _) in dispatches[..constants].iter().flat_map(|dispatch| &dispatch.writes) {
+            if let Some(lifetime) = lifetimes.get_mut(id) {
+                (lifetime.first, lifetime.last) = (0, usize::MAX);
             }
         }
         for id in kept {
@@ -256,7 +296,7 @@ impl Program {
         let in_order: Vec<Lifetime> = ids.iter().map(|id| lifetimes[id]).collect();
         let (assigned, buffers) = memory::assign(&in_order);
         let assigned = ids.into_iter().zip(assigned).collect();
-        Program { tensors, dispatches, assigned, buffers, choices }
+        Program { tensors, dispatches, constants, assigned, buffers, choices }
     }
 
     /// For each dispatch, the bytes of each tensor it is the first to write; `None` for what it updates.

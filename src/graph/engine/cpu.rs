@@ -125,8 +125,8 @@ impl<T: Engineable> CpuEngine<T> {
         Ok(())
     }
 
-    pub fn run(&mut self) -> Result<()> {
-        self.with_states(|engine| (0..engine.steps.len()).for_each(|step| engine.step(step)));
+    pub fn run(&mut self, first: usize) -> Result<()> {
+        self.with_states(|engine| (first..engine.steps.len()).for_each(|step| engine.step(step)));
         Ok(())
     }
 

@@ -69,7 +69,7 @@ impl GpuEngine {
             groups: dispatch.groups,
             flops: dispatch.flops,
         });
-        let sequence = Sequence::new(gpu, launches.collect())?;
+        let sequence = Sequence::new(gpu, launches.collect(), program.constants)?;
         let engine = GpuEngine {
             gpu: gpu.clone(),
             sequence,
@@ -86,8 +86,8 @@ impl GpuEngine {
         self.uploads[self.upload_of[&tensor]].write(&to_bytes(data))
     }
 
-    pub fn run(&mut self) -> Result<()> {
-        self.sequence.submit(&mut self.uploads)
+    pub fn run(&mut self, first: usize) -> Result<()> {
+        self.sequence.submit(first, &mut self.uploads)
     }
 
     pub fn start_read(&self, tensor: &Tensor) -> Result<PendingState> {

@@ -54,8 +54,9 @@ impl Engine {
         each!(self, engine => engine.write(tensor, data))
     }
 
-    pub fn run(&mut self) -> Result<()> {
-        each!(self, engine => engine.run())
+    /// Runs the dispatches from the `first` on: all, or those behind the constant ones.
+    pub fn run(&mut self, first: usize) -> Result<()> {
+        each!(self, engine => engine.run(first))
     }
 
     pub fn start_read(&self, tensor: &Tensor) -> Result<PendingState> {
