@@ -30,14 +30,20 @@ impl Device {
     /// # Errors
     /// [`Error::NoAdapter`] if the variable names none, [`Error::Gpu`] if the driver does not open it.
     pub fn open() -> Result<Device> {
+        Device::open_with(&GpuOptions::default())
+    }
+
+    /// As [`Device::open`], with options for the GPU.
+    ///
+    /// # Errors
+    /// As [`Device::open`].
+    pub fn open_with(options: &GpuOptions) -> Result<Device> {
+        let best = |adapters: &[AdapterInfo]| {
+            adapters.first().filter(|best| best.kind != AdapterKind::Software).map(|_| 0)
+        };
         match std::env::var(ADAPTER_VARIABLE) {
-            Ok(name) if !name.is_empty() => Device::named(&name),
-            _ => match Gpu::adapters().first() {
-                Some(best) if best.kind != AdapterKind::Software => {
-                    Device::adapter(0, &GpuOptions::default())
-                }
-                _ => Ok(Device::cpu()),
-            },
+            Ok(name) if !name.is_empty() => Device::named_with(&name, options),
+            _ => Ok(Gpu::open_where(options, best)?.map_or_else(Device::cpu, Device::of_gpu)),
         }
     }
 
@@ -59,20 +65,20 @@ impl Device {
         if lower == "cpu" || lower == "0" {
             return Ok(Device::cpu());
         }
-        let adapters = Gpu::adapters();
-        let by_index = lower.parse::<usize>().ok().map(|number| number - 1).filter(|&i| i < adapters.len());
         let matches = |adapter: &AdapterInfo| {
             adapter.name.to_lowercase().contains(&lower) || adapter.driver.to_lowercase().contains(&lower)
         };
-        match by_index.or_else(|| adapters.iter().position(matches)) {
-            Some(index) => Device::adapter(index, options),
-            None => Err(Error::NoAdapter { wanted: wanted.into(), found: Device::names() }),
-        }
+        let by_index = lower.parse::<usize>().ok().map(|number| number - 1);
+        let wanted_one = |adapters: &[AdapterInfo]| {
+            by_index.filter(|&index| index < adapters.len()).or_else(|| adapters.iter().position(matches))
+        };
+        let gpu = Gpu::open_where(options, wanted_one)?;
+        gpu.map(Device::of_gpu)
+            .ok_or_else(|| Error::NoAdapter { wanted: wanted.into(), found: Device::names() })
     }
 
-    /// The `index`-th adapter of [`Gpu::adapters`].
-    fn adapter(index: usize, options: &GpuOptions) -> Result<Device> {
-        Ok(Device::of(Kind::Gpu(Gpu::open(index, options)?)))
+    fn of_gpu(gpu: Arc<Gpu>) -> Device {
+        Device::of(Kind::Gpu(gpu))
     }
 
     /// The CPU path: every kernel's twin in `f32`, convolution and dense layers on a fast matrix product.

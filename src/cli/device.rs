@@ -1,6 +1,8 @@
 //! The first line of every run: what it runs on.
 
 use clap::Args;
+use lookalike::folders::cache_folder;
+use lookalike::gpu::GpuOptions;
 use lookalike::{Device, Result};
 
 use super::display::{note, say};
@@ -18,9 +20,12 @@ impl AdapterArguments {
     pub fn open(&self, json: bool) -> Result<Device> {
         let chosen =
             self.adapter.is_some() || std::env::var_os("LOOKALIKE_ADAPTER").is_some_and(|v| !v.is_empty());
+        // Without a cache folder a run is slower to start, not less right.
+        let pipeline_cache = cache_folder().ok().map(|folder| folder.join("pipelines"));
+        let options = GpuOptions { pipeline_cache, ..GpuOptions::default() };
         let device = match &self.adapter {
-            Some(name) => Device::named(name)?,
-            None => Device::open()?,
+            Some(name) => Device::named_with(name, &options)?,
+            None => Device::open_with(&options)?,
         };
         let without = if device.gpu().is_none() && !chosen {
             " (no GPU found; a Vulkan, Metal or DirectX 12 driver would be used)"

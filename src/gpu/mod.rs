@@ -3,6 +3,7 @@
 mod adapter;
 mod buffers;
 mod kernel;
+mod pipeline_cache;
 mod pipelines;
 mod queue;
 mod sequence;

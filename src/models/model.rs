@@ -1,5 +1,6 @@
 //! A network: layers one after the other, with an input shape.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use crate::graph::{Graph, Params, Var};
@@ -195,25 +196,29 @@ impl Model {
     /// Sets every parameter in `params` from `values`, which has it under its name.
     ///
     /// # Errors
+    /// As [`Model::check`].
+    pub fn load(&self, params: &Params, values: &BTreeMap<String, HostTensor>) -> Result<()> {
+        self.check(values)?;
+        self.parameters()?
+            .into_iter()
+            .try_for_each(|Parameter { name, .. }| params.set(&name, &values[&name]))
+    }
+
+    /// Whether `values` has every parameter under its name.
+    ///
+    /// # Errors
     /// [`Error::State`] for a parameter that is missing, has another shape, or is not finite.
-    pub fn load(
-        &self,
-        params: &Params,
-        values: &std::collections::BTreeMap<String, HostTensor>,
-    ) -> Result<()> {
+    pub fn check(&self, values: &BTreeMap<String, HostTensor>) -> Result<()> {
         for Parameter { name, shape, .. } in self.parameters()? {
             let problem = match values.get(&name) {
                 None => "is missing".into(),
                 Some(value) if *value.shape() != shape => {
                     format!("has shape {}, expected {shape}", value.shape())
                 }
-                Some(value) if value.to_f32().iter().any(|x| !x.is_finite()) => {
+                Some(value) if !value.is_finite() => {
                     "holds values that are not finite; train the model again".into()
                 }
-                Some(value) => {
-                    params.set(&name, value)?;
-                    continue;
-                }
+                Some(_) => continue,
             };
             return Err(Error::State { name, problem });
         }

@@ -1,5 +1,7 @@
 //! A model ready to predict: plans for a few batch sizes on one store of parameters.
 
+use std::sync::Arc;
+
 use super::ModelFile;
 use crate::graph::{Graph, Params, Plan, Var};
 use crate::nn::Mode;
@@ -13,7 +15,7 @@ const SIZES: [usize; 3] = [1, 8, 32];
 /// result cut.
 #[derive(Debug)]
 pub struct Predictor {
-    file: ModelFile,
+    file: Arc<ModelFile>,
     params: Params,
     plans: Vec<Planned>,
     largest: usize,
@@ -35,11 +37,12 @@ enum Answer {
 }
 
 impl Predictor {
-    /// Loads the weights of `file` onto `device`.
+    /// Loads the weights of `file` onto `device`. Several may share one file.
     ///
     /// # Errors
     /// [`Error::State`](crate::Error::State) if a weight is missing or not finite, or the device has no room.
-    pub fn new(device: &Device, file: ModelFile) -> Result<Predictor> {
+    pub fn new(device: &Device, file: impl Into<Arc<ModelFile>>) -> Result<Predictor> {
+        let file = file.into();
         let params = Params::new(device);
         file.load(&params)?;
         let largest = file.model.largest_batch(device.max_tensor())?;
@@ -118,7 +121,7 @@ impl Predictor {
     }
 
     fn plan(&self, what: Answer, batch: usize) -> Result<Planned> {
-        let ModelFile { model, preprocessing, .. } = &self.file;
+        let ModelFile { model, preprocessing, .. } = self.file.as_ref();
         let mut graph = Graph::new();
         let shape: Vec<usize> = std::iter::once(batch).chain(model.input.iter().copied()).collect();
         let pixels = graph.input("x", TensorType::u8(Shape::from(shape)));
