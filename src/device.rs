@@ -4,6 +4,7 @@ use std::fmt;
 use std::sync::Arc;
 
 use crate::gpu::{AdapterInfo, AdapterKind, Gpu, GpuOptions};
+use crate::profile::{Clock, Profiler};
 use crate::{Error, Result};
 
 /// Environment variable that names the adapter, like `--adapter`.
@@ -11,7 +12,10 @@ pub const ADAPTER_VARIABLE: &str = "LOOKALIKE_ADAPTER";
 
 /// A GPU, the CPU path, or the reference. Cheap to clone.
 #[derive(Clone, Debug)]
-pub struct Device(Kind);
+pub struct Device {
+    kind: Kind,
+    profiler: Option<Arc<Profiler>>,
+}
 
 #[derive(Clone, Debug)]
 enum Kind {
@@ -69,17 +73,41 @@ impl Device {
 
     /// The `index`-th adapter of [`Gpu::adapters`].
     fn adapter(index: usize, options: &GpuOptions) -> Result<Device> {
-        Ok(Device(Kind::Gpu(Gpu::open(index, options)?)))
+        Ok(Device::of(Kind::Gpu(Gpu::open(index, options)?)))
     }
 
     /// The CPU path: every kernel's twin in `f32`, convolution and dense layers on a fast matrix product.
     pub fn cpu() -> Device {
-        Device(Kind::Cpu)
+        Device::of(Kind::Cpu)
     }
 
     /// The specification: every kernel's plain twin in `f64`. For tests; it is slow.
     pub fn reference() -> Device {
-        Device(Kind::Reference)
+        Device::of(Kind::Reference)
+    }
+
+    fn of(kind: Kind) -> Device {
+        Device { kind, profiler: None }
+    }
+
+    /// The same device, whose plans made from now on report to `profiler` what each dispatch takes. A run then waits
+    /// for the device.
+    pub fn profiled(self, profiler: Arc<Profiler>) -> Device {
+        Device { profiler: Some(profiler), ..self }
+    }
+
+    /// The profiler that its plans report to.
+    pub(crate) fn profiler(&self) -> Option<&Arc<Profiler>> {
+        self.profiler.as_ref()
+    }
+
+    /// What its dispatches are timed by.
+    pub fn clock(&self) -> Clock {
+        match self.gpu() {
+            None => Clock::Host,
+            Some(gpu) if gpu.has_timestamps() => Clock::Timestamps,
+            Some(_) => Clock::QueueWaits,
+        }
     }
 
     /// Names that [`Device::named`] knows on this machine; the place in the list counts as a name too.
@@ -89,7 +117,7 @@ impl Device {
 
     /// The GPU, if it is one.
     pub fn gpu(&self) -> Option<&Arc<Gpu>> {
-        match &self.0 {
+        match &self.kind {
             Kind::Gpu(gpu) => Some(gpu),
             Kind::Cpu | Kind::Reference => None,
         }
@@ -97,7 +125,7 @@ impl Device {
 
     /// Whether it computes in 64 bits.
     pub fn is_reference(&self) -> bool {
-        matches!(self.0, Kind::Reference)
+        matches!(self.kind, Kind::Reference)
     }
 
     /// Largest tensor in bytes.
@@ -113,7 +141,7 @@ impl Device {
 
 impl fmt::Display for Device {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match &self.0 {
+        match &self.kind {
             Kind::Gpu(gpu) => {
                 let info = gpu.info();
                 write!(f, "{} ({}, {})", info.name, info.backend, info.driver)

@@ -52,6 +52,8 @@ pub struct GpuOptions {
     pub default_limits: bool,
     /// Most workgroups per grid axis, where less than the adapter's.
     pub max_groups: Option<u32>,
+    /// Leave out timestamps, as some adapters do: dispatches are timed by waits for the queue.
+    pub no_timestamps: bool,
     /// Take the kernel variants for large GPUs, whatever the adapter is.
     pub large: bool,
 }
@@ -97,9 +99,13 @@ impl Gpu {
         if let Some(most) = options.max_groups {
             limits.max_compute_workgroups_per_dimension = most;
         }
+        let mut wanted = wgpu::Features::TIMESTAMP_QUERY;
+        if options.no_timestamps {
+            wanted.remove(wgpu::Features::TIMESTAMP_QUERY);
+        }
         let descriptor = wgpu::DeviceDescriptor {
             label: Some("lookalike"),
-            required_features: adapter.features() & wgpu::Features::TIMESTAMP_QUERY,
+            required_features: adapter.features() & wanted,
             required_limits: limits.clone(),
             ..Default::default()
         };

@@ -11,6 +11,7 @@ mod plan;
 mod program;
 mod schedule;
 mod state;
+mod traffic;
 
 pub use arena::{Graph, Var};
 pub(crate) use builtin::KERNELS as BUILTIN_KERNELS;
@@ -20,3 +21,4 @@ pub(crate) use operator::{Gradients, Node, Operator};
 pub use plan::Plan;
 pub(crate) use program::{Grid, Io, PlanBuilder, Tensor};
 pub use state::{Params, PendingState};
+pub use traffic::Traffic;

@@ -1,6 +1,7 @@
 //! A graph compiled for a device, to run many times.
 
 use std::collections::HashMap;
+use std::sync::Arc;
 
 use super::arena::Source;
 use super::engine::Engine;
@@ -8,9 +9,10 @@ use super::memory::{self, Lifetime, Memory};
 use super::program::{Dispatch, Io, Origin, PlanBuilder, Tensor};
 use super::schedule::schedule;
 use super::state::PendingState;
+use super::traffic::Traffic;
 use super::{Graph, Params, Var};
 use crate::device::Device;
-use crate::gpu::KernelTime;
+use crate::profile::{KernelTime, Profiler, Work};
 use crate::tensor::{Data, HostTensor, TensorType};
 use crate::{Error, Result};
 
@@ -23,6 +25,9 @@ pub struct Plan {
     outputs: HashMap<Var, Tensor>,
     memory: Memory,
     most_groups: u64,
+    traffic: Traffic,
+    works: Vec<Work>,
+    profiler: Option<Arc<Profiler>>,
 }
 
 /// What a plan needs to be built on a device.
@@ -51,7 +56,10 @@ impl Plan {
             _ => None,
         });
         let most_groups = program.dispatches.iter().map(|dispatch| dispatch.groups).max().unwrap_or(0);
-        Ok(Plan { engine, inputs: inputs.collect(), outputs, memory, most_groups })
+        let (inputs, traffic) = (inputs.collect(), program.traffic(&outputs));
+        let works = program.dispatches.iter().map(|dispatch| dispatch.work.clone()).collect();
+        let profiler = params.device().profiler().cloned();
+        Ok(Plan { engine, inputs, outputs, memory, most_groups, traffic, works, profiler })
     }
 
     /// Sets an input for the runs that follow. An input that was never written holds zeros.
@@ -79,12 +87,16 @@ impl Plan {
         self.inputs.contains_key(name)
     }
 
-    /// Runs all dispatches once. On a GPU it returns when they are submitted.
+    /// Runs all dispatches once. On a GPU it returns when they are submitted; where the device has a profiler, when they
+    /// have been timed.
     ///
     /// # Errors
     /// [`Error::Gpu`] if the device was lost.
     pub fn run(&mut self) -> Result<()> {
-        self.engine.run()
+        match self.profiler.clone() {
+            None => self.engine.run(),
+            Some(profiler) => Ok(profiler.record(&self.profile()?)),
+        }
     }
 
     /// The value of an output after the last run.
@@ -117,12 +129,29 @@ impl Plan {
         self.most_groups
     }
 
-    /// Runs once and measures each dispatch: with timestamps on a GPU, with the host's clock on the CPU.
+    /// Bytes that a run moves.
+    pub fn traffic(&self) -> Traffic {
+        self.traffic
+    }
+
+    /// Its dispatches, in their order.
+    pub fn works(&self) -> &[Work] {
+        &self.works
+    }
+
+    /// Runs once and measures each dispatch, by the [clock](Device::clock) of its device.
     ///
     /// # Errors
-    /// [`Error::Gpu`] if the adapter has no timestamps.
+    /// [`Error::Gpu`] if the device was lost.
     pub fn profile(&mut self) -> Result<Vec<KernelTime>> {
-        self.engine.profile()
+        let seconds = self.engine.profile()?;
+        Ok(self
+            .works
+            .iter()
+            .cloned()
+            .zip(seconds)
+            .map(|(work, seconds)| KernelTime { work, seconds })
+            .collect())
     }
 
     /// Like [`Plan::run`], with everything that a dispatch writes filled with NaN before it, and an error if a
@@ -171,6 +200,15 @@ impl Graph {
         }
         Ok(memory)
     }
+
+    /// Bytes that a run of a plan for `outputs` would move on `device`, without making it.
+    ///
+    /// # Errors
+    /// As [`Graph::memory`].
+    pub fn traffic(&self, device: &Device, outputs: &[Var]) -> Result<Traffic> {
+        let (program, outputs) = Program::of(self, device, outputs)?;
+        Ok(program.traffic(&outputs))
+    }
 }
 
 /// Gives a node's outputs their tensors and adds its dispatches.
@@ -206,10 +244,17 @@ fn lower(
     tensors.extend(node.outputs.iter().copied().zip(outputs.iter().cloned()));
     let types: Vec<TensorType> = inputs.iter().map(|input| input.ty.clone()).collect();
     let before = builder.dispatches.len();
+    builder.operator = Work {
+        layer: data.label.clone(),
+        operator: operator.name(),
+        inputs: types.iter().map(TensorType::to_string).collect::<Vec<_>>().join(", ").into(),
+        node: index,
+        ..Work::default()
+    };
     operator.dispatch(&Io { inputs, outputs }, builder)?;
     let added = &mut builder.dispatches[before..];
     let share = operator.flops(&types, &data.outputs) / added.len().max(1) as u64;
-    added.iter_mut().for_each(|dispatch| dispatch.flops = share);
+    added.iter_mut().for_each(|dispatch| dispatch.work.flops = share);
     Ok(())
 }
 

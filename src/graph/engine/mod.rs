@@ -8,7 +8,6 @@ use super::plan::Program;
 use super::program::Tensor;
 use super::state::{Params, PendingState};
 use crate::Result;
-use crate::gpu::KernelTime;
 use crate::tensor::Data;
 use cpu::CpuEngine;
 use gpu::GpuEngine;
@@ -62,7 +61,8 @@ impl Engine {
         each!(self, engine => engine.start_read(tensor))
     }
 
-    pub fn profile(&mut self) -> Result<Vec<KernelTime>> {
+    /// Runs once and gives the seconds of each dispatch.
+    pub fn profile(&mut self) -> Result<Vec<f64>> {
         each!(self, engine => engine.profile())
     }
 
