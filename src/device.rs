@@ -4,6 +4,7 @@ use std::fmt;
 use std::sync::Arc;
 
 use crate::gpu::{AdapterInfo, AdapterKind, Gpu, GpuOptions};
+use crate::profile::{Clock, Profiler};
 use crate::{Error, Result};
 
 /// Environment variable that names the adapter, like `--adapter`.
@@ -14,6 +15,7 @@ pub const ADAPTER_VARIABLE: &str = "LOOKALIKE_ADAPTER";
 pub struct Device {
     kind: Kind,
     preferred: Option<Arc<str>>,
+    profiler: Option<Arc<Profiler>>,
 }
 
 #[derive(Clone, Debug)]
@@ -91,6 +93,26 @@ impl Device {
         Device::of(Kind::Reference)
     }
 
+    /// The same device, whose plans made from now on report to `profiler` what each dispatch takes. A run then waits
+    /// for the device.
+    pub fn profiled(self, profiler: Arc<Profiler>) -> Device {
+        Device { profiler: Some(profiler), ..self }
+    }
+
+    /// The profiler that its plans report to.
+    pub(crate) fn profiler(&self) -> Option<&Arc<Profiler>> {
+        self.profiler.as_ref()
+    }
+
+    /// What its dispatches are timed by.
+    pub fn clock(&self) -> Clock {
+        match self.gpu() {
+            None => Clock::Host,
+            Some(gpu) if gpu.has_timestamps() => Clock::Timestamps,
+            Some(_) => Clock::QueueWaits,
+        }
+    }
+
     /// Names that [`Device::named`] knows on this machine; the place in the list counts as a name too.
     pub fn names() -> Vec<String> {
         std::iter::once("cpu".to_string()).chain(Gpu::adapters().into_iter().map(|a| a.name)).collect()
@@ -118,7 +140,7 @@ impl Device {
     /// `tile-64`, `winograd-4` ([`Plan::choices`](crate::graph::Plan::choices) lists the names). Without a GPU there
     /// are no variants.
     pub fn preferring(&self, variant: &str) -> Device {
-        Device { kind: self.kind.clone(), preferred: Some(variant.into()) }
+        Device { preferred: Some(variant.into()), ..self.clone() }
     }
 
     /// The kernel variant that it prefers.
@@ -127,7 +149,7 @@ impl Device {
     }
 
     fn of(kind: Kind) -> Device {
-        Device { kind, preferred: None }
+        Device { kind, preferred: None, profiler: None }
     }
 }
 

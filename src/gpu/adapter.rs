@@ -57,6 +57,8 @@ pub struct GpuOptions {
     /// Folder to keep compiled pipelines in from one run to the next, made if it is missing. A file that cannot be read
     /// or written costs time, but is no error. None: they are not kept by us; many drivers have a cache of their own.
     pub pipeline_cache: Option<PathBuf>,
+    /// Leave out timestamps, as some adapters do: dispatches are timed by waits for the queue.
+    pub no_timestamps: bool,
 }
 
 /// How large a GPU is, for the table of kernel variants. wgpu does not tell its number of compute units.
@@ -132,9 +134,13 @@ impl Gpu {
         if let Some(most) = options.max_groups {
             limits.max_compute_workgroups_per_dimension = most;
         }
+        let mut wanted = USED;
+        if options.no_timestamps {
+            wanted.remove(wgpu::Features::TIMESTAMP_QUERY);
+        }
         let descriptor = wgpu::DeviceDescriptor {
             label: Some("lookalike"),
-            required_features: adapter.features() & USED,
+            required_features: adapter.features() & wanted,
             required_limits: limits.clone(),
             ..Default::default()
         };

@@ -1,6 +1,7 @@
 //! A graph compiled for a device, to run many times.
 
 use std::collections::HashMap;
+use std::sync::Arc;
 
 use super::arena::Source;
 use super::constants::{Changes, constant};
@@ -9,9 +10,10 @@ use super::memory::{self, Lifetime, Memory};
 use super::program::{Choice, Dispatch, Io, Origin, PlanBuilder, Tensor};
 use super::schedule::schedule;
 use super::state::PendingState;
+use super::traffic::Traffic;
 use super::{Graph, Params, Var};
 use crate::device::Device;
-use crate::gpu::KernelTime;
+use crate::profile::{KernelTime, Profiler, Work};
 use crate::tensor::{Data, HostTensor, TensorType};
 use crate::{Error, Result};
 
@@ -28,6 +30,9 @@ pub struct Plan {
     /// Leading dispatches that depend on states alone.
     constants: usize,
     changes: Changes,
+    traffic: Traffic,
+    works: Vec<Work>,
+    profiler: Option<Arc<Profiler>>,
 }
 
 /// What a plan needs to be built on a device.
@@ -60,15 +65,21 @@ impl Plan {
             _ => None,
         });
         let most_groups = program.dispatches.iter().map(|dispatch| dispatch.groups).max().unwrap_or(0);
+        let (inputs, traffic) = (inputs.collect(), program.traffic(&outputs));
+        let works = program.dispatches.iter().map(|dispatch| dispatch.work.clone()).collect();
+        let profiler = params.device().profiler().cloned();
         Ok(Plan {
             engine,
-            inputs: inputs.collect(),
+            inputs,
             outputs,
             memory,
             most_groups,
             choices: program.choices,
             constants: program.constants,
             changes,
+            traffic,
+            works,
+            profiler,
         })
     }
 
@@ -97,12 +108,16 @@ impl Plan {
         self.inputs.contains_key(name)
     }
 
-    /// Runs all dispatches once. On a GPU it returns when they are submitted.
+    /// Runs all dispatches once. On a GPU it returns when they are submitted; where the device has a profiler, when they
+    /// have been timed.
     ///
     /// # Errors
     /// [`Error::Gpu`] if the device was lost.
     pub fn run(&mut self) -> Result<()> {
-        let first = if self.changes.none_since_last_run() { self.constants } else { 0 };
+        if let Some(profiler) = self.profiler.clone() {
+            return Ok(profiler.record(&self.profile()?));
+        }
+        let first = self.first();
         self.engine.run(first)?;
         self.changes.ran();
         Ok(())
@@ -149,14 +164,32 @@ impl Plan {
         &self.choices
     }
 
-    /// Runs once and measures each dispatch: with timestamps on a GPU, with the host's clock on the CPU.
+    /// Bytes that a run moves.
+    pub fn traffic(&self) -> Traffic {
+        self.traffic
+    }
+
+    /// Its dispatches, in their order.
+    pub fn works(&self) -> &[Work] {
+        &self.works
+    }
+
+    /// Runs once and measures each dispatch, by the [clock](Device::clock) of its device. Those that depend on states
+    /// alone are there only if such a state has changed since the last run.
     ///
     /// # Errors
-    /// [`Error::Gpu`] if the adapter has no timestamps.
+    /// [`Error::Gpu`] if the device was lost.
     pub fn profile(&mut self) -> Result<Vec<KernelTime>> {
-        let times = self.engine.profile()?;
+        let first = self.first();
+        let seconds = self.engine.profile(first)?;
         self.changes.ran();
-        Ok(times)
+        let works = self.works[first..].iter().cloned();
+        Ok(works.zip(seconds).map(|(work, seconds)| KernelTime { work, seconds }).collect())
+    }
+
+    /// The dispatch that the next run begins with.
+    fn first(&mut self) -> usize {
+        if self.changes.none_since_last_run() { self.constants } else { 0 }
     }
 
     /// Like [`Plan::run`], with everything that a dispatch writes filled with NaN before it, and an error if a
@@ -207,6 +240,15 @@ impl Graph {
         }
         Ok(memory)
     }
+
+    /// Bytes that a run of a plan for `outputs` would move on `device`, without making it.
+    ///
+    /// # Errors
+    /// As [`Graph::memory`].
+    pub fn traffic(&self, device: &Device, outputs: &[Var]) -> Result<Traffic> {
+        let (program, outputs) = Program::of(self, device, outputs)?;
+        Ok(program.traffic(&outputs))
+    }
 }
 
 /// Gives a node's outputs their tensors and adds its dispatches.
@@ -242,10 +284,17 @@ fn lower(
     tensors.extend(node.outputs.iter().copied().zip(outputs.iter().cloned()));
     let types: Vec<TensorType> = inputs.iter().map(|input| input.ty.clone()).collect();
     let before = builder.dispatches.len();
+    builder.operator = Work {
+        layer: data.label.clone(),
+        operator: operator.name(),
+        inputs: types.iter().map(TensorType::to_string).collect::<Vec<_>>().join(", ").into(),
+        node: index,
+        ..Work::default()
+    };
     operator.dispatch(&Io { inputs, outputs }, builder)?;
     let added = &mut builder.dispatches[before..];
     let share = operator.flops(&types, &data.outputs) / added.len().max(1) as u64;
-    added.iter_mut().for_each(|dispatch| dispatch.flops = share);
+    added.iter_mut().for_each(|dispatch| dispatch.work.flops = share);
     Ok(())
 }
 

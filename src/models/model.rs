@@ -128,7 +128,9 @@ impl Model {
         for (index, layer) in self.layers.iter().enumerate() {
             let logits = logits && index + 1 == self.layers.len();
             let mode = if index < self.frozen { Mode::Predict } else { mode };
-            y = layer.build(&mut Build { graph, mode, seed, step, first_row, logits }, y)?;
+            y = graph.labelled(layer.name(), |graph| {
+                layer.build(&mut Build { graph, mode, seed, step, first_row, logits }, y)
+            })?;
         }
         Ok(y)
     }

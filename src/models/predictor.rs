@@ -125,7 +125,7 @@ impl Predictor {
         let mut graph = Graph::new();
         let shape: Vec<usize> = std::iter::once(batch).chain(model.input.iter().copied()).collect();
         let pixels = graph.input("x", TensorType::u8(Shape::from(shape)));
-        let x = graph.normalize(pixels, preprocessing.normalize)?;
+        let x = graph.labelled("pictures", |graph| graph.normalize(pixels, preprocessing.normalize))?;
         let answer = match what {
             Answer::Probabilities => model.build(&mut graph, x, Mode::Predict, 0, None)?,
             Answer::Features => model.features(&mut graph, x)?,

@@ -8,7 +8,6 @@ use super::plan::Program;
 use super::program::Tensor;
 use super::state::{Params, PendingState};
 use crate::Result;
-use crate::gpu::KernelTime;
 use crate::tensor::Data;
 use cpu::CpuEngine;
 use gpu::GpuEngine;
@@ -63,8 +62,10 @@ impl Engine {
         each!(self, engine => engine.start_read(tensor))
     }
 
-    pub fn profile(&mut self) -> Result<Vec<KernelTime>> {
-        each!(self, engine => engine.profile())
+    /// Runs once and gives the seconds of each dispatch.
+    /// As [`Engine::run`]; gives the seconds of each dispatch.
+    pub fn profile(&mut self, first: usize) -> Result<Vec<f64>> {
+        each!(self, engine => engine.profile(first))
     }
 
     #[cfg(feature = "check")]
