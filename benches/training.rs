@@ -222,7 +222,7 @@ fn profile(training: &mut Training, rounds: usize) -> Result<()> {
         let times = training.plan.profile()?;
         dispatches.resize_with(times.len(), Default::default);
         for ((name, flops, all), time) in dispatches.iter_mut().zip(times) {
-            (*name, *flops) = (time.kernel, time.flops);
+            (*name, *flops) = (time.work.kernel, time.work.flops);
             all.0.push(time.seconds);
         }
     }

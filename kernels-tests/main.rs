@@ -10,6 +10,7 @@ mod batch_norm_inference;
 mod builtin;
 mod column_sum;
 mod concat;
+mod constants;
 mod conv2d;
 mod correct;
 mod dense;

@@ -4,6 +4,7 @@ use std::fmt;
 use std::sync::Arc;
 
 use crate::gpu::{AdapterInfo, AdapterKind, Gpu, GpuOptions};
+use crate::profile::{Clock, Profiler};
 use crate::{Error, Result};
 
 /// Environment variable that names the adapter, like `--adapter`.
@@ -14,6 +15,7 @@ pub const ADAPTER_VARIABLE: &str = "LOOKALIKE_ADAPTER";
 pub struct Device {
     kind: Kind,
     preferred: Option<Arc<str>>,
+    profiler: Option<Arc<Profiler>>,
 }
 
 #[derive(Clone, Debug)]
@@ -30,14 +32,20 @@ impl Device {
     /// # Errors
     /// [`Error::NoAdapter`] if the variable names none, [`Error::Gpu`] if the driver does not open it.
     pub fn open() -> Result<Device> {
+        Device::open_with(&GpuOptions::default())
+    }
+
+    /// As [`Device::open`], with options for the GPU.
+    ///
+    /// # Errors
+    /// As [`Device::open`].
+    pub fn open_with(options: &GpuOptions) -> Result<Device> {
+        let best = |adapters: &[AdapterInfo]| {
+            adapters.first().filter(|best| best.kind != AdapterKind::Software).map(|_| 0)
+        };
         match std::env::var(ADAPTER_VARIABLE) {
-            Ok(name) if !name.is_empty() => Device::named(&name),
-            _ => match Gpu::adapters().first() {
-                Some(best) if best.kind != AdapterKind::Software => {
-                    Device::adapter(0, &GpuOptions::default())
-                }
-                _ => Ok(Device::cpu()),
-            },
+            Ok(name) if !name.is_empty() => Device::named_with(&name, options),
+            _ => Ok(Gpu::open_where(options, best)?.map_or_else(Device::cpu, Device::of_gpu)),
         }
     }
 
@@ -59,20 +67,20 @@ impl Device {
         if lower == "cpu" || lower == "0" {
             return Ok(Device::cpu());
         }
-        let adapters = Gpu::adapters();
-        let by_index = lower.parse::<usize>().ok().map(|number| number - 1).filter(|&i| i < adapters.len());
         let matches = |adapter: &AdapterInfo| {
             adapter.name.to_lowercase().contains(&lower) || adapter.driver.to_lowercase().contains(&lower)
         };
-        match by_index.or_else(|| adapters.iter().position(matches)) {
-            Some(index) => Device::adapter(index, options),
-            None => Err(Error::NoAdapter { wanted: wanted.into(), found: Device::names() }),
-        }
+        let by_index = lower.parse::<usize>().ok().map(|number| number - 1);
+        let wanted_one = |adapters: &[AdapterInfo]| {
+            by_index.filter(|&index| index < adapters.len()).or_else(|| adapters.iter().position(matches))
+        };
+        let gpu = Gpu::open_where(options, wanted_one)?;
+        gpu.map(Device::of_gpu)
+            .ok_or_else(|| Error::NoAdapter { wanted: wanted.into(), found: Device::names() })
     }
 
-    /// The `index`-th adapter of [`Gpu::adapters`].
-    fn adapter(index: usize, options: &GpuOptions) -> Result<Device> {
-        Ok(Device::of(Kind::Gpu(Gpu::open(index, options)?)))
+    fn of_gpu(gpu: Arc<Gpu>) -> Device {
+        Device::of(Kind::Gpu(gpu))
     }
 
     /// The CPU path: every kernel's twin in `f32`, convolution and dense layers on a fast matrix product.
@@ -83,6 +91,26 @@ impl Device {
     /// The specification: every kernel's plain twin in `f64`. For tests; it is slow.
     pub fn reference() -> Device {
         Device::of(Kind::Reference)
+    }
+
+    /// The same device, whose plans made from now on report to `profiler` what each dispatch takes. A run then waits
+    /// for the device.
+    pub fn profiled(self, profiler: Arc<Profiler>) -> Device {
+        Device { profiler: Some(profiler), ..self }
+    }
+
+    /// The profiler that its plans report to.
+    pub(crate) fn profiler(&self) -> Option<&Arc<Profiler>> {
+        self.profiler.as_ref()
+    }
+
+    /// What its dispatches are timed by.
+    pub fn clock(&self) -> Clock {
+        match self.gpu() {
+            None => Clock::Host,
+            Some(gpu) if gpu.has_timestamps() => Clock::Timestamps,
+            Some(_) => Clock::QueueWaits,
+        }
     }
 
     /// Names that [`Device::named`] knows on this machine; the place in the list counts as a name too.
@@ -112,7 +140,7 @@ impl Device {
     /// `tile-64`, `winograd-4` ([`Plan::choices`](crate::graph::Plan::choices) lists the names). Without a GPU there
     /// are no variants.
     pub fn preferring(&self, variant: &str) -> Device {
-        Device { kind: self.kind.clone(), preferred: Some(variant.into()) }
+        Device { preferred: Some(variant.into()), ..self.clone() }
     }
 
     /// The kernel variant that it prefers.
@@ -121,7 +149,7 @@ impl Device {
     }
 
     fn of(kind: Kind) -> Device {
-        Device { kind, preferred: None }
+        Device { kind, preferred: None, profiler: None }
     }
 }
 

@@ -10,6 +10,7 @@
 //! - [`ops`], [`graph`]: operators, one file each; the graph, its gradients, and plans that run it.
 //! - [`Device`], [`gpu`], `cpu`: where a plan runs.
 //! - [`folders`], [`formats`], [`vision`], [`tensor`], [`Error`]: files, pictures, shapes, what can go wrong.
+//! - [`profile`]: what all this takes, by operator.
 //!
 //! # A graph, its gradient, a run
 //!
@@ -61,6 +62,7 @@ mod lending;
 pub mod models;
 pub mod nn;
 pub mod ops;
+pub mod profile;
 #[cfg(feature = "vision")]
 pub mod recognize;
 #[cfg(feature = "report")]
@@ -89,9 +91,10 @@ mod walls {
     use std::path::{Path, PathBuf};
 
     /// From the ground up.
-    const ROOMS: [&str; 22] = [
+    const ROOMS: [&str; 23] = [
         "tensor",
         "error",
+        "profile",
         "caught",
         "folders",
         "vision",

@@ -1,6 +1,7 @@
 //! A photo in, the people on it out: detection, crops and a trained model behind one door.
 
 use std::path::Path;
+use std::sync::Arc;
 
 use crate::detect::{CropStyle, Detector, DetectorChoice, MtcnnOptions, face_crop, is_head_shot, whole_crop};
 use crate::lending::Lending;
@@ -25,7 +26,7 @@ use crate::{Device, Result};
 /// ```
 pub struct Recognizer {
     device: Device,
-    file: ModelFile,
+    file: Arc<ModelFile>,
     detector: Box<dyn Detector>,
     predictors: Lending<Predictor>,
 }
@@ -74,6 +75,7 @@ impl Recognizer {
     pub fn new(device: &Device, file: ModelFile) -> Result<Recognizer> {
         let choice: DetectorChoice = file.preprocessing.detector.parse()?;
         let detector = choice.open(device, &MtcnnOptions::default())?;
+        let file = Arc::new(file);
         let predictors = Lending::new(Predictor::new(device, file.clone())?, device);
         Ok(Recognizer { device: device.clone(), file, detector, predictors })
     }

@@ -21,7 +21,9 @@ pub fn gpu() -> &'static Device {
 /// If there is no such adapter.
 pub fn folded() -> &'static Device {
     static DEVICE: OnceLock<Device> = OnceLock::new();
-    DEVICE.get_or_init(|| open(GpuOptions { default_limits: true, max_groups: Some(7) }))
+    DEVICE.get_or_init(|| {
+        open(GpuOptions { default_limits: true, max_groups: Some(7), ..GpuOptions::default() })
+    })
 }
 
 /// Whether `device` is the one of [`folded`].

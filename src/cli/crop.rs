@@ -15,7 +15,7 @@ use lookalike::{Device, Error, Result};
 use serde_json::{Map, Value, json};
 
 use super::cut::{self, CropArguments, list_skipped};
-use super::device::AdapterArguments;
+use super::device::RunArguments;
 use super::display::{self, note, say, shortened};
 
 /// Cut the faces out of photos, into one file
@@ -40,7 +40,7 @@ pub struct Arguments {
     #[arg(long, value_name = "FILE.safetensors")]
     model: Option<PathBuf>,
     #[command(flatten)]
-    adapter: AdapterArguments,
+    run: RunArguments,
     /// Print one JSON document
     #[arg(long)]
     json: bool,
@@ -55,7 +55,7 @@ const FINISHED: &str = ".progress";
 /// Cuts, writes, reports.
 pub fn run(arguments: &Arguments) -> Result<()> {
     let Arguments { photos, output, .. } = arguments;
-    let device = arguments.adapter.open(arguments.json)?;
+    let device = arguments.run.open(arguments.json)?;
     let embed = arguments.model.as_ref().map(|model| embedding(model, &device, arguments)).transpose()?;
     check_writable(output)?;
     let people = find_people(photos, 2)?;

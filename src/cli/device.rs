@@ -1,9 +1,16 @@
 //! The first line of every run: what it runs on.
 
+use std::ops::Deref;
+use std::sync::Arc;
+use std::time::Instant;
+
 use clap::Args;
+use lookalike::folders::cache_folder;
+use lookalike::gpu::GpuOptions;
+use lookalike::profile::Profiler;
 use lookalike::{Device, Result};
 
-use super::display::{note, say};
+use super::display::{note, profile_table, say};
 
 /// Choice of the device.
 #[derive(Args, Debug)]
@@ -18,9 +25,12 @@ impl AdapterArguments {
     pub fn open(&self, json: bool) -> Result<Device> {
         let chosen =
             self.adapter.is_some() || std::env::var_os("LOOKALIKE_ADAPTER").is_some_and(|v| !v.is_empty());
+        // Without a cache folder a run is slower to start, not less right.
+        let pipeline_cache = cache_folder().ok().map(|folder| folder.join("pipelines"));
+        let options = GpuOptions { pipeline_cache, ..GpuOptions::default() };
         let device = match &self.adapter {
-            Some(name) => Device::named(name)?,
-            None => Device::open()?,
+            Some(name) => Device::named_with(name, &options)?,
+            None => Device::open_with(&options)?,
         };
         let without = if device.gpu().is_none() && !chosen {
             " (no GPU found; a Vulkan, Metal or DirectX 12 driver would be used)"
@@ -29,6 +39,59 @@ impl AdapterArguments {
         };
         announce(format_args!("{device}{without}"), json);
         Ok(device)
+    }
+}
+
+/// Choice of the device, for commands that compute much on it.
+#[derive(Args, Debug)]
+pub struct RunArguments {
+    #[command(flatten)]
+    adapter: AdapterArguments,
+    /// In the end, print what each operator took: time, share, bytes, floating-point operations. The run waits for the
+    /// device more often, so it is slower
+    #[arg(long)]
+    profile: bool,
+}
+
+impl RunArguments {
+    /// As [`AdapterArguments::open`]; prints the profile when the run is over.
+    pub fn open(&self, json: bool) -> Result<RunDevice> {
+        let device = self.adapter.open(json)?;
+        if !self.profile {
+            return Ok(RunDevice { device, profile: None });
+        }
+        let profiler = Arc::new(Profiler::default());
+        let device = device.profiled(profiler.clone());
+        Ok(RunDevice { device, profile: Some(Profile { profiler, start: Instant::now(), json }) })
+    }
+}
+
+/// The device of a run. At its end, which is that of the run, the profile is printed, if one was asked for: beside the
+/// result, where that is a JSON document.
+pub struct RunDevice {
+    device: Device,
+    profile: Option<Profile>,
+}
+
+struct Profile {
+    profiler: Arc<Profiler>,
+    start: Instant,
+    json: bool,
+}
+
+impl Deref for RunDevice {
+    type Target = Device;
+
+    fn deref(&self) -> &Device {
+        &self.device
+    }
+}
+
+impl Drop for RunDevice {
+    fn drop(&mut self) {
+        let Some(Profile { profiler, start, json }) = &self.profile else { return };
+        let table = profile_table(&profiler.spent(), self.device.clock(), start.elapsed().as_secs_f64());
+        if *json { note(table) } else { say(table) }
     }
 }
 

@@ -12,7 +12,7 @@ use lookalike::{Device, Error, Result};
 use serde_json::{Value, json};
 
 use super::cut::{self, Faces, PixelLimit, list_skipped};
-use super::device::AdapterArguments;
+use super::device::RunArguments;
 use super::display::{self, note, say, shortened};
 use super::scores::{Answer, Scores, classify};
 
@@ -27,7 +27,7 @@ pub struct Arguments {
     #[command(flatten)]
     limit: PixelLimit,
     #[command(flatten)]
-    adapter: AdapterArguments,
+    run: RunArguments,
     /// Print one JSON document
     #[arg(long)]
     json: bool,
@@ -49,7 +49,7 @@ pub struct Evaluation {
 
 /// Evaluates and reports.
 pub fn run(arguments: &Arguments) -> Result<()> {
-    let device = arguments.adapter.open(arguments.json)?;
+    let device = arguments.run.open(arguments.json)?;
     let file = ModelFile::open(&arguments.model)?;
     let evaluation =
         Evaluation::new(&device, file, &arguments.photos, arguments.limit.max_pixels, arguments.plain)?;

@@ -14,7 +14,7 @@ use serde_json::{Value, json};
 use super::compare::{Comparison, by_both, side_by_side};
 use super::cut::PixelLimit;
 use super::detector::DetectorArguments;
-use super::device::AdapterArguments;
+use super::device::RunArguments;
 use super::display::{self, Progress, note, say};
 use super::output;
 
@@ -40,7 +40,7 @@ pub struct Arguments {
     #[command(flatten)]
     limit: PixelLimit,
     #[command(flatten)]
-    adapter: AdapterArguments,
+    run: RunArguments,
     /// Print one JSON document
     #[arg(long)]
     json: bool,
@@ -65,7 +65,7 @@ type Answer = Result<Vec<Found>>;
 
 /// Finds, draws, reports.
 pub fn run(arguments: &Arguments) -> Result<()> {
-    let device = arguments.adapter.open(arguments.json)?;
+    let device = arguments.run.open(arguments.json)?;
     let options = arguments.detector.options();
     let choices = match arguments.compare {
         true => vec![DetectorChoice::Mtcnn, DetectorChoice::Lbp],

@@ -12,7 +12,7 @@ use rayon::prelude::*;
 use serde_json::{Map, Value, json};
 
 use super::cut::PixelLimit;
-use super::device::AdapterArguments;
+use super::device::RunArguments;
 use super::display::{self, Progress, note, percent, say, shortened};
 use super::faces::count;
 use super::output;
@@ -32,7 +32,7 @@ pub struct Arguments {
     #[command(flatten)]
     limit: PixelLimit,
     #[command(flatten)]
-    adapter: AdapterArguments,
+    run: RunArguments,
     /// Print one JSON document
     #[arg(long)]
     json: bool,
@@ -46,7 +46,7 @@ type Answers = Vec<std::result::Result<Vec<Recognition>, Error>>;
 
 /// Finds, names, draws, reports.
 pub fn run(arguments: &Arguments) -> Result<()> {
-    let device = arguments.adapter.open(arguments.json)?;
+    let device = arguments.run.open(arguments.json)?;
     let recognizer = Recognizer::open(&device, &arguments.model)?;
     if let Some(folder) = &arguments.output {
         output::make_folder(folder)?;

@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use clap::Args;
 use lookalike::Result;
-use lookalike::graph::Memory;
+use lookalike::graph::{Memory, Traffic};
 use lookalike::models::{Model, ModelFile, ScratchCnn, Summary, Vgg16, scratch_cnn, vgg16};
 use serde_json::{Value, json};
 
@@ -42,7 +42,7 @@ pub fn run(arguments: &Arguments) -> Result<()> {
         _ => ModelFile::open(&arguments.model)?.model,
     };
     let largest = model.largest_batch(device.max_tensor())?;
-    let summary = Summary::new(&model, largest.min(arguments.batch as usize))?;
+    let summary = Summary::new(&model, largest.min(arguments.batch as usize), &device)?;
     if arguments.json {
         return display::json(&document(&model, &summary));
     }
@@ -70,6 +70,7 @@ fn document(model: &Model, summary: &Summary) -> Value {
             "inputs": memory.inputs,
         })
     };
+    let traffic = |traffic: Traffic| json!({"moved": traffic.moved, "least": traffic.least});
     json!({
         "name": summary.name,
         "input": model.input[..],
@@ -79,5 +80,7 @@ fn document(model: &Model, summary: &Summary) -> Value {
         "batch": summary.batch,
         "training_memory": memory(summary.training),
         "prediction_memory": memory(summary.prediction),
+        "training_bytes": traffic(summary.training_traffic),
+        "prediction_bytes": traffic(summary.prediction_traffic),
     })
 }

@@ -8,7 +8,7 @@ use lookalike::train::Outcome;
 use lookalike::{Error, Result};
 
 use super::cut::{self, CropArguments};
-use super::device::AdapterArguments;
+use super::device::RunArguments;
 use super::display::{note, say};
 use super::learning::{Learned, Settings, learn};
 use super::scores::Scores;
@@ -33,7 +33,7 @@ pub struct Arguments {
     #[command(flatten)]
     crop: CropArguments,
     #[command(flatten)]
-    adapter: AdapterArguments,
+    run: RunArguments,
     /// Print lines instead of a progress bar
     #[arg(long)]
     plain: bool,
@@ -43,7 +43,7 @@ pub struct Arguments {
 pub fn run(arguments: &Arguments) -> Result<()> {
     let Arguments { output, crop, plain, .. } = arguments;
     let start = arguments.settings.start()?;
-    let device = arguments.adapter.open(false)?;
+    let device = arguments.run.open(false)?;
     let history = arguments.history.clone().unwrap_or_else(|| output.with_extension("csv"));
     check_writable(output)?;
     check_writable(&history)?;

@@ -1,9 +1,11 @@
 //! Finding adapters, choosing one, opening it.
 
+use std::path::PathBuf;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
 
 use super::buffers::Pool;
+use super::pipeline_cache::PipelineCache;
 use super::pipelines::Pipelines;
 use crate::{Error, Result};
 
@@ -52,6 +54,11 @@ pub struct GpuOptions {
     pub default_limits: bool,
     /// Most workgroups per grid axis, where less than the adapter's.
     pub max_groups: Option<u32>,
+    /// Folder to keep compiled pipelines in from one run to the next, made if it is missing. A file that cannot be read
+    /// or written costs time, but is no error. None: they are not kept by us; many drivers have a cache of their own.
+    pub pipeline_cache: Option<PathBuf>,
+    /// Leave out timestamps, as some adapters do: dispatches are timed by waits for the queue.
+    pub no_timestamps: bool,
 }
 
 /// How large a GPU is, for the table of kernel variants. wgpu does not tell its number of compute units.
@@ -72,6 +79,7 @@ pub struct Gpu {
     pub(super) queue: wgpu::Queue,
     pub(super) limits: wgpu::Limits,
     pub(super) pipelines: Pipelines,
+    pub(super) pipeline_cache: Option<PipelineCache>,
     pub(super) pool: Pool,
     pub(super) buffers_created: AtomicU64,
     pub(super) submissions: AtomicU64,
@@ -82,7 +90,8 @@ pub struct Gpu {
 }
 
 /// Optional features that a device is opened with where the adapter has them.
-const USED: wgpu::Features = wgpu::Features::TIMESTAMP_QUERY.union(wgpu::Features::SUBGROUP);
+const USED: wgpu::Features =
+    wgpu::Features::TIMESTAMP_QUERY.union(wgpu::Features::SUBGROUP).union(wgpu::Features::PIPELINE_CACHE);
 
 const FEATURES: [(wgpu::Features, &str); 4] = [
     (wgpu::Features::TIMESTAMP_QUERY, "timestamps"),
@@ -102,16 +111,36 @@ impl Gpu {
     /// # Errors
     /// [`Error::Gpu`] if there is no such adapter, or the driver does not open it.
     pub fn open(index: usize, options: &GpuOptions) -> Result<Arc<Gpu>> {
+        let chosen = Gpu::open_where(options, |adapters| (index < adapters.len()).then_some(index))?;
+        chosen.ok_or_else(|| Error::Gpu(format!("there is no adapter {index}")))
+    }
+
+    /// Opens the one of [`Gpu::adapters`] that `choose` names the place of, if it names any. The driver is asked for its
+    /// adapters once, which takes a notable part of a short run.
+    ///
+    /// # Errors
+    /// [`Error::Gpu`] if the driver does not open it.
+    pub fn open_where(
+        options: &GpuOptions,
+        choose: impl FnOnce(&[AdapterInfo]) -> Option<usize>,
+    ) -> Result<Option<Arc<Gpu>>> {
         let adapters = enumerate();
-        let adapter =
-            adapters.get(index).ok_or_else(|| Error::Gpu(format!("there is no adapter {index}")))?;
+        let infos: Vec<AdapterInfo> = adapters.iter().map(describe).collect();
+        choose(&infos).map(|index| Gpu::open_adapter(&adapters[index], options)).transpose()
+    }
+
+    fn open_adapter(adapter: &wgpu::Adapter, options: &GpuOptions) -> Result<Arc<Gpu>> {
         let mut limits = if options.default_limits { wgpu::Limits::default() } else { adapter.limits() };
         if let Some(most) = options.max_groups {
             limits.max_compute_workgroups_per_dimension = most;
         }
+        let mut wanted = USED;
+        if options.no_timestamps {
+            wanted.remove(wgpu::Features::TIMESTAMP_QUERY);
+        }
         let descriptor = wgpu::DeviceDescriptor {
             label: Some("lookalike"),
-            required_features: adapter.features() & USED,
+            required_features: adapter.features() & wanted,
             required_limits: limits.clone(),
             ..Default::default()
         };
@@ -130,11 +159,15 @@ impl Gpu {
                     .get_or_insert_with(|| format!("device lost: {message}"));
             }
         });
+        let folder = options.pipeline_cache.as_deref();
+        let pipeline_cache =
+            folder.and_then(|folder| PipelineCache::open(&device, &adapter.get_info(), folder));
         Ok(Arc::new(Gpu {
             device,
             queue,
             limits,
             pipelines: Pipelines::default(),
+            pipeline_cache,
             pool: Pool::default(),
             buffers_created: AtomicU64::new(0),
             submissions: AtomicU64::new(0),
@@ -183,6 +216,15 @@ impl Gpu {
     /// Pipelines compiled since the device was opened.
     pub fn pipelines_compiled(&self) -> usize {
         self.pipelines.len()
+    }
+}
+
+impl Drop for Gpu {
+    /// Some drivers compile at the first dispatch: only now the cache has everything.
+    fn drop(&mut self) {
+        if let Some(cache) = &self.pipeline_cache {
+            cache.save();
+        }
     }
 }
 

@@ -3,6 +3,7 @@
 mod adapter;
 mod buffers;
 mod kernel;
+mod pipeline_cache;
 mod pipelines;
 mod queue;
 mod sequence;
@@ -12,5 +13,4 @@ pub use adapter::{AdapterInfo, AdapterKind, Gpu, GpuOptions};
 pub(crate) use buffers::Buffer;
 pub(crate) use kernel::{Kernel, Piece, Shader, piece, shader};
 pub(crate) use queue::{ReadBack, Upload};
-pub use sequence::KernelTime;
 pub(crate) use sequence::{Launch, Sequence};

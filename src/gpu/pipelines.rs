@@ -5,6 +5,7 @@ use std::sync::{Arc, Mutex};
 
 use rayon::prelude::*;
 
+use super::pipeline_cache::PipelineCache;
 use super::{Gpu, Kernel};
 use crate::{Error, Result};
 
@@ -77,7 +78,7 @@ impl Gpu {
                 // Every kernel writes its tiles before it reads them.
                 zero_initialize_workgroup_memory: false,
             },
-            cache: None,
+            cache: self.pipeline_cache.as_ref().map(PipelineCache::raw),
         });
         match pollster::block_on(scope.pop()) {
             None => Ok(Pipeline { pipeline, layout }),

@@ -1,6 +1,7 @@
 //! A fixed list of dispatches, prepared once and submitted many times.
 
 use std::sync::Arc;
+use std::time::Instant;
 
 use super::pipelines::Pipeline;
 use super::{AdapterKind, Buffer, Gpu, Kernel, Upload};
@@ -16,17 +17,6 @@ pub(crate) struct Launch {
     /// Workgroups, in one row: folded to the device's limits here.
     pub groups: u64,
     /// Floating-point operations, to predict how long it runs.
-    pub flops: u64,
-}
-
-/// Device time of one dispatch.
-#[derive(Clone, Debug)]
-pub struct KernelTime {
-    /// `shader/entry_point`.
-    pub kernel: String,
-    /// Seconds on the device, or on the host where the device has no timestamps.
-    pub seconds: f64,
-    /// Floating-point operations.
     pub flops: u64,
 }
 
@@ -47,7 +37,6 @@ struct Step {
     pipeline: Arc<Pipeline>,
     bind_group: wgpu::BindGroup,
     grid: [u32; 3],
-    flops: u64,
     #[cfg(feature = "check")]
     written: Vec<Arc<Buffer>>,
     /// What the bind group points at.
@@ -55,11 +44,12 @@ struct Step {
 }
 
 impl Sequence {
-    /// Compiles what is missing and makes everything that [`Sequence::submit`] needs.
+    /// Compiles what is missing and makes everything that [`Sequence::submit`] needs. It can leave out the first
+    /// `optional` launches.
     ///
     /// # Errors
     /// [`Error::Kernel`] if a kernel or its bindings are refused, [`Error::TooLarge`] if a grid is.
-    pub fn new(gpu: &Arc<Gpu>, launches: Vec<Launch>) -> Result<Sequence> {
+    pub fn new(gpu: &Arc<Gpu>, launches: Vec<Launch>, optional: usize) -> Result<Sequence> {
         let kernels: Vec<Kernel> = launches.iter().map(|launch| launch.kernel).collect();
         gpu.compile(&kernels)?;
         let alignment = u64::from(gpu.limits.min_uniform_buffer_offset_alignment);
@@ -75,7 +65,16 @@ impl Sequence {
         let params = Buffer::new(gpu, uniforms.len() as u64, usage, "params")?;
         gpu.write(&params, &uniforms);
 
-        let cuts = cuts(launches.iter().map(|launch| launch.flops), flops_per_submission(gpu.info().kind));
+        let limit = flops_per_submission(gpu.info().kind);
+        let cuts = [(0, &launches[..optional]), (optional, &launches[optional..])]
+            .into_iter()
+            .filter(|(_, launches)| !launches.is_empty())
+            .flat_map(|(first, launches)| {
+                cuts(launches.iter().map(|launch| launch.flops), limit)
+                    .into_iter()
+                    .map(move |cut| first + cut)
+            })
+            .collect();
         let steps = launches
             .into_iter()
             .zip(offsets)
@@ -84,10 +83,11 @@ impl Sequence {
         Ok(Sequence { gpu: gpu.clone(), steps, cuts, _params: params })
     }
 
-    /// Submits all dispatches in order, after the uploads that were filled.
-    pub fn submit(&self, uploads: &mut [Upload]) -> Result<()> {
+    /// Submits all dispatches in order, from the `first` on, after the uploads that were filled. `first` is 0, or the
+    /// number of optional ones.
+    pub fn submit(&self, first: usize, uploads: &mut [Upload]) -> Result<()> {
         self.gpu.check()?;
-        for (part, steps) in self.parts().enumerate() {
+        for (part, steps) in self.parts(first).enumerate() {
             let mut encoder = self.encoder();
             if part == 0 {
                 uploads.iter().for_each(|upload| upload.encode(&mut encoder));
@@ -104,23 +104,24 @@ impl Sequence {
         Ok(())
     }
 
-    /// Runs all dispatches with a timestamp before and after each.
-    ///
-    /// # Errors
-    /// [`Error::Gpu`] if the device has no timestamps.
-    pub fn profile(&self, uploads: &mut [Upload]) -> Result<Vec<KernelTime>> {
-        if !self.gpu.has_timestamps() {
-            return Err(Error::Gpu("this adapter has no timestamp queries".into()));
+    /// Runs all dispatches from the `first` on and gives the seconds of each, by timestamps before and after it. On a device without
+    /// timestamps each is submitted alone, and its time is that until the queue is empty.
+    pub fn profile(&self, first: usize, uploads: &mut [Upload]) -> Result<Vec<f64>> {
+        self.gpu.check()?;
+        let mut encoder = self.encoder();
+        uploads.iter().for_each(|upload| upload.encode(&mut encoder));
+        self.gpu.submit(encoder);
+        uploads.iter_mut().for_each(Upload::submitted);
+        let mut seconds = Vec::with_capacity(self.steps.len());
+        for steps in self.parts(first).flat_map(|part| part.chunks(wgpu::QUERY_SET_MAX_QUERIES as usize / 2))
+        {
+            let part = if self.gpu.has_timestamps() { self.stamped(steps) } else { self.waited(steps) };
+            seconds.extend(part?);
         }
-        let per_set = (wgpu::QUERY_SET_MAX_QUERIES / 2) as usize;
-        let mut times = Vec::new();
-        for steps in self.steps.chunks(per_set) {
-            times.extend(self.profile_part(steps, uploads)?);
-        }
-        Ok(times)
+        Ok(seconds)
     }
 
-    fn profile_part(&self, steps: &[Step], uploads: &mut [Upload]) -> Result<Vec<KernelTime>> {
+    fn stamped(&self, steps: &[Step]) -> Result<Vec<f64>> {
         let count = 2 * steps.len() as u32;
         let queries = self.gpu.device.create_query_set(&wgpu::QuerySetDescriptor {
             label: Some("profile"),
@@ -130,7 +131,6 @@ impl Sequence {
         let usage = wgpu::BufferUsages::QUERY_RESOLVE | wgpu::BufferUsages::COPY_SRC;
         let resolved = Buffer::new(&self.gpu, u64::from(count) * 8, usage, "timestamps")?;
         let mut encoder = self.encoder();
-        uploads.iter().for_each(|upload| upload.encode(&mut encoder));
         for (step, at) in steps.iter().zip((0..).step_by(2)) {
             let mut pass = encoder.begin_compute_pass(&wgpu::ComputePassDescriptor {
                 label: Some(&step.name),
@@ -144,25 +144,29 @@ impl Sequence {
         }
         encoder.resolve_query_set(&queries, 0..count, resolved.raw(), 0);
         self.gpu.submit(encoder);
-        uploads.iter_mut().for_each(Upload::submitted);
         let bytes = self.gpu.read(&resolved, u64::from(count) * 8)?.wait()?;
         let ticks: Vec<u64> = bytemuck::pod_collect_to_vec(&bytes);
         let tick = f64::from(self.gpu.queue.get_timestamp_period()) * 1e-9;
-        Ok(steps
-            .iter()
-            .zip(ticks.chunks_exact(2))
-            .map(|(step, t)| KernelTime {
-                kernel: step.name.clone(),
-                seconds: t[1].saturating_sub(t[0]) as f64 * tick,
-                flops: step.flops,
-            })
-            .collect())
+        Ok(ticks.chunks_exact(2).map(|t| t[1].saturating_sub(t[0]) as f64 * tick).collect())
     }
 
-    fn parts(&self) -> impl Iterator<Item = &[Step]> {
+    fn waited(&self, steps: &[Step]) -> Result<Vec<f64>> {
+        self.gpu.wait()?;
+        let time = |step: &Step| {
+            let mut encoder = self.encoder();
+            step.encode(&mut encoder.begin_compute_pass(&wgpu::ComputePassDescriptor::default()));
+            let start = Instant::now();
+            self.gpu.submit(encoder);
+            self.gpu.wait()?;
+            Ok(start.elapsed().as_secs_f64())
+        };
+        steps.iter().map(time).collect()
+    }
+
+    fn parts(&self, first: usize) -> impl Iterator<Item = &[Step]> {
         let starts = self.cuts.iter().copied();
         let ends = self.cuts.iter().copied().skip(1).chain([self.steps.len()]);
-        starts.zip(ends).map(|(start, end)| &self.steps[start..end])
+        starts.zip(ends).filter(move |&(start, _)| start >= first).map(|(start, end)| &self.steps[start..end])
     }
 
     fn encoder(&self) -> wgpu::CommandEncoder {
@@ -209,7 +213,6 @@ impl Step {
             pipeline,
             bind_group,
             grid,
-            flops: launch.flops,
             #[cfg(feature = "check")]
             written: launch.writes.clone(),
             _bound: launch.reads.into_iter().chain(launch.writes).collect(),

@@ -18,10 +18,14 @@ pub struct Var {
 #[derive(Clone, Debug, Default)]
 pub struct Graph {
     pub(super) nodes: Vec<NodeData>,
+    /// What nodes appended now are labelled with.
+    label: Arc<str>,
 }
 
 #[derive(Clone, Debug)]
 pub(super) struct NodeData {
+    /// The layer it belongs to, for profiles.
+    pub label: Arc<str>,
     pub source: Source,
     pub inputs: Vec<Var>,
     pub outputs: Vec<TensorType>,
@@ -64,6 +68,15 @@ impl Graph {
     /// As [`Graph::state`].
     pub fn state_filled(&mut self, name: &str, ty: TensorType, value: f32) -> Result<Var> {
         self.add_state(name, ty, Some(value))
+    }
+
+    /// Appends what `build` appends, labelled with the name of its layer, by which profiles know it. Gradients bear the
+    /// label of what they are the gradient of.
+    pub fn labelled<T>(&mut self, label: &str, build: impl FnOnce(&mut Graph) -> T) -> T {
+        let outer = std::mem::replace(&mut self.label, label.into());
+        let built = build(self);
+        self.label = outer;
+        built
     }
 
     /// The type of a tensor of this graph.
@@ -134,7 +147,7 @@ impl Graph {
     }
 
     fn push(&mut self, source: Source, inputs: Vec<Var>, outputs: Vec<TensorType>) -> Var {
-        self.nodes.push(NodeData { source, inputs, outputs });
+        self.nodes.push(NodeData { label: self.label.clone(), source, inputs, outputs });
         Var { node: self.nodes.len() - 1, output: 0 }
     }
 }

@@ -40,11 +40,15 @@ impl Graph {
             if dy.iter().all(Option::is_none) {
                 continue;
             }
-            for (&input, gradient) in zip(&node.inputs, operator.gradient(self, &node, &dy)?) {
-                if let Some(gradient) = gradient.filter(|_| on_path[input.node]) {
-                    self.add_gradient(&mut grads, input, gradient)?;
+            let label = self.nodes[index].label.clone();
+            self.labelled(&label, |graph| {
+                for (&input, gradient) in zip(&node.inputs, operator.gradient(graph, &node, &dy)?) {
+                    if let Some(gradient) = gradient.filter(|_| on_path[input.node]) {
+                        graph.add_gradient(&mut grads, input, gradient)?;
+                    }
                 }
-            }
+                Ok(())
+            })?;
         }
         params
             .iter()

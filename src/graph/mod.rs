@@ -3,6 +3,7 @@
 
 mod arena;
 mod builtin;
+mod constants;
 mod engine;
 mod gradients;
 mod memory;
@@ -11,6 +12,7 @@ mod plan;
 mod program;
 mod schedule;
 mod state;
+mod traffic;
 
 pub use arena::{Graph, Var};
 pub(crate) use builtin::KERNELS as BUILTIN_KERNELS;
@@ -21,3 +23,4 @@ pub use plan::Plan;
 pub use program::Choice;
 pub(crate) use program::{Grid, Io, PlanBuilder, Tensor};
 pub use state::{Params, PendingState};
+pub use traffic::Traffic;

@@ -1,16 +1,19 @@
 //! A graph compiled for a device, to run many times.
 
 use std::collections::HashMap;
+use std::sync::Arc;
 
 use super::arena::Source;
+use super::constants::{Changes, constant};
 use super::engine::Engine;
 use super::memory::{self, Lifetime, Memory};
 use super::program::{Choice, Dispatch, Io, Origin, PlanBuilder, Tensor};
 use super::schedule::schedule;
 use super::state::PendingState;
+use super::traffic::Traffic;
 use super::{Graph, Params, Var};
 use crate::device::Device;
-use crate::gpu::KernelTime;
+use crate::profile::{KernelTime, Profiler, Work};
 use crate::tensor::{Data, HostTensor, TensorType};
 use crate::{Error, Result};
 
@@ -24,6 +27,12 @@ pub struct Plan {
     memory: Memory,
     most_groups: u64,
     choices: Vec<Choice>,
+    /// Leading dispatches that depend on states alone.
+    constants: usize,
+    changes: Changes,
+    traffic: Traffic,
+    works: Vec<Work>,
+    profiler: Option<Arc<Profiler>>,
 }
 
 /// What a plan needs to be built on a device.
@@ -31,6 +40,8 @@ pub struct Plan {
 pub(super) struct Program {
     pub tensors: Vec<(TensorType, Origin)>,
     pub dispatches: Vec<Dispatch>,
+    /// How many of them, at the front, need to run only after a state has changed.
+    pub constants: usize,
     /// For each intermediate tensor, its buffer.
     pub assigned: HashMap<usize, usize>,
     /// Sizes of the buffers of intermediate tensors.
@@ -48,12 +59,28 @@ impl Plan {
     pub fn new(graph: &Graph, params: &Params, outputs: &[Var]) -> Result<Plan> {
         let (program, outputs) = Program::of(graph, params.device(), outputs)?;
         let (engine, memory) = Engine::new(&program, params)?;
+        let changes = Changes::new(&program, params)?;
         let inputs = program.tensors.iter().enumerate().filter_map(|(id, (ty, origin))| match origin {
             Origin::Input(name) => Some((name.clone(), (ty.clone(), id))),
             _ => None,
         });
         let most_groups = program.dispatches.iter().map(|dispatch| dispatch.groups).max().unwrap_or(0);
-        Ok(Plan { engine, inputs: inputs.collect(), outputs, memory, most_groups, choices: program.choices })
+        let (inputs, traffic) = (inputs.collect(), program.traffic(&outputs));
+        let works = program.dispatches.iter().map(|dispatch| dispatch.work.clone()).collect();
+        let profiler = params.device().profiler().cloned();
+        Ok(Plan {
+            engine,
+            inputs,
+            outputs,
+            memory,
+            most_groups,
+            choices: program.choices,
+            constants: program.constants,
+            changes,
+            traffic,
+            works,
+            profiler,
+        })
     }
 
     /// Sets an input for the runs that follow. An input that was never written holds zeros.
@@ -81,12 +108,19 @@ impl Plan {
         self.inputs.contains_key(name)
     }
 
-    /// Runs all dispatches once. On a GPU it returns when they are submitted.
+    /// Runs all dispatches once. On a GPU it returns when they are submitted; where the device has a profiler, when they
+    /// have been timed.
     ///
     /// # Errors
     /// [`Error::Gpu`] if the device was lost.
     pub fn run(&mut self) -> Result<()> {
-        self.engine.run()
+        if let Some(profiler) = self.profiler.clone() {
+            return Ok(profiler.record(&self.profile()?));
+        }
+        let first = self.first();
+        self.engine.run(first)?;
+        self.changes.ran();
+        Ok(())
     }
 
     /// The value of an output after the last run.
@@ -114,6 +148,12 @@ impl Plan {
         self.memory
     }
 
+    /// How many of its dispatches depend on states alone that it does not update, such as the transform of a frozen
+    /// weight: a run does them again only after such a state has changed.
+    pub fn constant_dispatches(&self) -> usize {
+        self.constants
+    }
+
     /// Workgroups of its largest dispatch.
     pub fn most_groups(&self) -> u64 {
         self.most_groups
@@ -124,12 +164,32 @@ impl Plan {
         &self.choices
     }
 
-    /// Runs once and measures each dispatch: with timestamps on a GPU, with the host's clock on the CPU.
+    /// Bytes that a run moves.
+    pub fn traffic(&self) -> Traffic {
+        self.traffic
+    }
+
+    /// Its dispatches, in their order.
+    pub fn works(&self) -> &[Work] {
+        &self.works
+    }
+
+    /// Runs once and measures each dispatch, by the [clock](Device::clock) of its device. Those that depend on states
+    /// alone are there only if such a state has changed since the last run.
     ///
     /// # Errors
-    /// [`Error::Gpu`] if the adapter has no timestamps.
+    /// [`Error::Gpu`] if the device was lost.
     pub fn profile(&mut self) -> Result<Vec<KernelTime>> {
-        self.engine.profile()
+        let first = self.first();
+        let seconds = self.engine.profile(first)?;
+        self.changes.ran();
+        let works = self.works[first..].iter().cloned();
+        Ok(works.zip(seconds).map(|(work, seconds)| KernelTime { work, seconds }).collect())
+    }
+
+    /// The dispatch that the next run begins with.
+    fn first(&mut self) -> usize {
+        if self.changes.none_since_last_run() { self.constants } else { 0 }
     }
 
     /// Like [`Plan::run`], with everything that a dispatch writes filled with NaN before it, and an error if a
@@ -140,7 +200,9 @@ impl Plan {
     #[cfg(feature = "check")]
     #[doc(hidden)]
     pub fn run_poisoned(&mut self) -> Result<()> {
-        self.engine.run_poisoned()
+        self.engine.run_poisoned()?;
+        self.changes.ran();
+        Ok(())
     }
 }
 
@@ -178,6 +240,15 @@ impl Graph {
         }
         Ok(memory)
     }
+
+    /// Bytes that a run of a plan for `outputs` would move on `device`, without making it.
+    ///
+    /// # Errors
+    /// As [`Graph::memory`].
+    pub fn traffic(&self, device: &Device, outputs: &[Var]) -> Result<Traffic> {
+        let (program, outputs) = Program::of(self, device, outputs)?;
+        Ok(program.traffic(&outputs))
+    }
 }
 
 /// Gives a node's outputs their tensors and adds its dispatches.
@@ -213,10 +284,17 @@ fn lower(
     tensors.extend(node.outputs.iter().copied().zip(outputs.iter().cloned()));
     let types: Vec<TensorType> = inputs.iter().map(|input| input.ty.clone()).collect();
     let before = builder.dispatches.len();
+    builder.operator = Work {
+        layer: data.label.clone(),
+        operator: operator.name(),
+        inputs: types.iter().map(TensorType::to_string).collect::<Vec<_>>().join(", ").into(),
+        node: index,
+        ..Work::default()
+    };
     operator.dispatch(&Io { inputs, outputs }, builder)?;
     let added = &mut builder.dispatches[before..];
     let share = operator.flops(&types, &data.outputs) / added.len().max(1) as u64;
-    added.iter_mut().for_each(|dispatch| dispatch.flops = share);
+    added.iter_mut().for_each(|dispatch| dispatch.work.flops = share);
     Ok(())
 }
 
@@ -236,6 +314,11 @@ impl Program {
     /// Plans the memory of the intermediate tensors; those in `kept` live to the end.
     fn new(builder: PlanBuilder<'_>, kept: &[usize]) -> Program {
         let PlanBuilder { tensors, dispatches, choices, .. } = builder;
+        let constant = constant(&tensors, &dispatches);
+        let constants = constant.iter().filter(|&&constant| constant).count();
+        let mut marked: Vec<(bool, Dispatch)> = constant.into_iter().zip(dispatches).collect();
+        marked.sort_by_key(|(constant, _)| !constant);
+        let dispatches: Vec<Dispatch> = marked.into_iter().map(|(_, dispatch)| dispatch).collect();
         let mut lifetimes: HashMap<usize, Lifetime> = HashMap::new();
         for (step, dispatch) in dispatches.iter().enumerate() {
             for &(id, _) in dispatch.reads.iter().chain(&dispatch.writes) {
@@ -244,6 +327,12 @@ impl Program {
                     let born = Lifetime { bytes: ty.bytes(), dtype: ty.dtype, first: step, last: step };
                     lifetimes.entry(id).or_insert(born).last = step;
                 }
+            }
+        }
+        // What is computed once lives from the first run on.
+        for (id, _) in dispatches[..constants].iter().flat_map(|dispatch| &dispatch.writes) {
+            if let Some(lifetime) = lifetimes.get_mut(id) {
+                (lifetime.first, lifetime.last) = (0, usize::MAX);
             }
         }
         for id in kept {
@@ -256,7 +345,7 @@ impl Program {
         let in_order: Vec<Lifetime> = ids.iter().map(|id| lifetimes[id]).collect();
         let (assigned, buffers) = memory::assign(&in_order);
         let assigned = ids.into_iter().zip(assigned).collect();
-        Program { tensors, dispatches, assigned, buffers, choices }
+        Program { tensors, dispatches, constants, assigned, buffers, choices }
     }
 
     /// For each dispatch, the bytes of each tensor it is the first to write; `None` for what it updates.

@@ -1,10 +1,13 @@
 //! A plan's dispatches before they meet a device: what each operator adds.
 
+use std::collections::BTreeMap;
+
 use bytemuck::NoUninit;
 
 use crate::Result;
 use crate::device::Device;
 use crate::gpu::Kernel;
+use crate::profile::Work;
 use crate::tensor::TensorType;
 
 /// Threads of a workgroup in element-wise kernels: `WORKGROUP` in `common/linear.wgsl`.
@@ -92,7 +95,7 @@ pub(super) struct Dispatch {
     pub reads: Vec<(usize, usize)>,
     pub writes: Vec<(usize, usize)>,
     pub groups: u64,
-    pub flops: u64,
+    pub work: Work,
 }
 
 /// Collects dispatches while a plan is made.
@@ -102,6 +105,8 @@ pub(crate) struct PlanBuilder<'a> {
     pub(super) tensors: Vec<(TensorType, Origin)>,
     pub(super) dispatches: Vec<Dispatch>,
     pub(super) choices: Vec<Choice>,
+    /// The operator that adds dispatches now.
+    pub(super) operator: Work,
 }
 
 /// A choice between kernel variants that was made for a plan.
@@ -117,7 +122,13 @@ pub struct Choice {
 
 impl<'a> PlanBuilder<'a> {
     pub(super) fn new(device: &'a Device) -> PlanBuilder<'a> {
-        PlanBuilder { device, tensors: vec![], dispatches: vec![], choices: vec![] }
+        PlanBuilder {
+            device,
+            tensors: vec![],
+            dispatches: vec![],
+            choices: vec![],
+            operator: Work::default(),
+        }
     }
 
     /// Adds a dispatch of `kernel`: tensors read and written in the order of the shader's bindings. A tensor
@@ -130,6 +141,7 @@ impl<'a> PlanBuilder<'a> {
         writes: &[&Tensor],
         grid: Grid,
     ) -> Result<()> {
+        let bytes = self.bytes(reads, writes);
         let ids = |tensors: &[&Tensor]| tensors.iter().map(|t| (t.id, t.len())).collect::<Vec<_>>();
         let (reads, writes) = (ids(reads), ids(writes));
         let name = kernel.name();
@@ -146,9 +158,16 @@ impl<'a> PlanBuilder<'a> {
             reads,
             writes,
             groups: grid.groups,
-            flops: 0,
+            work: Work { kernel: name, bytes, ..self.operator.clone() },
         });
         Ok(())
+    }
+
+    /// Bytes that the tensors of a dispatch have; states that it writes are read too.
+    fn bytes(&self, reads: &[&Tensor], writes: &[&Tensor]) -> u64 {
+        let once: BTreeMap<usize, u64> = reads.iter().map(|t| (t.id, t.ty.bytes())).collect();
+        let ways = |t: &Tensor| if matches!(self.tensors[t.id].1, Origin::State { .. }) { 2 } else { 1 };
+        once.values().sum::<u64>() + writes.iter().map(|t| ways(t) * t.ty.bytes()).sum::<u64>()
     }
 
     /// A tensor that lives only between dispatches of this operator.

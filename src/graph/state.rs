@@ -1,6 +1,7 @@
 //! The store of persistent tensors that plans share by name.
 
 use std::collections::BTreeMap;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard};
 
 use crate::cpu::{Float, Storage};
@@ -21,6 +22,8 @@ pub struct Params {
 pub(super) struct State {
     pub ty: TensorType,
     pub memory: StateMemory,
+    /// Counts the changes of its value, for plans that keep what they computed from it.
+    pub version: Arc<AtomicU64>,
 }
 
 /// A state's memory on its device. Plans on the CPU take the storage out while they run.
@@ -55,6 +58,7 @@ impl Params {
         let ty = TensorType { shape: value.shape().clone(), dtype };
         let state = self.ensure(name, &ty)?;
         write(&self.device, &state.memory, value.data());
+        state.version.fetch_add(1, Ordering::Relaxed);
         Ok(())
     }
 
@@ -87,6 +91,7 @@ impl Params {
             StateMemory::F32(storage) => lock(storage).write_bytes(bytes),
             StateMemory::F64(storage) => lock(storage).write_bytes(bytes),
         }
+        state.version.fetch_add(1, Ordering::Relaxed);
         Ok(())
     }
 
@@ -159,9 +164,14 @@ impl Params {
             }
             None => StateMemory::F32(Arc::new(Mutex::new(Storage::zeros(ty.dtype, ty.len())))),
         };
-        let state = State { ty: ty.clone(), memory };
+        let state = State { ty: ty.clone(), memory, version: Arc::default() };
         states.insert(name.into(), state.clone());
         Ok(state)
+    }
+
+    /// The count of changes of a state that there is.
+    pub(super) fn version(&self, name: &str) -> Result<Arc<AtomicU64>> {
+        Ok(self.find(name)?.version)
     }
 
     fn find(&self, name: &str) -> Result<State> {

@@ -148,7 +148,7 @@ impl ModelFile {
         if self.labels.len() != classes {
             return Err(Error::Input(format!("has {} labels for {classes} outputs", self.labels.len())));
         }
-        self.load(&Params::new(&crate::Device::cpu()))
+        self.model.check(&self.weights)
     }
 
     /// Sets the model's parameters in a store.

@@ -36,7 +36,7 @@ pub(super) struct Folded {
 /// # Errors
 /// As [`Model::load`].
 pub(super) fn fold(model: &Model, weights: &BTreeMap<String, HostTensor>) -> Result<Folded> {
-    model.find_parameters(|name| weights.get(name))?;
+    model.check(weights)?;
     let model = Model { frozen: 0, ..model.clone() };
     let mut folding = Folding { folded: Folded { model, changed: BTreeMap::new() }, weights };
     let mut at = 0;
@@ -163,8 +163,8 @@ impl Linear {
     }
 
     fn fitting(self) -> Option<Linear> {
-        let fits = |x: &f64| (*x as f32).is_finite();
-        (self.kernel.to_f64().iter().all(fits) && self.bias.iter().all(fits)).then_some(self)
+        let finite = self.kernel.is_finite() && self.bias.iter().all(|&bias| (bias as f32).is_finite());
+        finite.then_some(self)
     }
 }
 

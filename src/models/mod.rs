@@ -18,6 +18,7 @@ mod summary;
 mod vgg16;
 #[cfg(feature = "train")]
 pub mod weights;
+mod workload;
 
 pub use config::MAX_SIZE;
 pub use file::{ModelFile, Preprocessing};
@@ -28,3 +29,4 @@ pub use predictor::Predictor;
 pub use scratch_cnn::{ScratchCnn, scratch_cnn};
 pub use summary::Summary;
 pub use vgg16::{Vgg16, vgg16, vgg16_base};
+pub use workload::Workload;

@@ -136,7 +136,9 @@ impl Model {
         for (index, layer) in self.layers.iter().enumerate() {
             let logits = logits && index + 1 == self.layers.len();
             let mode = if index < self.frozen { Mode::Predict } else { mode };
-            y = layer.build(&mut Build { graph, mode, seed, step, first_row, logits }, y)?;
+            y = graph.labelled(layer.name(), |graph| {
+                layer.build(&mut Build { graph, mode, seed, step, first_row, logits }, y)
+            })?;
         }
         Ok(y)
     }
@@ -210,6 +212,14 @@ impl Model {
         found.into_iter().try_for_each(|(name, value)| params.set(&name, value))
     }
 
+    /// Whether `values` has every parameter under its name.
+    ///
+    /// # Errors
+    /// As [`Model::load`].
+    pub fn check(&self, values: &BTreeMap<String, HostTensor>) -> Result<()> {
+        self.find_parameters(|name| values.get(name)).map(|_| ())
+    }
+
     /// The value of each parameter, where `find` finds it.
     ///
     /// # Errors
@@ -224,7 +234,7 @@ impl Model {
                 Some(value) if *value.shape() != shape => {
                     format!("has shape {}, expected {shape}", value.shape())
                 }
-                Some(value) if value.to_f32().iter().any(|x| !x.is_finite()) => {
+                Some(value) if !value.is_finite() => {
                     "holds values that are not finite; train the model again".into()
                 }
                 Some(value) => return Ok((name, value)),

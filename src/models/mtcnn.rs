@@ -105,21 +105,31 @@ impl Net<'_> {
         self.graph.state(&format!("{}/{name}", self.name), TensorType::f32(shape))
     }
 
+    /// Builds the layer of this name.
+    fn layer<T>(&mut self, layer: &str, build: impl FnOnce(&mut Net<'_>) -> T) -> T {
+        let name = self.name;
+        self.graph.labelled(&format!("{name}/{layer}"), |graph| build(&mut Net { graph, name }))
+    }
+
     /// Convolution `number`, with its window's side, inputs and outputs, and its PReLU.
     fn conv(&mut self, x: Var, number: usize, [window, inputs, outputs]: [usize; 3]) -> Result<Var> {
-        let kernel = self.state(&format!("conv{number}/kernel"), &[window, window, inputs, outputs])?;
-        let bias = self.state(&format!("conv{number}/bias"), &[outputs])?;
-        let y = self.graph.conv2d(x, kernel, Some(bias), Conv2d::default())?;
-        self.prelu(y, number, outputs)
+        self.layer(&format!("conv{number}"), |net| {
+            let kernel = net.state(&format!("conv{number}/kernel"), &[window, window, inputs, outputs])?;
+            let bias = net.state(&format!("conv{number}/bias"), &[outputs])?;
+            let y = net.graph.conv2d(x, kernel, Some(bias), Conv2d::default())?;
+            net.prelu(y, number, outputs)
+        })
     }
 
     /// Dense layer `number` of the flattened pictures, with its inputs and outputs, and its PReLU.
     fn dense(&mut self, x: Var, number: usize, [inputs, outputs]: [usize; 2]) -> Result<Var> {
-        let flat = self.graph.flatten(x)?;
-        let kernel = self.state(&format!("dense{number}/kernel"), &[inputs, outputs])?;
-        let bias = self.state(&format!("dense{number}/bias"), &[outputs])?;
-        let y = self.graph.dense(flat, kernel, Some(bias), Activation::Linear)?;
-        self.prelu(y, number, outputs)
+        self.layer(&format!("dense{number}"), |net| {
+            let flat = net.graph.flatten(x)?;
+            let kernel = net.state(&format!("dense{number}/kernel"), &[inputs, outputs])?;
+            let bias = net.state(&format!("dense{number}/bias"), &[outputs])?;
+            let y = net.graph.dense(flat, kernel, Some(bias), Activation::Linear)?;
+            net.prelu(y, number, outputs)
+        })
     }
 
     fn prelu(&mut self, x: Var, number: usize, channels: usize) -> Result<Var> {
@@ -129,13 +139,13 @@ impl Net<'_> {
 
     fn heads(&mut self, x: Var, inputs: usize, outputs: usize) -> Result<Var> {
         let (kernel, bias) = (self.state(HEADS[0], &[inputs, outputs])?, self.state(HEADS[1], &[outputs])?);
-        self.graph.dense(x, kernel, Some(bias), Activation::Linear)
+        self.layer("heads", |net| net.graph.dense(x, kernel, Some(bias), Activation::Linear))
     }
 
     fn heads_of_pixels(&mut self, x: Var, inputs: usize, outputs: usize) -> Result<Var> {
         let (kernel, bias) =
             (self.state(HEADS[0], &[1, 1, inputs, outputs])?, self.state(HEADS[1], &[outputs])?);
-        self.graph.conv2d(x, kernel, Some(bias), Conv2d::default())
+        self.layer("heads", |net| net.graph.conv2d(x, kernel, Some(bias), Conv2d::default()))
     }
 }
 

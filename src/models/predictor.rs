@@ -1,5 +1,7 @@
 //! A model ready to predict: plans for a few batch sizes on one store of parameters.
 
+use std::sync::Arc;
+
 use super::fold::{Folded, fold};
 use super::{Model, ModelFile};
 use crate::graph::{Graph, Params, Plan, Var};
@@ -14,7 +16,7 @@ const SIZES: [usize; 3] = [1, 8, 32];
 /// result cut.
 #[derive(Debug)]
 pub struct Predictor {
-    file: ModelFile,
+    file: Arc<ModelFile>,
     params: Params,
     /// What gives the answers; the model of features is made when it is first asked.
     probabilities: Model,
@@ -39,12 +41,13 @@ enum Answer {
 }
 
 impl Predictor {
-    /// A predictor on `device`, with the weights of `file`. Batch normalisation is folded into the layers
-    /// beside it where it can be.
+    /// A predictor on `device`, with the weights of `file`; several may share one file. Batch normalisation is folded into
+    /// the layers beside it where it can be.
     ///
     /// # Errors
     /// [`Error::State`](crate::Error::State) if a weight is missing or not finite, or the device has no room.
-    pub fn new(device: &Device, file: ModelFile) -> Result<Predictor> {
+    pub fn new(device: &Device, file: impl Into<Arc<ModelFile>>) -> Result<Predictor> {
+        let file = file.into();
         let params = Params::new(device);
         let probabilities = folded(&file, &file.model, &params)?;
         let largest = file.model.largest_batch(device.max_tensor())?;
@@ -134,7 +137,8 @@ impl Predictor {
         let mut graph = Graph::new();
         let shape: Vec<usize> = std::iter::once(batch).chain(model.input.iter().copied()).collect();
         let pixels = graph.input("x", TensorType::u8(Shape::from(shape)));
-        let x = graph.normalize(pixels, self.file.preprocessing.normalize)?;
+        let normalize = self.file.preprocessing.normalize;
+        let x = graph.labelled("pictures", |graph| graph.normalize(pixels, normalize))?;
         let answer = model.build(&mut graph, x, Mode::Predict, 0, None)?;
         Ok(Planned { what, batch, plan: Plan::new(&graph, &self.params, &[answer])?, answer })
     }
@@ -157,7 +161,6 @@ fn folded(file: &ModelFile, model: &Model, params: &Params) -> Result<Model> {
 #[cfg(test)]
 mod tests {
     use std::collections::BTreeMap;
-    use std::sync::Arc;
 
     use super::*;
     use crate::models::{Preprocessing, ScratchCnn, scratch_cnn};

@@ -2,11 +2,10 @@
 
 use std::fmt;
 
-use super::Model;
-use crate::Result;
-use crate::graph::{Graph, Memory, bytes};
-use crate::nn::{CrossEntropy, Mode, Optimizer};
-use crate::tensor::{Shape, TensorType};
+use super::{Model, Workload};
+use crate::graph::{Memory, Traffic, bytes};
+use crate::tensor::Shape;
+use crate::{Device, Result};
 
 /// What `summary` prints: one row a layer, and totals.
 #[derive(Clone, Debug)]
@@ -21,6 +20,10 @@ pub struct Summary {
     pub training: Memory,
     /// Bytes that predicting one picture holds.
     pub prediction: Memory,
+    /// Bytes that a [training step](Workload::training) on `batch` pictures moves.
+    pub training_traffic: Traffic,
+    /// Bytes that predicting one picture moves.
+    pub prediction_traffic: Traffic,
 }
 
 /// One layer of a [`Summary`].
@@ -39,11 +42,11 @@ pub struct Row {
 }
 
 impl Summary {
-    /// Describes `model` for training in batches of `batch`.
+    /// Describes `model` for training in batches of `batch` on `device`, whose kernels decide how many bytes move.
     ///
     /// # Errors
     /// [`Error::Shape`](crate::Error::Shape) if its layers do not fit together.
-    pub fn new(model: &Model, batch: usize) -> Result<Summary> {
+    pub fn new(model: &Model, batch: usize, device: &Device) -> Result<Summary> {
         let rows = model.trace(1)?.into_iter().zip(&model.layers).map(|(shape, layer)| {
             let count = |trainable| {
                 shape.parameters.iter().filter(|p| p.trainable == trainable).map(|p| p.shape.len()).sum()
@@ -57,8 +60,17 @@ impl Summary {
             }
         });
         let rows = rows.collect();
-        let (training, prediction) = (training_memory(model, batch)?, prediction_memory(model)?);
-        Ok(Summary { name: model.name.clone(), rows, batch, training, prediction })
+        let memory = |workload: &Workload| workload.graph.memory(&workload.outputs);
+        let prediction = Workload::prediction(model, 1)?;
+        Ok(Summary {
+            name: model.name.clone(),
+            rows,
+            batch,
+            training: memory(&Workload::training_with_frozen(model, batch)?)?,
+            prediction: memory(&prediction)?,
+            training_traffic: Workload::training(model, batch)?.traffic(device)?,
+            prediction_traffic: prediction.traffic(device)?,
+        })
     }
 
     /// Numbers in all parameters.
@@ -70,37 +82,6 @@ impl Summary {
     pub fn flops(&self) -> u64 {
         self.rows.iter().map(|row| row.flops).sum()
     }
-}
-
-fn batched(model: &Model, batch: usize) -> TensorType {
-    TensorType::f32(std::iter::once(batch).chain(model.input.iter().copied()).collect::<Vec<_>>())
-}
-
-fn prediction_memory(model: &Model) -> Result<Memory> {
-    let mut graph = Graph::new();
-    let x = graph.input("x", batched(model, 1));
-    let y = model.build(&mut graph, x, Mode::Predict, 0, None)?;
-    graph.memory(&[y])
-}
-
-fn training_memory(model: &Model, batch: usize) -> Result<Memory> {
-    let mut graph = Graph::new();
-    let x = graph.input("x", batched(model, batch));
-    let step = graph.state_filled("step", TensorType::u32([1]), 0.0)?;
-    let rate = graph.state_filled("rate", TensorType::f32([1]), 0.0)?;
-    let logits = model.build(&mut graph, x, Mode::Train, 0, Some(step))?;
-    let targets = graph.input("targets", graph.ty(logits).clone());
-    let metrics = CrossEntropy::default().build(&mut graph, logits, targets)?;
-    let trained: Vec<_> = model.parameters()?.into_iter().filter(|p| p.trainable).collect();
-    let mut states = Vec::new();
-    for parameter in &trained {
-        states.push(graph.state(&parameter.name, TensorType::f32(&parameter.shape))?);
-    }
-    let gradients = graph.gradients(metrics.loss, &states)?;
-    for (parameter, gradient) in trained.iter().zip(gradients) {
-        Optimizer::default().build(&mut graph, &parameter.name, gradient, rate, step)?;
-    }
-    graph.memory(&[metrics.loss, metrics.correct])
 }
 
 impl fmt::Display for Summary {
@@ -139,7 +120,9 @@ impl fmt::Display for Summary {
         )?;
         writeln!(f, "Work per picture: {:.3} GFLOP to predict", self.flops() as f64 / 1e9)?;
         writeln!(f, "Memory to train on {} pictures at a time: {}", self.batch, self.training)?;
-        write!(f, "Memory to predict one picture: {}", self.prediction)
+        writeln!(f, "Memory to predict one picture: {}", self.prediction)?;
+        writeln!(f, "Bytes moved to train on {} pictures: {}", self.batch, self.training_traffic)?;
+        write!(f, "Bytes moved to predict one picture: {}", self.prediction_traffic)
     }
 }
 
@@ -168,7 +151,7 @@ mod tests {
 
     #[test]
     fn the_table_holds_layers_and_totals() {
-        let text = Summary::new(&scratch_cnn(&ScratchCnn::new(10)), 16).unwrap().to_string();
+        let text = Summary::new(&scratch_cnn(&ScratchCnn::new(10)), 16, &Device::cpu()).unwrap().to_string();
         for part in [
             "conv1 (Conv2D)",
             "224 × 224 × 16",
@@ -176,6 +159,8 @@ mod tests {
             "6,422,656",
             "6,447,530",
             "Memory to train on 16",
+            "Bytes moved to train on 16 pictures: 1.",
+            " times the least possible, ",
         ] {
             assert!(text.contains(part), "'{part}' is not in\n{text}");
         }

@@ -25,8 +25,10 @@ impl CrossEntropy {
     /// # Errors
     /// [`Error::Shape`](crate::Error::Shape) if their shapes differ.
     pub fn build(&self, graph: &mut Graph, logits: Var, targets: Var) -> Result<Metrics> {
-        let loss = graph.softmax_cross_entropy(logits, targets, None, self.label_smoothing)?;
-        let correct = graph.correct(logits, targets)?;
-        Ok(Metrics { loss, correct })
+        graph.labelled("loss", |graph| {
+            let loss = graph.softmax_cross_entropy(logits, targets, None, self.label_smoothing)?;
+            let correct = graph.correct(logits, targets)?;
+            Ok(Metrics { loss, correct })
+        })
     }
 }

@@ -25,6 +25,10 @@ impl Optimizer {
     /// # Errors
     /// [`Error::Shape`](crate::Error::Shape) if the gradient's shape is not the parameter's.
     pub fn build(&self, graph: &mut Graph, name: &str, gradient: Var, rate: Var, step: Var) -> Result<()> {
+        graph.labelled("optimizer", |graph| self.append(graph, name, gradient, rate, step))
+    }
+
+    fn append(&self, graph: &mut Graph, name: &str, gradient: Var, rate: Var, step: Var) -> Result<()> {
         let ty = graph.ty(gradient).clone();
         let param = graph.state(name, ty.clone())?;
         let moment = |graph: &mut Graph, which: &str| {

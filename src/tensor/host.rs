@@ -101,6 +101,15 @@ impl HostTensor {
         self.data
     }
 
+    /// Whether no element is infinite, as a 32-bit float, or not a number.
+    pub fn is_finite(&self) -> bool {
+        match &self.data {
+            Data::F32(v) => v.iter().all(|x| x.is_finite()),
+            Data::F64(v) => v.iter().all(|&x| (x as f32).is_finite()),
+            Data::U32(_) | Data::U8(_) => true,
+        }
+    }
+
     /// The elements as 32-bit floats; integers and 64-bit floats are converted.
     pub fn to_f32(&self) -> Vec<f32> {
         match &self.data {

@@ -276,10 +276,12 @@ pub(super) fn pictures(
     normalize: Normalize,
 ) -> Result<Var> {
     let pixels = graph.input(PIXELS, TensorType::u8(batched(model, rows)));
-    let Some(augment) = augment else { return graph.normalize(pixels, normalize) };
-    let keys = graph.input(KEYS, TensorType::u32([rows]));
-    let epoch = graph.state_filled(EPOCH, TensorType::u32([1]), 0.0)?;
-    graph.augment(pixels, keys, epoch, augment, normalize)
+    graph.labelled("pictures", |graph| {
+        let Some(augment) = augment else { return graph.normalize(pixels, normalize) };
+        let keys = graph.input(KEYS, TensorType::u32([rows]));
+        let epoch = graph.state_filled(EPOCH, TensorType::u32([1]), 0.0)?;
+        graph.augment(pixels, keys, epoch, augment, normalize)
+    })
 }
 
 /// Forward and metrics of one batch, added up over an epoch.

@@ -16,7 +16,7 @@ use lookalike::{Device, Result};
 
 use self::photos::{CREDIT, PEOPLE};
 use super::cut::{self, CropArguments, list_skipped};
-use super::device::AdapterArguments;
+use super::device::RunArguments;
 use super::display::say;
 use super::evaluate::Evaluation;
 use super::learning::{Learned, Settings, learn};
@@ -39,7 +39,7 @@ pub struct Arguments {
     #[arg(long, value_name = "N", default_value_t = 40, value_parser = clap::value_parser!(u32).range(1..))]
     epochs: u32,
     #[command(flatten)]
-    adapter: AdapterArguments,
+    run: RunArguments,
     /// Print lines instead of a progress bar
     #[arg(long)]
     plain: bool,
@@ -49,7 +49,7 @@ pub struct Arguments {
 pub fn run(arguments: &Arguments) -> Result<()> {
     let start = Instant::now();
     let out = &arguments.out;
-    let device = arguments.adapter.open(false)?;
+    let device = arguments.run.open(false)?;
     say(format_args!("Ten people, ten photos each: {CREDIT}."));
     let [learning, test] = ["train", "test"].map(|part| out.join("photos").join(part));
     write_photos(&learning, &test)?;

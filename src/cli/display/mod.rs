@@ -1,6 +1,8 @@
 //! What people see: lines, tables, progress.
 
+mod profile;
 mod progress;
+pub mod quantity;
 mod table;
 
 use std::fmt::Display;
@@ -9,6 +11,7 @@ use std::io::Write;
 use lookalike::{Error, Result};
 use serde_json::Value;
 
+pub use profile::profile_table;
 pub use progress::{Progress, clock};
 pub use table::{confusion, percent, person_table, shortened};
 

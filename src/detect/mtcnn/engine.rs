@@ -50,6 +50,15 @@ impl Net {
         }
     }
 
+    /// What its layers' names begin with.
+    const fn name(self) -> &'static str {
+        match self {
+            Net::Proposal => "pnet",
+            Net::Refine => "rnet",
+            Net::Output => "onet",
+        }
+    }
+
     const fn side(self) -> usize {
         match self {
             Net::Proposal => TILE_SIDE,
@@ -166,15 +175,17 @@ impl Planned {
         let mut graph = Graph::new();
         let pixels = graph.state(PHOTO, photo.clone())?;
         let windows = graph.input("windows", TensorType::u32([batch, 9]));
-        let x = graph.area_resize(pixels, windows, [net.side(); 2], mtcnn::normalize())?;
-        let answers = match net {
-            Net::Proposal => {
-                let extent = graph.input("extent", TensorType::u32([batch, 2]));
-                mtcnn::proposal(&mut graph, x, extent)?
+        let answers = graph.labelled(net.name(), |graph| {
+            let x = graph.area_resize(pixels, windows, [net.side(); 2], mtcnn::normalize())?;
+            match net {
+                Net::Proposal => {
+                    let extent = graph.input("extent", TensorType::u32([batch, 2]));
+                    mtcnn::proposal(graph, x, extent)
+                }
+                Net::Refine => mtcnn::refine(graph, x),
+                Net::Output => mtcnn::output(graph, x),
             }
-            Net::Refine => mtcnn::refine(&mut graph, x)?,
-            Net::Output => mtcnn::output(&mut graph, x)?,
-        };
+        })?;
         Ok(Planned { batch, plan: Plan::new(&graph, params, &[answers])?, answers })
     }
 

@@ -5,7 +5,7 @@ use std::time::Instant;
 
 use crate::Result;
 use crate::cpu::{Float, Slots, Storage, Twin};
-use crate::gpu::{Kernel, KernelTime};
+use crate::gpu::Kernel;
 use crate::graph::memory::Memory;
 use crate::graph::plan::Program;
 use crate::graph::program::{Origin, Tensor};
@@ -60,12 +60,10 @@ pub(in crate::graph) struct CpuEngine<T> {
 /// A dispatch; slots are places in the table with the tensor's length.
 #[derive(Debug)]
 struct Step<T> {
-    name: String,
     body: Twin<T>,
     params: Vec<u8>,
     reads: Vec<(usize, usize)>,
     writes: Vec<(usize, usize)>,
-    flops: u64,
 }
 
 impl<T: Engineable> CpuEngine<T> {
@@ -102,12 +100,10 @@ impl<T: Engineable> CpuEngine<T> {
                 .collect()
         };
         let steps = program.dispatches.iter().map(|dispatch| Step {
-            name: dispatch.kernel.name(),
             body: T::body(&dispatch.kernel),
             params: dispatch.params.clone(),
             reads: of(&dispatch.reads),
             writes: of(&dispatch.writes),
-            flops: dispatch.flops,
         });
         let engine = CpuEngine {
             steps: steps.collect(),
@@ -125,8 +121,8 @@ impl<T: Engineable> CpuEngine<T> {
         Ok(())
     }
 
-    pub fn run(&mut self) -> Result<()> {
-        self.with_states(|engine| (0..engine.steps.len()).for_each(|step| engine.step(step)));
+    pub fn run(&mut self, first: usize) -> Result<()> {
+        self.with_states(|engine| (first..engine.steps.len()).for_each(|step| engine.step(step)));
         Ok(())
     }
 
@@ -140,18 +136,13 @@ impl<T: Engineable> CpuEngine<T> {
         Ok(PendingState::here(tensor.ty.shape.clone(), tensor.ty.dtype, data))
     }
 
-    pub fn profile(&mut self) -> Result<Vec<KernelTime>> {
+    pub fn profile(&mut self, first: usize) -> Result<Vec<f64>> {
         let mut times = Vec::new();
         self.with_states(|engine| {
-            for step in 0..engine.steps.len() {
+            for step in first..engine.steps.len() {
                 let start = Instant::now();
                 engine.step(step);
-                let Step { name, flops, .. } = &engine.steps[step];
-                times.push(KernelTime {
-                    kernel: name.clone(),
-                    seconds: start.elapsed().as_secs_f64(),
-                    flops: *flops,
-                });
+                times.push(start.elapsed().as_secs_f64());
             }
         });
         Ok(times)

@@ -4,7 +4,7 @@ use std::collections::HashMap;
 use std::sync::Arc;
 
 use crate::Result;
-use crate::gpu::{Buffer, Gpu, KernelTime, Launch, Sequence, Upload};
+use crate::gpu::{Buffer, Gpu, Launch, Sequence, Upload};
 use crate::graph::memory::Memory;
 use crate::graph::plan::Program;
 use crate::graph::program::{Origin, Tensor};
@@ -67,9 +67,9 @@ impl GpuEngine {
             reads: of(&dispatch.reads),
             writes: of(&dispatch.writes),
             groups: dispatch.groups,
-            flops: dispatch.flops,
+            flops: dispatch.work.flops,
         });
-        let sequence = Sequence::new(gpu, launches.collect())?;
+        let sequence = Sequence::new(gpu, launches.collect(), program.constants)?;
         let engine = GpuEngine {
             gpu: gpu.clone(),
             sequence,
@@ -86,8 +86,8 @@ impl GpuEngine {
         self.uploads[self.upload_of[&tensor]].write(&to_bytes(data))
     }
 
-    pub fn run(&mut self) -> Result<()> {
-        self.sequence.submit(&mut self.uploads)
+    pub fn run(&mut self, first: usize) -> Result<()> {
+        self.sequence.submit(first, &mut self.uploads)
     }
 
     pub fn start_read(&self, tensor: &Tensor) -> Result<PendingState> {
@@ -95,8 +95,8 @@ impl GpuEngine {
         Ok(PendingState::later(tensor.ty.clone(), bytes))
     }
 
-    pub fn profile(&mut self) -> Result<Vec<KernelTime>> {
-        self.sequence.profile(&mut self.uploads)
+    pub fn profile(&mut self, first: usize) -> Result<Vec<f64>> {
+        self.sequence.profile(first, &mut self.uploads)
     }
 
     #[cfg(feature = "check")]

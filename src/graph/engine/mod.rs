@@ -8,7 +8,6 @@ use super::plan::Program;
 use super::program::Tensor;
 use super::state::{Params, PendingState};
 use crate::Result;
-use crate::gpu::KernelTime;
 use crate::tensor::Data;
 use cpu::CpuEngine;
 use gpu::GpuEngine;
@@ -54,16 +53,19 @@ impl Engine {
         each!(self, engine => engine.write(tensor, data))
     }
 
-    pub fn run(&mut self) -> Result<()> {
-        each!(self, engine => engine.run())
+    /// Runs the dispatches from the `first` on: all, or those behind the constant ones.
+    pub fn run(&mut self, first: usize) -> Result<()> {
+        each!(self, engine => engine.run(first))
     }
 
     pub fn start_read(&self, tensor: &Tensor) -> Result<PendingState> {
         each!(self, engine => engine.start_read(tensor))
     }
 
-    pub fn profile(&mut self) -> Result<Vec<KernelTime>> {
-        each!(self, engine => engine.profile())
+    /// Runs once and gives the seconds of each dispatch.
+    /// As [`Engine::run`]; gives the seconds of each dispatch.
+    pub fn profile(&mut self, first: usize) -> Result<Vec<f64>> {
+        each!(self, engine => engine.profile(first))
     }
 
     #[cfg(feature = "check")]
