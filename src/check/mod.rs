@@ -12,7 +12,7 @@ pub use case::{Check, Failure};
 pub use devices::{folded, gpu};
 pub use rival::{Rival, Step};
 pub use turns::{Times, take_turns};
-pub use values::{apart, bytes, integers, normal, uniform};
+pub use values::{apart, bytes, halves, integers, normal, uniform};
 
 use crate::gpu::Kernel;
 
@@ -33,6 +33,8 @@ pub struct KernelSource {
     pub params: usize,
     /// Whether it uses subgroup operations.
     pub needs_subgroups: bool,
+    /// Whether it reads or writes 16-bit floats.
+    pub needs_f16: bool,
     /// Values of overridable constants.
     pub constants: &'static [(&'static str, f64)],
 }
@@ -47,6 +49,7 @@ pub fn kernels() -> Vec<KernelSource> {
         bindings: (kernel.reads, kernel.writes),
         params: kernel.params,
         needs_subgroups: kernel.needs_subgroups,
+        needs_f16: kernel.needs_f16,
         constants: kernel.constants,
     };
     crate::ops::KERNELS.iter().copied().flatten().map(describe).collect()

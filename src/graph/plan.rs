@@ -14,7 +14,7 @@ use super::traffic::Traffic;
 use super::{Graph, Params, Var};
 use crate::device::Device;
 use crate::profile::{KernelTime, Profiler, Work};
-use crate::tensor::{Data, HostTensor, TensorType};
+use crate::tensor::{DType, Data, HostTensor, TensorType};
 use crate::{Error, Result};
 
 /// A list of dispatches with pipelines, bind groups and buffers made. [`Plan::run`] writes the inputs and
@@ -45,7 +45,7 @@ pub(super) struct Program {
     /// For each intermediate tensor, its buffer.
     pub assigned: HashMap<usize, usize>,
     /// Sizes of the buffers of intermediate tensors.
-    pub buffers: Vec<(u64, crate::tensor::DType)>,
+    pub buffers: Vec<(u64, DType)>,
     pub choices: Vec<Choice>,
 }
 
@@ -55,7 +55,8 @@ impl Plan {
     ///
     /// # Errors
     /// [`Error::State`] if a state is missing or of another type, [`Error::TooLarge`] if a tensor exceeds the
-    /// device's limits, [`Error::Kernel`] if the driver refuses a kernel.
+    /// device's limits, [`Error::Kernel`] if the driver refuses a kernel, or one needs what the device
+    /// lacks.
     pub fn new(graph: &Graph, params: &Params, outputs: &[Var]) -> Result<Plan> {
         let (program, outputs) = Program::of(graph, params.device(), outputs)?;
         let (engine, memory) = Engine::new(&program, params)?;
@@ -346,6 +347,12 @@ impl Program {
         let (assigned, buffers) = memory::assign(&in_order);
         let assigned = ids.into_iter().zip(assigned).collect();
         Program { tensors, dispatches, constants, assigned, buffers, choices }
+    }
+
+    /// Which of a dispatch's writes are to tensors of 16-bit floats.
+    pub(super) fn halves(&self, dispatch: &Dispatch) -> Vec<usize> {
+        let is_half = |&at: &usize| self.tensors[dispatch.writes[at].0].0.dtype == DType::F16;
+        (0..dispatch.writes.len()).filter(is_half).collect()
     }
 
     /// For each dispatch, the bytes of each tensor it is the first to write; `None` for what it updates.

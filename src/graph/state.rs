@@ -4,6 +4,8 @@ use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard};
 
+use half::f16;
+
 use crate::cpu::{Float, Storage};
 use crate::device::Device;
 use crate::gpu::{Buffer, ReadBack};
@@ -139,7 +141,7 @@ impl Params {
                 return Err(Error::State { name: name.into(), problem });
             };
             let data = match ty.dtype {
-                DType::F32 => Data::F32(vec![value; ty.len()]),
+                DType::F32 | DType::F16 => Data::F32(vec![value; ty.len()]),
                 DType::U32 => Data::U32(vec![value as u32; ty.len()]),
                 DType::U8 => Data::U8(vec![value as u8; ty.len()]),
             };
@@ -242,6 +244,10 @@ pub(super) fn to_bytes(data: &Data) -> std::borrow::Cow<'_, [u8]> {
 fn from_bytes(ty: &TensorType, bytes: &[u8]) -> HostTensor {
     let data = match ty.dtype {
         DType::F32 => Data::F32(bytemuck::pod_collect_to_vec(bytes)),
+        DType::F16 => {
+            let halves: Vec<u16> = bytemuck::pod_collect_to_vec(bytes);
+            Data::F32(halves[..ty.len()].iter().map(|&bits| f16::from_bits(bits).to_f32()).collect())
+        }
         DType::U32 => Data::U32(bytemuck::pod_collect_to_vec(bytes)),
         DType::U8 => Data::U8(bytes[..ty.len()].to_vec()),
     };
