@@ -139,7 +139,7 @@ fn run(options: &Options, folder: &Path, ours: Cache, drivers: Cache) -> Result<
 /// The process that is measured.
 fn once(adapter: &str, folder: &Path) -> Result<()> {
     let cached = std::env::var("STARTUP_OURS").is_ok_and(|state| state == "on");
-    let options = GpuOptions { pipeline_cache: cached.then(|| folder.join("ours")), ..GpuOptions::default() };
+    let options = GpuOptions { cache: cached.then(|| folder.join("ours")), ..GpuOptions::default() };
     let mut clock = Instant::now();
     let mut lap = || std::mem::replace(&mut clock, Instant::now()).elapsed().as_secs_f64();
     let device = Device::named_with(adapter, &options)?;

@@ -12,6 +12,7 @@ mod column_sum;
 mod concat;
 mod constants;
 mod conv2d;
+mod conv2d_max_pool2d;
 mod correct;
 mod dense;
 mod dropout;
@@ -37,6 +38,7 @@ mod shaders;
 mod softmax;
 mod softmax_cross_entropy;
 mod training;
+mod trials;
 mod update;
 #[cfg(feature = "train")]
 mod vgg16;

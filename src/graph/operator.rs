@@ -1,16 +1,18 @@
 //! What an operator is to the graph.
 
+use std::any::Any;
 use std::fmt;
+use std::sync::Arc;
 
 use super::{Graph, Io, PlanBuilder, Var};
 use crate::tensor::TensorType;
-use crate::{Error, Result};
+use crate::{Device, Error, Result};
 
 /// The gradient with respect to each input of a node; `None` for inputs that have none.
 pub(crate) type Gradients = Vec<Option<Var>>;
 
 /// A tensor operation: its shape rule, its launch, its gradient.
-pub(crate) trait Operator: fmt::Debug + Send + Sync {
+pub(crate) trait Operator: Any + fmt::Debug + Send + Sync {
     /// Name in errors and profiles.
     fn name(&self) -> &'static str;
 
@@ -34,6 +36,12 @@ pub(crate) trait Operator: fmt::Debug + Send + Sync {
     /// Whether the only output is the first input's memory, in another shape. Then nothing is dispatched.
     fn is_view(&self) -> bool {
         false
+    }
+
+    /// An operator that does this one's work and then that of `reader`, the only reader of its only output, which reads
+    /// nothing else; `None` where that gains nothing on `device`.
+    fn fuse(&self, _reader: &dyn Operator, _device: &Device) -> Option<Arc<dyn Operator>> {
+        None
     }
 
     /// Floating-point operations of one run.

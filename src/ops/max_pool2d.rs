@@ -7,7 +7,7 @@ use super::{Pool2d, expect};
 use crate::Result;
 use crate::cpu::{Float, Slots, params};
 use crate::gpu::{Kernel, Shader, shader};
-use crate::graph::{Gradients, Graph, Grid, Io, Node, Operator, PlanBuilder, Var};
+use crate::graph::{Gradients, Graph, Grid, Io, Node, Operator, PlanBuilder, Tensor, Var};
 use crate::tensor::TensorType;
 
 const SHADER: Shader = shader!("max_pool2d", "common/linear.wgsl", "common/pool2d.wgsl", "max_pool2d.wgsl");
@@ -57,7 +57,13 @@ impl Graph {
 }
 
 #[derive(Debug)]
-struct MaxPool2d(Pool2d);
+pub(super) struct MaxPool2d(pub Pool2d);
+
+/// Adds the dispatch of y = the pooled x.
+pub(super) fn forward_pass(plan: &mut PlanBuilder<'_>, x: &Tensor, y: &Tensor, pool: &Pool2d) -> Result<()> {
+    let params = Params::new("max_pool2d", x.ty(), pool)?;
+    plan.dispatch(&FORWARD, params, &[x], &[y], Grid::linear(y.len()))
+}
 
 impl Operator for MaxPool2d {
     fn name(&self) -> &'static str {
@@ -69,9 +75,7 @@ impl Operator for MaxPool2d {
     }
 
     fn dispatch(&self, io: &Io, plan: &mut PlanBuilder<'_>) -> Result<()> {
-        let (x, y) = (io.input(0), io.output(0));
-        let params = Params::new(self.name(), x.ty(), &self.0)?;
-        plan.dispatch(&FORWARD, params, &[x], &[y], Grid::linear(y.len()))
+        forward_pass(plan, io.input(0), io.output(0), &self.0)
     }
 
     fn gradient(&self, graph: &mut Graph, node: &Node, dy: &[Option<Var>]) -> Result<Gradients> {

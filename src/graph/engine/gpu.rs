@@ -5,8 +5,8 @@ use std::sync::Arc;
 
 use crate::Result;
 use crate::gpu::{Buffer, Gpu, Launch, Sequence, Upload};
+use crate::graph::lower::Program;
 use crate::graph::memory::Memory;
-use crate::graph::plan::Program;
 use crate::graph::program::{Origin, Tensor};
 use crate::graph::state::{Params, PendingState, StateMemory, to_bytes};
 use crate::tensor::Data;

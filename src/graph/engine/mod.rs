@@ -3,8 +3,8 @@
 mod cpu;
 mod gpu;
 
+use super::lower::Program;
 use super::memory::Memory;
-use super::plan::Program;
 use super::program::Tensor;
 use super::state::{Params, PendingState};
 use crate::Result;
