@@ -63,3 +63,30 @@ fn they_stay_apart_where_they_must() {
     let read_twice = kernels(|graph, y| vec![graph.max_pool2d(y, Pool2d::square(2)).unwrap(), y]);
     assert_eq!(read_twice, ["conv2d", "max_pool2d"]);
 }
+
+/// In training, the activation's gradient joins that of the pooling, whatever the windows.
+#[test]
+fn the_gradient_goes_through_both() {
+    for (window, stride) in [(2, 2), (3, 2)] {
+        for activation in
+            [Activation::Relu, Activation::LeakyRelu(0.3), Activation::Sigmoid, Activation::Tanh]
+        {
+            let pool = Pool2d { stride: [stride; 2], ..Pool2d::square(window) };
+            Check::new(&format!("window {window}, {activation:?}"))
+                .input(normal([2, 7, 6, 3], 1))
+                .input(normal([3, 3, 3, 5], 2))
+                .terms(100)
+                .run(|graph, v| {
+                    let y = graph.conv2d(v[0], v[1], None, Conv2d { activation, ..relu() })?;
+                    Ok(vec![graph.max_pool2d(y, pool)?])
+                });
+        }
+    }
+    let gradient_kernels = kernels(|graph, y| {
+        let pooled = graph.max_pool2d(y, Pool2d::square(2)).unwrap();
+        let one = graph.fill([1, 4, 4, 4], 1.0).unwrap();
+        let weight = graph.state_filled("weight", TensorType::f32([3, 3, 3, 4]), 0.5).unwrap();
+        graph.gradients_of(&[(pooled, one)], &[weight]).unwrap()
+    });
+    assert_eq!(gradient_kernels, ["builtin", "conv2d", "max_pool2d", "conv2d_weight_gradient"]);
+}

@@ -1,6 +1,6 @@
 //! A graph as the dispatches of a program: which operators are needed, which run as one, which buffers they share.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
 use super::arena::Source;
@@ -8,7 +8,7 @@ use super::constants::constant;
 use super::memory::{self, Lifetime};
 use super::program::{Choice, Dispatch, Io, Origin, PlanBuilder, Tensor};
 use super::schedule::schedule;
-use super::{Graph, Operator, Var};
+use super::{Graph, Operator, Reader, Var};
 use crate::Result;
 use crate::device::Device;
 use crate::profile::Work;
@@ -35,24 +35,47 @@ struct Step<'a> {
     inputs: &'a [Var],
 }
 
-impl Graph {
-    /// Operators that do the work of a node and of the only reader of its output, by the node that writes it.
-    fn fused(&self, order: &[usize], outputs: &[Var], device: &Device) -> HashMap<usize, Arc<dyn Operator>> {
+/// Operators that do the work of a node, and before it that of the node whose output only it reads.
+#[derive(Default)]
+struct Fused {
+    /// By the later node: the earlier one, and the operator.
+    pairs: HashMap<usize, (usize, Arc<dyn Operator>)>,
+    /// The earlier nodes.
+    absorbed: HashSet<usize>,
+}
+
+impl Fused {
+    fn of(graph: &Graph, order: &[usize], outputs: &[Var], device: &Device) -> Fused {
         let mut readers: HashMap<usize, Vec<usize>> = HashMap::new();
         for &index in order {
-            self.nodes[index]
+            graph.nodes[index]
                 .inputs
                 .iter()
                 .for_each(|input| readers.entry(input.node).or_default().push(index));
         }
         outputs.iter().for_each(|output| readers.entry(output.node).or_default().push(usize::MAX));
         let pair = |index: usize| {
-            let first = self.nodes[index].operator().filter(|first| !first.is_view())?;
+            let first = &graph.nodes[index];
+            let operator = first.operator().filter(|first| !first.is_view())?;
             let [reader] = readers.get(&index)?[..] else { return None };
-            let [_] = self.nodes.get(reader)?.inputs[..] else { return None };
-            Some((index, first.fuse(self.nodes[reader].operator()?, device)?))
+            let node = graph.nodes.get(reader)?;
+            let place = |input: &Var| match first.inputs.iter().position(|known| known == input) {
+                None if input.node == index => Some(None),
+                found => found.map(Some),
+            };
+            let inputs = node.inputs.iter().map(place).collect::<Option<_>>()?;
+            Some((reader, operator.fuse(&Reader { operator: node.operator()?, inputs }, device)?))
         };
-        order.iter().filter_map(|&index| pair(index)).collect()
+        let mut fused = Fused::default();
+        for &index in order {
+            if !fused.pairs.contains_key(&index)
+                && let Some((reader, operator)) = pair(index)
+            {
+                fused.pairs.insert(reader, (index, operator));
+                fused.absorbed.insert(index);
+            }
+        }
+        fused
     }
 }
 
@@ -101,8 +124,8 @@ impl Program {
         let mut builder = PlanBuilder::new(device);
         let mut tensors: HashMap<Var, Tensor> = HashMap::new();
         let order = schedule(graph, outputs)?;
-        let fused = graph.fused(&order, outputs, device);
-        for index in order.into_iter().filter(|index| !fused.contains_key(index)) {
+        let fused = Fused::of(graph, &order, outputs, device);
+        for index in order.into_iter().filter(|index| !fused.absorbed.contains(index)) {
             let data = &graph.nodes[index];
             let mut leaf = |origin| {
                 let tensor = builder.tensor(data.outputs[0].clone(), origin);
@@ -114,10 +137,9 @@ impl Program {
                     leaf(Origin::State { name: name.clone(), initial: *initial })
                 }
                 Source::Operator(operator) => {
-                    let before = data.inputs.first().map(|input| input.node);
-                    let step = match before.and_then(|before| Some((before, fused.get(&before)?))) {
-                        Some((before, fused)) => {
-                            Step { index, operator: fused, inputs: &graph.nodes[before].inputs }
+                    let step = match fused.pairs.get(&index) {
+                        Some((before, operator)) => {
+                            Step { index, operator, inputs: &graph.nodes[*before].inputs }
                         }
                         None => Step { index, operator, inputs: &data.inputs },
                     };

@@ -20,7 +20,7 @@ pub use arena::{Graph, Var};
 pub(crate) use builtin::KERNELS as BUILTIN_KERNELS;
 pub use memory::Memory;
 pub(crate) use memory::bytes;
-pub(crate) use operator::{Gradients, Node, Operator};
+pub(crate) use operator::{Gradients, Node, Operator, Reader};
 pub use plan::Plan;
 pub use program::Choice;
 pub(crate) use program::{Grid, Io, PlanBuilder, Tensor};

@@ -38,9 +38,9 @@ pub(crate) trait Operator: Any + fmt::Debug + Send + Sync {
         false
     }
 
-    /// An operator that does this one's work and then that of `reader`, the only reader of its only output, which reads
-    /// nothing else; `None` where that gains nothing on `device`.
-    fn fuse(&self, _reader: &dyn Operator, _device: &Device) -> Option<Arc<dyn Operator>> {
+    /// An operator that does this one's work, from the same inputs, and then that of `reader`, the only one of its only
+    /// output; `None` where that gains nothing on `device`.
+    fn fuse(&self, _reader: &Reader<'_>, _device: &Device) -> Option<Arc<dyn Operator>> {
         None
     }
 
@@ -48,6 +48,14 @@ pub(crate) trait Operator: Any + fmt::Debug + Send + Sync {
     fn flops(&self, _inputs: &[TensorType], outputs: &[TensorType]) -> u64 {
         outputs.iter().map(|output| output.len() as u64).sum()
     }
+}
+
+/// An operator that reads another one's output, and beside it at most what that one reads.
+#[derive(Debug)]
+pub(crate) struct Reader<'a> {
+    pub operator: &'a dyn Operator,
+    /// For each of its inputs, its place among the inputs of the other; `None` for that one's output.
+    pub inputs: Vec<Option<usize>>,
 }
 
 /// A node's inputs and outputs, for gradients.

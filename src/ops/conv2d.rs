@@ -19,7 +19,7 @@ use super::{Activation, Padding};
 use crate::cpu::{Float, Matrix, Slots, params};
 use crate::error::expect_rank;
 use crate::gpu::{Kernel, Piece, piece};
-use crate::graph::{Gradients, Graph, Io, Node, Operator, PlanBuilder, Tensor, Var};
+use crate::graph::{Gradients, Graph, Io, Node, Operator, PlanBuilder, Reader, Tensor, Var};
 use crate::tensor::{Shape, TensorType};
 use crate::{Device, Error, Result};
 
@@ -138,7 +138,7 @@ impl Operator for Conv2d {
         Ok(gradients)
     }
 
-    fn fuse(&self, reader: &dyn Operator, device: &Device) -> Option<Arc<dyn Operator>> {
+    fn fuse(&self, reader: &Reader<'_>, device: &Device) -> Option<Arc<dyn Operator>> {
         conv2d_max_pool2d::fused(*self, reader, device)
     }
 

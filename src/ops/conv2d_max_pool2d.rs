@@ -7,7 +7,7 @@ use std::sync::Arc;
 use super::conv2d::{Conv2d, Geometry};
 use super::max_pool2d::{self, MaxPool2d};
 use super::{Padding, Pool2d};
-use crate::graph::{Io, Operator, PlanBuilder};
+use crate::graph::{Io, Operator, PlanBuilder, Reader};
 use crate::tensor::TensorType;
 use crate::{Device, Result};
 
@@ -16,8 +16,8 @@ use crate::{Device, Result};
 struct Conv2dMaxPool2d(Conv2d);
 
 /// `conv` and `reader` in one, if that one pools its output so.
-pub(super) fn fused(conv: Conv2d, reader: &dyn Operator, device: &Device) -> Option<Arc<dyn Operator>> {
-    let MaxPool2d(Pool2d { window, stride, padding, ceil }) = (reader as &dyn Any).downcast_ref()?;
+pub(super) fn fused(conv: Conv2d, reader: &Reader<'_>, device: &Device) -> Option<Arc<dyn Operator>> {
+    let MaxPool2d(Pool2d { window, stride, padding, ceil }) = (reader.operator as &dyn Any).downcast_ref()?;
     let unpadded = matches!(padding, Padding::Valid | Padding::Explicit([[0, 0], [0, 0]]));
     let fits = *window == [2, 2] && *stride == [2, 2] && unpadded && !ceil && device.gpu().is_some();
     fits.then(|| Arc::new(Conv2dMaxPool2d(conv)) as Arc<dyn Operator>)

@@ -1,16 +1,26 @@
 //! Max pooling over the spatial axes.
 
+use std::any::Any;
+use std::sync::Arc;
+
 use rayon::prelude::*;
 
+use super::activation::ActivateGradient;
 use super::pool2d::Params;
-use super::{Pool2d, expect};
-use crate::Result;
+use super::{Activation, Pool2d, expect};
 use crate::cpu::{Float, Slots, params};
 use crate::gpu::{Kernel, Shader, shader};
-use crate::graph::{Gradients, Graph, Grid, Io, Node, Operator, PlanBuilder, Tensor, Var};
+use crate::graph::{Gradients, Graph, Grid, Io, Node, Operator, PlanBuilder, Reader, Tensor, Var};
 use crate::tensor::TensorType;
+use crate::{Device, Result};
 
-const SHADER: Shader = shader!("max_pool2d", "common/linear.wgsl", "common/pool2d.wgsl", "max_pool2d.wgsl");
+const SHADER: Shader = shader!(
+    "max_pool2d",
+    "common/linear.wgsl",
+    "common/activation.wgsl",
+    "common/pool2d.wgsl",
+    "max_pool2d.wgsl"
+);
 const FORWARD: Kernel =
     SHADER.kernel("forward").params::<Params>().reads(1).writes(1).twin(forward::<f32>, forward::<f64>);
 const FORWARD_WITHIN: Kernel = SHADER
@@ -80,7 +90,8 @@ impl Operator for MaxPool2d {
 
     fn gradient(&self, graph: &mut Graph, node: &Node, dy: &[Option<Var>]) -> Result<Gradients> {
         let dy = dy[0].expect("one output");
-        Ok(vec![Some(graph.apply(MaxPool2dGradient(self.0), &[node.input(0), dy])?)])
+        let gradient = MaxPool2dGradient { pool: self.0, behind: Activation::Linear };
+        Ok(vec![Some(graph.apply(gradient, &[node.input(0), dy])?)])
     }
 
     fn flops(&self, _inputs: &[TensorType], outputs: &[TensorType]) -> u64 {
@@ -114,9 +125,12 @@ impl Operator for MaxPool2dWithin {
     }
 }
 
-/// dx, from x and dy.
+/// dx, from x and dy; and where an activation gave x, the gradient before it.
 #[derive(Debug)]
-struct MaxPool2dGradient(Pool2d);
+struct MaxPool2dGradient {
+    pool: Pool2d,
+    behind: Activation,
+}
 
 impl Operator for MaxPool2dGradient {
     fn name(&self) -> &'static str {
@@ -129,10 +143,20 @@ impl Operator for MaxPool2dGradient {
 
     fn dispatch(&self, io: &Io, plan: &mut PlanBuilder<'_>) -> Result<()> {
         let (x, dy, dx) = (io.input(0), io.input(1), io.output(0));
-        let params = Params::new(self.name(), x.ty(), &self.0)?;
-        let (kernel, threads) =
-            if self.0.is_disjoint() { (&BACKWARD_DISJOINT, params.cells()) } else { (&BACKWARD, dx.len()) };
+        let params = Params::new(self.name(), x.ty(), &self.pool)?.behind(self.behind);
+        let (kernel, threads) = if self.pool.is_disjoint() {
+            (&BACKWARD_DISJOINT, params.cells())
+        } else {
+            (&BACKWARD, dx.len())
+        };
         plan.dispatch(kernel, params, &[x, dy], &[dx], Grid::linear(threads))
+    }
+
+    /// With the gradient of the activation that gave x: then dx is written once, not also read and written again.
+    fn fuse(&self, reader: &Reader<'_>, _device: &Device) -> Option<Arc<dyn Operator>> {
+        let ActivateGradient(activation) = (reader.operator as &dyn Any).downcast_ref()?;
+        let fits = reader.inputs == [Some(0), None] && self.behind == Activation::Linear;
+        fits.then(|| Arc::new(MaxPool2dGradient { behind: *activation, ..*self }) as Arc<dyn Operator>)
     }
 }
 
@@ -200,7 +224,7 @@ fn backward<T: Float>(bytes: &[u8], slots: &mut Slots<'_, T>) {
                 }
             }
             for (c, (&winner, &dy)) in winner.iter().zip(dy).enumerate() {
-                dx[winner as usize + c] += dy;
+                dx[winner as usize + c] += dy * p.slope_at(x[winner as usize + c]);
             }
         }
     });
