@@ -1,6 +1,6 @@
 //! A graph compiled for a device, to run many times.
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 
 use super::arena::Source;
@@ -85,6 +85,13 @@ impl Plan {
     /// Whether it has an input of that name: an input that no output needs is not part of a plan.
     pub fn has_input(&self, name: &str) -> bool {
         self.inputs.contains_key(name)
+    }
+
+    /// Names and types of its inputs, in the order of the names.
+    pub fn inputs(&self) -> impl Iterator<Item = (&str, &TensorType)> {
+        let sorted: BTreeMap<&str, &TensorType> =
+            self.inputs.iter().map(|(name, (ty, _))| (name.as_str(), ty)).collect();
+        sorted.into_iter()
     }
 
     /// Runs all dispatches once. On a GPU it returns when they are submitted; where the device has a profiler, when they
