@@ -64,6 +64,11 @@ impl Whole {
         Times(self.seconds.clone()).median()
     }
 
+    /// Its place under the roof, by the median.
+    pub fn point(&self) -> Point {
+        Point { flops: self.flops, bytes: self.traffic.moved, seconds: self.median() }
+    }
+
     /// Pictures in a second.
     pub fn pictures_per_second(&self) -> f64 {
         self.batch as f64 / self.median()

@@ -33,7 +33,7 @@ pub enum Bound {
 
 impl fmt::Display for Bound {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self {
+        f.pad(match self {
             Bound::Memory => "memory",
             Bound::Compute => "compute",
         })
