@@ -28,6 +28,7 @@ mod mtcnn;
 mod multiply;
 mod normalize;
 mod prelu;
+mod profile;
 mod random;
 mod record;
 mod reshape;

@@ -19,12 +19,20 @@ pub struct Effort {
 }
 
 impl Effort {
-    /// Runs once to warm up, then at least once more; gives what `run` returned, but for the first.
+    /// Runs once to warm up, then as [`Effort::repeat_warm`].
     ///
     /// # Errors
     /// The first of `run`.
     pub fn repeat<T>(&self, mut run: impl FnMut() -> Result<T>) -> Result<Vec<T>> {
         run()?;
+        self.repeat_warm(run)
+    }
+
+    /// Runs at least once, and gives what `run` returned.
+    ///
+    /// # Errors
+    /// The first of `run`.
+    pub fn repeat_warm<T>(&self, mut run: impl FnMut() -> Result<T>) -> Result<Vec<T>> {
         let start = Instant::now();
         let mut results = vec![run()?];
         while results.len() < self.runs && start.elapsed().as_secs_f64() < self.seconds {
@@ -97,7 +105,8 @@ fn describe(works: &[Work]) -> Measured {
     }
 }
 
-/// Seconds by the host's clock of whole runs: inputs are written, all dispatches run, outputs are read.
+/// Seconds by the host's clock of whole runs: inputs are written, all dispatches run, outputs are read. The plan has run
+/// before.
 ///
 /// # Errors
 /// As [`Plan::write`], [`Plan::run`] and [`Plan::read`].
@@ -107,7 +116,7 @@ pub fn whole(
     outputs: &[Var],
     effort: &Effort,
 ) -> Result<Vec<f64>> {
-    effort.repeat(|| {
+    effort.repeat_warm(|| {
         let start = Instant::now();
         inputs.iter().try_for_each(|(name, data)| plan.write(name, data))?;
         plan.run()?;
