@@ -100,10 +100,9 @@ impl Plan {
     /// # Errors
     /// [`Error::Gpu`] if the device was lost.
     pub fn run(&mut self) -> Result<()> {
-        match self.profiler.clone() {
-            None => self.engine.run(),
-            Some(profiler) => Ok(profiler.record(&self.profile()?)),
-        }
+        let Some(profiler) = self.profiler.clone() else { return self.engine.run() };
+        profiler.record(&self.profile()?);
+        Ok(())
     }
 
     /// The value of an output after the last run.

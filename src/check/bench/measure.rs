@@ -132,7 +132,10 @@ mod tests {
     #[test]
     fn runs_are_counted_and_timed() {
         let count = |effort: Effort, pause: u64| {
-            let run = || Ok(std::thread::sleep(std::time::Duration::from_millis(pause)));
+            let run = || {
+                std::thread::sleep(std::time::Duration::from_millis(pause));
+                Ok(())
+            };
             effort.repeat(run).unwrap().len()
         };
         assert_eq!(count(Effort { seconds: 100.0, runs: 5 }, 0), 5);

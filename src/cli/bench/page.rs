@@ -4,7 +4,7 @@ use std::fmt::Write;
 
 use lookalike::check::bench::{Bench, Measured, Roof, Whole};
 
-use super::plot::{Dot, plot};
+use super::plot::{COLOURS, Dot, plot};
 use super::table::{notable, of_roof, shapes};
 use crate::cli::display::percent;
 use crate::cli::display::quantity::{bytes, flops, rate, seconds};
@@ -21,7 +21,7 @@ pub fn page(bench: &Bench) -> String {
     let _ = writeln!(body, r#"<figure class="scroll">{}</figure>"#, plot(&dots, &bench.roof()));
     body += r#"<p class="legend">"#;
     for (index, group) in bench.groups.iter().enumerate() {
-        let _ = write!(body, r#"<span class="g{index}">● {}</span> "#, escaped(&group.title));
+        let _ = write!(body, r#"<span class="g{}">● {}</span> "#, index % COLOURS, escaped(&group.title));
     }
     body += "</p>\n<p>Work below the slope waits for memory, work below the flat line for arithmetic. Numbers are those \
              of the tables; what computes nothing has no place in the plot. A share above 100 % means that tensors \
@@ -70,7 +70,7 @@ fn add_networks(body: &mut String, wholes: &[Whole], roof: &Roof) {
     };
     let head = ["network", "time", "pictures/s", "FLOP/s", "of roof", "bytes moved", "least"];
     *body += "<h2>Networks</h2>\n";
-    add_table(body, head, wholes.iter().map(cells));
+    add_table(body, "networks", head, wholes.iter().map(cells));
     *body += "<p>With pictures written and answers read, by the host's clock. The least is what goes in, the states that \
               are read and changed, and what comes out: all else might stay on the chip.</p>\n";
 }
@@ -96,18 +96,27 @@ fn add_operators(body: &mut String, bench: &Bench) {
                 roof.bound(&point).to_string(),
             ]
         };
-        add_table(body, head, rows.into_iter().map(cells));
+        add_table(body, "operators", head, rows.into_iter().map(cells));
         if others > 0 {
             let _ = writeln!(body, "<p>{others} others take less than half a percent of the time each.</p>");
         }
     }
 }
 
-fn add_table<const N: usize>(body: &mut String, head: [&str; N], rows: impl Iterator<Item = [String; N]>) {
+fn add_table<const N: usize>(
+    body: &mut String,
+    class: &str,
+    head: [&str; N],
+    rows: impl Iterator<Item = [String; N]>,
+) {
     let row = |cells: &[String], tag: &str| -> String {
         cells.iter().map(|cell| format!("<{tag}>{cell}</{tag}>")).collect()
     };
-    let _ = writeln!(body, r#"<div class="scroll"><table><tr>{}</tr>"#, row(&head.map(String::from), "th"));
+    let _ = writeln!(
+        body,
+        r#"<div class="scroll"><table class="{class}"><tr>{}</tr>"#,
+        row(&head.map(String::from), "th")
+    );
     rows.for_each(|cells| _ = writeln!(body, "<tr>{}</tr>", row(&cells, "td")));
     *body += "</table></div>\n";
 }

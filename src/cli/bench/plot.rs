@@ -11,8 +11,10 @@ const WIDTH: f64 = 760.0;
 const HEIGHT: f64 = 520.0;
 /// What the axes leave free.
 const FRAME: Area = Area { x: 64.0, y: 16.0, width: WIDTH - 80.0, height: HEIGHT - 72.0 };
+/// Colours of groups in the style; more groups begin again.
+pub const COLOURS: usize = 6;
 /// Room for a number of two or three digits.
-const LABEL: [f64; 2] = [22.0, 13.0];
+const LABEL: [f64; 2] = [24.0, 15.0];
 
 /// A point with its number in the table below, the group it belongs to, and its name.
 #[derive(Clone, Debug)]
@@ -66,12 +68,7 @@ impl Axes {
                 r#"<line class="grid" x1="{x:.1}" y1="{}" x2="{x:.1}" y2="{bottom}"/>"#,
                 FRAME.y
             );
-            let text = if decade < 0 {
-                format!("{:.*}", -decade as usize, 10f64.powi(decade))
-            } else {
-                flops(10f64.powi(decade))
-            };
-            let text = text.replace(".00", "").replace(".0 ", " ");
+            let text = power(decade);
             let _ =
                 writeln!(svg, r#"<text x="{x:.1}" y="{}" text-anchor="middle">{text}</text>"#, bottom + 18.0);
         }
@@ -82,7 +79,7 @@ impl Axes {
                 r#"<line class="grid" x1="{}" y1="{y:.1}" x2="{right}" y2="{y:.1}"/>"#,
                 FRAME.x
             );
-            let text = flops(10f64.powi(decade)).replace(".00", "").replace(".0", "");
+            let text = power(decade);
             let _ = writeln!(
                 svg,
                 r#"<text x="{}" y="{:.1}" text-anchor="end">{text}</text>"#,
@@ -101,6 +98,18 @@ impl Axes {
             svg,
             r#"<text class="axis" x="14" y="{across}" text-anchor="middle" transform="rotate(-90 14 {across})">operations per second</text>"#
         );
+    }
+}
+
+/// A power of ten as a tick: `0.01`, `100`, `10 G`.
+fn power(exponent: i32) -> String {
+    const PREFIXES: [&str; 5] = ["", " k", " M", " G", " T"];
+    match usize::try_from(exponent) {
+        Err(_) => format!("{:.*}", exponent.unsigned_abs() as usize, 10f64.powi(exponent)),
+        Ok(exponent) => {
+            let prefix = (exponent / 3).min(PREFIXES.len() - 1);
+            format!("1{}{}", "0".repeat(exponent - 3 * prefix), PREFIXES[prefix])
+        }
     }
 }
 
@@ -125,6 +134,7 @@ pub fn plot(dots: &[Dot], roof: &Roof) -> String {
     let labels = place(&places, LABEL, FRAME);
     for ((dot, [x, y]), label) in dots.iter().zip(&places).zip(labels) {
         let Dot { number, group, name, .. } = dot;
+        let group = group % COLOURS;
         let _ = writeln!(
             svg,
             r#"<circle class="dot g{group}" cx="{x:.1}" cy="{y:.1}" r="4.5"><title>{number}: {}</title></circle>"#,
@@ -137,7 +147,7 @@ pub fn plot(dots: &[Dot], roof: &Roof) -> String {
             let _ = writeln!(
                 svg,
                 r#"<text class="number g{group}" x="{cx:.1}" y="{:.1}" text-anchor="middle">{number}</text>"#,
-                cy + 4.0
+                cy + 5.0
             );
         }
     }
@@ -176,4 +186,17 @@ fn draw_roof(svg: &mut String, axes: &Axes, roof: &Roof) {
 /// A number and its prefix, with the space that a prefix is written after.
 fn spaced(number: &str) -> String {
     if number.contains(' ') { number.into() } else { format!("{number} ") }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::power;
+
+    #[test]
+    fn ticks_are_short() {
+        assert_eq!(
+            [-2, 0, 1, 3, 5, 11, 16].map(power),
+            ["0.01", "1", "10", "1 k", "100 k", "100 G", "10000 T"]
+        );
+    }
 }
