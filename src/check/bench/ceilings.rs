@@ -88,17 +88,14 @@ fn copy_rate(device: &Device, effort: &Effort) -> Result<Ceiling> {
 }
 
 fn multiply_add_rate(device: &Device, effort: &Effort) -> Result<Ceiling> {
+    let measure = |effort, rounds| time(device, effort, BUSY, |graph, x| multiply_add(graph, x, rounds));
+    let once = Effort { seconds: 0.0, runs: 1 };
     let mut rounds = 4;
-    loop {
-        let seconds = time(device, effort, BUSY, |graph, x| multiply_add(graph, x, rounds))?;
-        let amount = flops(BUSY, rounds);
-        let ceiling = Ceiling::of(format!("{rounds} rounds of multiply-add"), amount, seconds);
-        let shortest = amount as f64 / ceiling.rate;
-        if shortest >= SHORTEST || rounds >= 1 << 16 {
-            return Ok(ceiling);
-        }
+    while rounds < 1 << 16 && measure(&once, rounds)?[0] < SHORTEST {
         rounds *= 4;
     }
+    let seconds = measure(effort, rounds)?;
+    Ok(Ceiling::of(format!("{rounds} rounds of multiply-add"), flops(BUSY, rounds), seconds))
 }
 
 /// Seconds of the one operator that `append` makes of `len` floats.

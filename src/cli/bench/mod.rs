@@ -18,6 +18,8 @@ use super::display::{self, note, say};
 use super::number::{at_least_one, percentage, seconds};
 use super::output::write;
 
+/// Seconds for each ceiling at least: everything else is held against them.
+const LEAST_SECONDS: f64 = 0.5;
 /// Most runs of one thing.
 const MOST_RUNS: usize = 100;
 
@@ -98,7 +100,8 @@ fn measure(arguments: &Arguments) -> Result<Bench> {
     let device = arguments.adapter.open(arguments.json)?;
     let effort = Effort { seconds: arguments.seconds, runs: MOST_RUNS };
     note("measuring the ceilings");
-    let ceilings = Ceilings::measure(&device, &effort)?;
+    let ceilings =
+        Ceilings::measure(&device, &Effort { seconds: effort.seconds.max(LEAST_SECONDS), ..effort })?;
     let mut bench = Bench { device, ceilings, groups: vec![], wholes: vec![] };
     for shape in arguments.shapes() {
         note(format_args!("measuring {}", shape.title()));
