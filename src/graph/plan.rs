@@ -1,6 +1,6 @@
 //! A graph compiled for a device, to run many times.
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 
 use super::arena::Source;
@@ -98,6 +98,13 @@ impl Plan {
         self.inputs.contains_key(name)
     }
 
+    /// Names and types of its inputs, in the order of the names.
+    pub fn inputs(&self) -> impl Iterator<Item = (&str, &TensorType)> {
+        let sorted: BTreeMap<&str, &TensorType> =
+            self.inputs.iter().map(|(name, (ty, _))| (name.as_str(), ty)).collect();
+        sorted.into_iter()
+    }
+
     /// Runs all dispatches once. On a GPU it returns when they are submitted; where the device has a profiler, when they
     /// have been timed.
     ///
@@ -105,7 +112,8 @@ impl Plan {
     /// [`Error::Gpu`] if the device was lost.
     pub fn run(&mut self) -> Result<()> {
         if let Some(profiler) = self.profiler.clone() {
-            return Ok(profiler.record(&self.profile()?));
+            profiler.record(&self.profile()?);
+            return Ok(());
         }
         let first = self.first();
         self.engine.run(first)?;
