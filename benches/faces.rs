@@ -159,7 +159,8 @@ impl Options {
             before.args(["--serve", "--photos"]).arg(folder);
             commands.push(("before".into(), before));
         }
-        contenders.extend(commands.iter_mut().filter_map(|(name, command)| Contender::rival(name, command)));
+        contenders
+            .extend(commands.iter_mut().filter_map(|(name, command)| Contender::rival(name, command, None)));
         Ok(contenders)
     }
 

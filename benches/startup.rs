@@ -12,20 +12,19 @@
 //! pipelines cold and warm, and with the driver's own cache off, cold and warm: drivers of Mesa and NVIDIA keep one on the
 //! disk and can be told where. Others keep theirs, if they have one.
 
-mod common;
-
 use std::io::{BufRead, BufReader};
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::time::Instant;
 
-use common::Result;
 use lookalike::Device;
 use lookalike::check::Times;
 use lookalike::gpu::GpuOptions;
 use lookalike::graph::Params;
 use lookalike::models::{ModelFile, Predictor, Preprocessing, ScratchCnn, scratch_cnn};
 use lookalike::ops::{Normalize, random};
+
+type Result<T> = std::result::Result<T, Box<dyn std::error::Error>>;
 
 const CLASSES: usize = 10;
 const SEED: u32 = 1;
@@ -139,7 +138,7 @@ fn run(options: &Options, folder: &Path, ours: Cache, drivers: Cache) -> Result<
 /// The process that is measured.
 fn once(adapter: &str, folder: &Path) -> Result<()> {
     let cached = std::env::var("STARTUP_OURS").is_ok_and(|state| state == "on");
-    let options = GpuOptions { pipeline_cache: cached.then(|| folder.join("ours")), ..GpuOptions::default() };
+    let options = GpuOptions { cache: cached.then(|| folder.join("ours")), ..GpuOptions::default() };
     let mut clock = Instant::now();
     let mut lap = || std::mem::replace(&mut clock, Instant::now()).elapsed().as_secs_f64();
     let device = Device::named_with(adapter, &options)?;

@@ -1,157 +1,107 @@
-//! A training step of the scratch CNN, beside PyTorch's and burn's on the CPU: all take turns within one run.
+//! A training step of the scratch CNN, beside rivals': all take turns within one run.
 //!
 //! ```text
 //! cargo bench --bench training -- [OPTIONS]
 //!   --batch N          pictures of a step; default 16
 //!   --rounds N         turns that are measured; default 15
-//!   --adapter NAME     a second device to train on, such as a GPU
+//!   --adapter NAME     what ours trains on; default cpu
+//!   --rivals LIST      who else trains: pytorch:cpu, pytorch:cuda, pytorch:cuda-half, burn:flex, burn:ndarray, burn:wgpu,
+//!                      burn:wgpu-software, candle:cpu, meganeura:f32, meganeura:matrices; default what suits the adapter
 //!   --python PROGRAM   a Python that has torch; default python3
-//!   --burn PROGRAM     burn's step, built by `cargo build --release --manifest-path benches/rivals/Cargo.toml`;
-//!                      default where that puts it
-//!   --backend NAME     burn's: flex, the default, or ndarray, which takes a minute for a step
+//!   --built FOLDER     where the other rivals' programs are; default where
+//!                      `cargo build --release --manifest-path benches/rivals/Cargo.toml --keep-going` puts them
+//!   --limit SECONDS    how long a rival's step may take; default 600
 //!   --before PROGRAM   another build of this bench, for what a change is worth
 //!   --profile          also what each dispatch takes
 //!   --serve            only train, one step for each line of standard input; what --before runs
 //! ```
 //!
-//! Everyone uses all cores that the process may use (`taskset -c 0` leaves one), trains on one batch that stays the
-//! same, and has read the loss when a step ends. Our step also takes in the pictures as bytes, scales them and drops
-//! out a fifth of the hidden units, which the rivals' does not.
+//! Everyone uses all cores that the process may use (`taskset -c 0` leaves one), starts from the same weights, trains on one
+//! batch that stays the same, and has read the loss when a step ends. Our step also takes in the pictures as bytes and scales
+//! them. Nobody drops anything out, so that the losses can be compared: they must agree before anything is measured.
 
 mod common;
+mod networks;
 
-use std::path::{Path, PathBuf};
-use std::process::Command;
 use std::time::Instant;
 
-use common::{Contender, RIVALS, Result, report};
+use common::{Contender, Result, report};
 use lookalike::Device;
 use lookalike::check::{Rival, Step, Times, take_turns};
-use lookalike::graph::{Graph, Params, Plan, Var};
+use lookalike::graph::{Graph, Plan, Var};
 use lookalike::models::{ScratchCnn, scratch_cnn};
 use lookalike::nn::{CrossEntropy, Mode, Optimizer};
-use lookalike::ops::{Normalize, random};
+use lookalike::ops::Normalize;
 use lookalike::tensor::{Data, TensorType};
+use networks::options::Options;
+use networks::task::{CLASSES, SIDE, Task, label, network_pixels};
+use networks::{rivals, warm_up};
 
-const CLASSES: usize = 10;
-const SIDE: usize = 224;
-const SEED: u32 = 1;
 /// Share of a step from which a profile lists a dispatch.
 const NOTABLE: f64 = 0.005;
-/// Turns that are not measured; at their end a loss must fall.
+/// Steps that are not measured, beside each rival's first; their losses are compared.
 const WARM_UP: usize = 5;
+/// How far a loss may be from ours, relative to it: the first one, before any weight has changed, and later ones. Where a
+/// gradient is nearly zero, Adam's first steps go by its sign, which rounding decides.
+const TOLERANCE: [f64; 2] = [1e-4, 0.05];
+/// The same in 16-bit floats.
+const HALF_TOLERANCE: [f64; 2] = [5e-3, 0.2];
 
 fn main() -> Result<()> {
     if std::env::args().len() == 1 {
         println!("this is a bench: `cargo bench --bench training` runs it");
         return Ok(());
     }
-    let options = Options::parse()?;
+    let options = Options::parse(16, 15)?;
+    let task = Task::new(scratch_cnn(&ScratchCnn { dropout: 0.0, ..ScratchCnn::new(CLASSES) }))?;
+    let device = options.device()?;
+    let mut training = Training::new(&task, &device, options.batch)?;
     if options.serve {
-        let mut training = Training::new(&options.device()?, options.batch)?;
         return Rival::serve(|| training.step());
     }
 
-    let mut contenders = options.contenders()?;
-    take_turns(&mut contenders, WARM_UP, Contender::turn)?;
-    contenders.iter().try_for_each(learns)?;
+    let folder = tempfile::tempdir()?;
+    let file = folder.path().join("task.safetensors");
+    task.write(&file, options.batch)?;
+    let first = training.step()?.value;
+    let mut ours = Contender::new(format!("Lookalike on {device}"), move || training.step());
+    ours.values.push(first);
+    let mut contenders = vec![ours];
+    contenders.extend(rivals(&options, "train", folder.path(), &file)?);
+    warm_up(&mut contenders, WARM_UP)?;
+    compare(&contenders)?;
     let times = take_turns(&mut contenders, options.rounds, Contender::turn)?;
     let Options { batch, rounds, .. } = options;
     println!("scratch CNN, a training step of {batch} pictures {SIDE}×{SIDE}; {rounds} rounds, wall time");
     report(batch, &contenders, &times);
     if options.profile {
-        profile(&mut Training::new(&options.device()?, options.batch)?, options.rounds)?;
+        profile(&mut Training::new(&task, &device, options.batch)?, options.rounds)?;
     }
     Ok(())
 }
 
-struct Options {
-    batch: usize,
-    rounds: usize,
-    adapter: Option<String>,
-    python: PathBuf,
-    burn: PathBuf,
-    backend: String,
-    before: Option<PathBuf>,
-    profile: bool,
-    serve: bool,
-}
-
-impl Options {
-    fn parse() -> Result<Options> {
-        let mut options = Options {
-            batch: 16,
-            rounds: 15,
-            adapter: None,
-            python: "python3".into(),
-            burn: format!("{RIVALS}/target/release/rival-burn{}", std::env::consts::EXE_SUFFIX).into(),
-            backend: "flex".into(),
-            before: None,
-            profile: false,
-            serve: false,
+/// A network that knows nothing starts near ln(classes), and learns its one batch; everybody's losses are ours. Who has
+/// another loss is named, and still measured: a wrong answer may be quick, and the reader should know.
+fn compare(contenders: &[Contender]) -> Result<()> {
+    let ours = &contenders[0].values;
+    let last = ours[ours.len() - 1];
+    if (ours[0] - (CLASSES as f64).ln()).abs() > 1.0 || last >= ours[0] {
+        return Err(format!("ours does not train, its losses are {ours:?}").into());
+    }
+    for contender in contenders {
+        let tolerance = if contender.name.contains("half") { HALF_TOLERANCE } else { TOLERANCE };
+        let far = |(step, (&theirs, &ours)): (usize, (&f64, &f64))| {
+            (theirs - ours).abs() > tolerance[step.min(1)] * ours.abs() || !theirs.is_finite()
         };
-        let mut arguments = std::env::args().skip(1);
-        while let Some(option) = arguments.next() {
-            let mut value = || arguments.next().ok_or(format!("{option} needs a value"));
-            match option.as_str() {
-                "--bench" => {} // cargo says so
-                "--batch" => options.batch = value()?.parse()?,
-                "--rounds" => options.rounds = value()?.parse()?,
-                "--adapter" => options.adapter = Some(value()?),
-                "--python" => options.python = value()?.into(),
-                "--burn" => options.burn = value()?.into(),
-                "--backend" => options.backend = value()?,
-                "--before" => options.before = Some(value()?.into()),
-                "--profile" => options.profile = true,
-                "--serve" => options.serve = true,
-                _ => return Err(format!("no option {option}; benches/training.rs begins with a list").into()),
-            }
-        }
-        Ok(options)
+        let values = || contender.values.iter().zip(ours).enumerate();
+        let verdict = match values().find(|&pair| far(pair)) {
+            None => "agrees".to_owned(),
+            Some((step, _)) => format!("DIFFERS from step {step} on"),
+        };
+        let losses: Vec<String> = contender.values.iter().map(|loss| format!("{loss:.4}")).collect();
+        println!("{}: {verdict}: losses {}", contender.name, losses.join(" "));
     }
-
-    /// The device that is profiled or served.
-    fn device(&self) -> Result<Device> {
-        Ok(self.adapter.as_deref().map_or_else(|| Ok(Device::cpu()), Device::named)?)
-    }
-
-    /// Ours on the CPU, which the others are compared with; then whoever else is there.
-    fn contenders(&self) -> Result<Vec<Contender>> {
-        let mut contenders = vec![ours(&Device::cpu(), self.batch)?];
-        if self.adapter.is_some() {
-            contenders.push(ours(&self.device()?, self.batch)?);
-        }
-        let batch = self.batch.to_string();
-        let mut pytorch = Command::new(&self.python);
-        pytorch.arg(Path::new(RIVALS).join("pytorch_step.py")).arg(&batch);
-        let mut burn = Command::new(&self.burn);
-        burn.args([&self.backend, &batch]);
-        let mut commands = vec![("PyTorch".into(), pytorch), (format!("burn {}", self.backend), burn)];
-        if let Some(program) = &self.before {
-            let mut before = Command::new(program);
-            before.args(["--serve", "--batch", &batch]);
-            commands.push(("before".into(), before));
-        }
-        contenders.extend(commands.iter_mut().filter_map(|(name, command)| Contender::rival(name, command)));
-        Ok(contenders)
-    }
-}
-
-fn ours(device: &Device, batch: usize) -> Result<Contender> {
-    let mut training = Training::new(device, batch)?;
-    Ok(Contender::new(format!("Lookalike on {device}"), move || training.step()))
-}
-
-/// A network that knows nothing starts near ln(classes). Its loss may jump at first, as Adam's first steps are long,
-/// but then it learns its one batch.
-fn learns(contender: &Contender) -> Result<()> {
-    let losses = &contender.values;
-    let (first, last) = (losses[0], losses[losses.len() - 1]);
-    let worst = losses.iter().copied().fold(first, f64::max);
-    if (first - (CLASSES as f64).ln()).abs() < 1.0 && last < worst {
-        return Ok(());
-    }
-    Err(format!("{} does not train, its losses are {losses:?}", contender.name).into())
+    Ok(())
 }
 
 /// Our training step.
@@ -164,17 +114,15 @@ struct Training {
 }
 
 impl Training {
-    fn new(device: &Device, batch: usize) -> Result<Training> {
-        let params = Params::new(device);
-        let model = scratch_cnn(&ScratchCnn::new(CLASSES));
-        model.initialize(&params, SEED)?;
+    fn new(task: &Task, device: &Device, batch: usize) -> Result<Training> {
+        let (model, params) = (task.model(), task.params(device)?);
         let mut graph = Graph::new();
         let pixels = graph.input("pixels", TensorType::u8([batch, SIDE, SIDE, 3]));
         let targets = graph.input("targets", TensorType::f32([batch, CLASSES]));
         let step = graph.state_filled("step", TensorType::u32([1]), 0.0)?;
         let rate = graph.state_filled("rate", TensorType::f32([1]), 1e-3)?;
         let x = graph.normalize(pixels, Normalize::unit())?;
-        let logits = model.build(&mut graph, x, Mode::Train, SEED, Some(step))?;
+        let logits = model.build(&mut graph, x, Mode::Train, 0, Some(step))?;
         let loss = CrossEntropy::default().build(&mut graph, logits, targets)?.loss;
         let parameters = model.parameters()?;
         let state = |graph: &mut Graph, name: &str, shape| graph.state(name, TensorType::f32(shape));
@@ -187,14 +135,12 @@ impl Training {
         }
         graph.increment(step)?;
         let plan = Plan::new(&graph, &params, &[loss])?;
-
-        let byte = |element| random::word(SEED, random::stream("pixels"), 0, element) as u8;
-        let hot = |picture| (0..CLASSES).map(move |class| f32::from(u8::from(class == picture % CLASSES)));
+        let hot = |picture| (0..CLASSES).map(move |class| f32::from(u8::from(class == label(picture))));
         Ok(Training {
             plan,
             loss,
             flops: graph.flops(),
-            pixels: Data::U8((0..(batch * SIDE * SIDE * 3) as u32).map(byte).collect()),
+            pixels: Data::U8(network_pixels(batch)),
             targets: Data::F32((0..batch).flat_map(hot).collect()),
         })
     }

@@ -17,6 +17,19 @@ fn to_halves_and_back() {
 }
 
 #[test]
+fn hosts_write_halves_as_floats() {
+    for device in [&Device::cpu(), check::gpu()] {
+        let mut graph = Graph::new();
+        let x = graph.input("x", TensorType::f16([3]));
+        let y = graph.cast(x, DType::F32).unwrap();
+        let mut plan = Plan::new(&graph, &Params::new(device), &[y]).unwrap();
+        plan.write("x", &Data::F32(vec![0.5, 2049.0, -1e9])).unwrap();
+        plan.run().unwrap();
+        assert_eq!(plan.read(y).unwrap().to_f32(), [0.5, 2048.0, -65504.0], "{device}");
+    }
+}
+
+#[test]
 fn folded_grid() {
     let check = Check::new("many workgroups").input(halves(&normal([2049], 1))).without_gradients().folded();
     check.run(|graph, v| {

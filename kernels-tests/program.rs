@@ -1,5 +1,6 @@
 //! The program end to end: the real binary on real photos, and on whatever else it may be given.
 
+mod bench;
 mod fuzz;
 mod transfer;
 

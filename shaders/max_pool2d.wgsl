@@ -1,7 +1,8 @@
 // max_pool2d: the maximum over windows of an image, and its gradient.
 //
 //   y[n,i,j,c]  = max of x[n,h,w,c] over the window at (i, j)
-//   dx[n,h,w,c] = sum of dy over the windows whose winner is at (h, w)
+//   dx[n,h,w,c] = sum of dy over the windows whose winner is at (h, w), times the slope of the activation that gave x
+//                 there, so that dx is the gradient before it
 //
 // Shapes   x, dx   [batch, height, width, channels]
 //          y, dy   [batch, out_height, out_width, channels]
@@ -98,7 +99,7 @@ fn backward(@builtin(global_invocation_id) id: vec3<u32>, @builtin(num_workgroup
             }
         }
     }
-    dx[index] = sum;
+    dx[index] = sum * activation_slope(p.kind, p.slope, f32(x[index]));
 }
 
 @compute @workgroup_size(WORKGROUP)
@@ -115,7 +116,7 @@ fn backward_disjoint(
     var gradient = 0.0;
     if at.row < p.out_height && at.column < p.out_width {
         chosen = winner(at.n, at.row, at.column, at.c);
-        gradient = dy[y_index(at.n, at.row, at.column, at.c)];
+        gradient = dy[y_index(at.n, at.row, at.column, at.c)] * activation_slope(p.kind, p.slope, f32(x[chosen]));
     }
     for (var u = 0u; u < p.stride_y; u++) {
         let h = at.row * p.stride_y + u - p.top;

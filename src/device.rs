@@ -15,6 +15,7 @@ pub const ADAPTER_VARIABLE: &str = "LOOKALIKE_ADAPTER";
 pub struct Device {
     kind: Kind,
     preferred: Option<Arc<str>>,
+    tunes: bool,
     profiler: Option<Arc<Profiler>>,
 }
 
@@ -149,13 +150,33 @@ impl Device {
         Device { preferred: Some(variant.into()), ..self.clone() }
     }
 
+    /// The same GPU, on which making a plan first measures the kernel variants for problems that it has not met before,
+    /// and remembers the fastest: for other plans, and for other runs where it was opened with a cache. Another choice
+    /// rounds differently, so equal runs before and after it need not give equal bits.
+    ///
+    /// # Errors
+    /// [`Error::Gpu`] on the CPU and on a software driver, where compiling a variant takes longer than it could save.
+    pub fn tuning(&self) -> Result<Device> {
+        match self.gpu() {
+            Some(gpu) if gpu.info().kind != AdapterKind::Software => {
+                Ok(Device { tunes: true, ..self.clone() })
+            }
+            _ => Err(Error::Gpu(format!("{self} is no GPU: there is nothing to tune; leave --tune out"))),
+        }
+    }
+
+    /// Whether making a plan measures kernel variants.
+    pub(crate) fn tunes(&self) -> bool {
+        self.tunes && self.preferred.is_none()
+    }
+
     /// The kernel variant that it prefers.
     pub(crate) fn preferred(&self) -> Option<&str> {
         self.preferred.as_deref()
     }
 
     fn of(kind: Kind) -> Device {
-        Device { kind, preferred: None, profiler: None }
+        Device { kind, preferred: None, tunes: false, profiler: None }
     }
 }
 

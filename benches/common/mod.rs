@@ -2,6 +2,7 @@
 
 use std::error::Error;
 use std::process::Command;
+use std::time::Duration;
 
 use lookalike::check::{Rival, Step, Times};
 
@@ -23,9 +24,11 @@ impl Contender {
         Contender { name, values: vec![], step: Box::new(step) }
     }
 
-    /// A program, once it has run its first step. One that cannot is left out, and said to be.
-    pub fn rival(name: &str, command: &mut Command) -> Option<Contender> {
-        let there = Rival::start(command).and_then(|mut rival| Ok((rival.step()?, rival)));
+    /// A program, once it has run its first step. One that cannot, or needs longer than `limit` for a step, is left out, and
+    /// said to be.
+    pub fn rival(name: &str, command: &mut Command, limit: Option<Duration>) -> Option<Contender> {
+        let there = Rival::start(command, limit.unwrap_or(Duration::MAX))
+            .and_then(|mut rival| Ok((rival.step()?, rival)));
         match there {
             Ok((first, mut rival)) => Some(Contender {
                 values: vec![first.value],

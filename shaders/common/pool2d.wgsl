@@ -7,6 +7,8 @@
 struct Params {
     batch: u32, height: u32, width: u32, channels: u32, out_height: u32, out_width: u32,
     window_height: u32, window_width: u32, stride_y: u32, stride_x: u32, top: u32, left: u32,
+    // The activation that gave x, for max_pool2d's gradient.
+    kind: u32, slope: f32,
 }
 
 @group(0) @binding(0) var<uniform> p: Params;

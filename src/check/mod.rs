@@ -1,6 +1,7 @@
 //! Proof that a kernel is right: its twin in `f64` against central differences, then every device against the
 //! twin, with outputs poisoned and guard words behind them. And damaged files, for what reads them.
 
+pub mod bench;
 mod case;
 mod devices;
 pub mod mutate;
@@ -52,5 +53,6 @@ pub fn kernels() -> Vec<KernelSource> {
         needs_f16: kernel.needs_f16,
         constants: kernel.constants,
     };
-    crate::ops::KERNELS.iter().copied().flatten().map(describe).collect()
+    let ceilings = [bench::ceilings::KERNELS];
+    crate::ops::KERNELS.iter().copied().chain(ceilings).flatten().map(describe).collect()
 }

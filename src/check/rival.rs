@@ -1,7 +1,10 @@
 //! A rival in a process of its own, which runs one step when told to.
 
 use std::io::{self, BufRead, BufReader, Write};
-use std::process::{Child, ChildStdin, ChildStdout, Command, Stdio};
+use std::process::{Child, ChildStdin, Command, Stdio};
+use std::sync::mpsc::{Receiver, RecvTimeoutError, channel};
+use std::thread;
+use std::time::Duration;
 
 /// A step's duration in seconds, and what it found: a number to compare, such as the loss.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -16,30 +19,41 @@ pub struct Step {
 pub struct Rival {
     process: Child,
     orders: ChildStdin,
-    answers: BufReader<ChildStdout>,
+    /// Lines, which a thread reads: nobody can stop waiting for a pipe.
+    answers: Receiver<io::Result<String>>,
+    limit: Duration,
 }
 
 impl Rival {
-    /// Starts the program and waits for nothing. What it complains about is not shown.
+    /// Starts the program and waits for nothing. What it complains about is not shown. A step may take as long as `limit`.
     ///
     /// # Errors
     /// If there is no such program.
-    pub fn start(command: &mut Command) -> io::Result<Rival> {
+    pub fn start(command: &mut Command, limit: Duration) -> io::Result<Rival> {
         let pipes = command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::null());
         let mut process = pipes.spawn()?;
         let orders = process.stdin.take().expect("standard input is a pipe");
-        let answers = BufReader::new(process.stdout.take().expect("standard output is a pipe"));
-        Ok(Rival { process, orders, answers })
+        let output = BufReader::new(process.stdout.take().expect("standard output is a pipe"));
+        let (sender, answers) = channel();
+        // It ends with the process, whose end of the pipe closes then.
+        thread::spawn(move || output.lines().try_for_each(|line| sender.send(line)));
+        Ok(Rival { process, orders, answers, limit })
     }
 
     /// Has it run a step.
     ///
     /// # Errors
-    /// If it has ended, or answers something else.
+    /// If it has ended, does not finish in time, or answers something else.
     pub fn step(&mut self) -> io::Result<Step> {
         writeln!(self.orders)?;
-        let mut answer = String::new();
-        self.answers.read_line(&mut answer)?;
+        let answer = match self.answers.recv_timeout(self.limit) {
+            Ok(line) => line?,
+            Err(RecvTimeoutError::Timeout) => {
+                let problem = format!("did not finish a step in {} s", self.limit.as_secs_f64());
+                return Err(io::Error::new(io::ErrorKind::TimedOut, problem));
+            }
+            Err(RecvTimeoutError::Disconnected) => return Err(io::Error::other("ended without an answer")),
+        };
         let mut numbers = answer.split_whitespace().map(str::parse);
         match (numbers.next(), numbers.next(), numbers.next()) {
             (Some(Ok(seconds)), Some(Ok(value)), None) => Ok(Step { seconds, value }),
@@ -55,7 +69,7 @@ impl Rival {
         for line in io::stdin().lock().lines() {
             line?;
             let Step { seconds, value } = step()?;
-            println!("{seconds:.6} {value:.6}");
+            println!("{seconds:.6} {value:.9}");
         }
         Ok(())
     }
@@ -66,5 +80,28 @@ impl Drop for Rival {
         // It may have ended by itself, which is as well.
         let _ = self.process.kill();
         let _ = self.process.wait();
+    }
+}
+
+#[cfg(all(test, unix))]
+mod tests {
+    use super::*;
+
+    fn shell(script: &str, limit: Duration) -> Rival {
+        Rival::start(Command::new("sh").args(["-c", script]), limit).unwrap()
+    }
+
+    #[test]
+    fn a_rival_is_waited_for_until_its_limit() {
+        let minute = Duration::from_secs(60);
+        let mut good = shell("while read line; do echo 0.5 2; done", minute);
+        let expected = Step { seconds: 0.5, value: 2.0 };
+        assert_eq!([good.step().unwrap(), good.step().unwrap()], [expected; 2]);
+        let slow = shell("read line; exec sleep 60", Duration::from_millis(50)).step().unwrap_err();
+        assert!(slow.to_string().contains("did not finish a step in 0.05 s"), "{slow}");
+        let ended = shell("read line", minute).step().unwrap_err();
+        assert!(ended.to_string().contains("ended"), "{ended}");
+        let wrong = shell("read line; echo well", minute).step().unwrap_err();
+        assert!(wrong.to_string().contains("well"), "{wrong}");
     }
 }

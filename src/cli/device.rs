@@ -26,8 +26,8 @@ impl AdapterArguments {
         let chosen =
             self.adapter.is_some() || std::env::var_os("LOOKALIKE_ADAPTER").is_some_and(|v| !v.is_empty());
         // Without a cache folder a run is slower to start, not less right.
-        let pipeline_cache = cache_folder().ok().map(|folder| folder.join("pipelines"));
-        let options = GpuOptions { pipeline_cache, ..GpuOptions::default() };
+        let cache = cache_folder().ok().map(|folder| folder.join("gpu"));
+        let options = GpuOptions { cache, ..GpuOptions::default() };
         let device = match &self.adapter {
             Some(name) => Device::named_with(name, &options)?,
             None => Device::open_with(&options)?,
@@ -51,12 +51,17 @@ pub struct RunArguments {
     /// device more often, so it is slower
     #[arg(long)]
     profile: bool,
+    /// First measure which kernels are the fastest on this GPU, and remember it for later runs too. Results may differ in
+    /// the last digits from those before
+    #[arg(long)]
+    tune: bool,
 }
 
 impl RunArguments {
     /// As [`AdapterArguments::open`]; prints the profile when the run is over.
     pub fn open(&self, json: bool) -> Result<RunDevice> {
         let device = self.adapter.open(json)?;
+        let device = if self.tune { device.tuning()? } else { device };
         if !self.profile {
             return Ok(RunDevice { device, profile: None });
         }

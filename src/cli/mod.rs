@@ -2,6 +2,7 @@
 
 pub mod display;
 
+mod bench;
 mod compare;
 mod convert;
 mod crop;
@@ -53,6 +54,7 @@ enum Command {
     Summary(summary::Arguments),
     Convert(convert::Arguments),
     Weights(weights::Arguments),
+    Bench(Box<bench::Arguments>),
     Demo(demo::Arguments),
 }
 
@@ -69,6 +71,7 @@ impl Cli {
             Command::Summary(arguments) => summary::run(&arguments),
             Command::Convert(arguments) => convert::run(&arguments),
             Command::Weights(arguments) => weights::run(&arguments),
+            Command::Bench(arguments) => bench::run(&arguments),
             Command::Demo(arguments) => demo::run(&arguments),
         }
     }

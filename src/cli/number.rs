@@ -25,6 +25,16 @@ pub fn positive(text: &str) -> Parsed<f64> {
     number(text, |&x: &f64| x.is_finite() && x > 0.0, "give a number above 0, such as 0.001")
 }
 
+/// A time that may be none.
+pub fn seconds(text: &str) -> Parsed<f64> {
+    number(text, |&x: &f64| x.is_finite() && x >= 0.0, "give seconds from 0, such as 2 or 0.5")
+}
+
+/// A part in percent.
+pub fn percentage(text: &str) -> Parsed<f64> {
+    number(text, |&x: &f64| x.is_finite() && x >= 0.0, "give a percentage from 0, such as 10")
+}
+
 /// A part of something that leaves something.
 pub fn share(text: &str) -> Parsed<f64> {
     number(text, |&x| x > 0.0 && x < 1.0, "give a share between 0 and 1, such as 0.2")

@@ -14,6 +14,11 @@ pub(crate) enum Storage<T> {
     U8(Vec<u8>),
 }
 
+/// The nearest 16-bit float; what is too large becomes the largest one.
+pub(crate) fn half(x: f64) -> f16 {
+    f16::from_f64(x.clamp(f16::MIN.to_f64(), f16::MAX.to_f64()))
+}
+
 impl<T: Float> Storage<T> {
     /// `len` zeros of type `dtype`.
     pub fn zeros(dtype: DType, len: usize) -> Storage<T> {
@@ -64,9 +69,7 @@ impl<T: Float> Storage<T> {
     /// Rounds the first `len` floats to what 16 bits can hold.
     pub fn round_to_half(&mut self, len: usize) {
         let Storage::Float(v) = self else { unreachable!("a tensor of halves lies in floats") };
-        let largest = f16::MAX.to_f64();
-        let rounded = |x: f64| f16::from_f64(x.clamp(-largest, largest)).to_f64();
-        v[..len].iter_mut().for_each(|x| *x = T::of(rounded(x.wide())));
+        v[..len].iter_mut().for_each(|x| *x = T::of(half(x.wide()).to_f64()));
     }
 
     /// Fills the whole buffer with values that no kernel should leave behind: NaN, or large integers.

@@ -7,6 +7,7 @@ use std::sync::{Arc, Mutex};
 use super::buffers::Pool;
 use super::pipeline_cache::PipelineCache;
 use super::pipelines::Pipelines;
+use super::tuned::Tuned;
 use crate::{Error, Result};
 
 /// What kind of hardware an adapter is, the preferred first.
@@ -54,9 +55,9 @@ pub struct GpuOptions {
     pub default_limits: bool,
     /// Most workgroups per grid axis, where less than the adapter's.
     pub max_groups: Option<u32>,
-    /// Folder to keep compiled pipelines in from one run to the next, made if it is missing. A file that cannot be read
+    /// Folder to keep compiled pipelines and the fastest kernel variants in from one run to the next, made if it is missing. A file that cannot be read
     /// or written costs time, but is no error. None: they are not kept by us; many drivers have a cache of their own.
-    pub pipeline_cache: Option<PathBuf>,
+    pub cache: Option<PathBuf>,
     /// Leave out timestamps, as some adapters do: dispatches are timed by waits for the queue.
     pub no_timestamps: bool,
     /// Leave out 16-bit floats, as some adapters do.
@@ -89,6 +90,7 @@ pub struct Gpu {
     pub(super) problem: Arc<Mutex<Option<String>>>,
     info: AdapterInfo,
     class: Class,
+    tuned: Tuned,
 }
 
 /// Optional features that a device is opened with where the adapter has them.
@@ -166,7 +168,7 @@ impl Gpu {
                     .get_or_insert_with(|| format!("device lost: {message}"));
             }
         });
-        let folder = options.pipeline_cache.as_deref();
+        let folder = options.cache.as_deref();
         let pipeline_cache =
             folder.and_then(|folder| PipelineCache::open(&device, &adapter.get_info(), folder));
         Ok(Arc::new(Gpu {
@@ -181,12 +183,18 @@ impl Gpu {
             problem,
             info: describe(adapter),
             class: class(&adapter.get_info()),
+            tuned: Tuned::open(&adapter.get_info(), folder),
         }))
     }
 
     /// Facts about the adapter.
     pub fn info(&self) -> &AdapterInfo {
         &self.info
+    }
+
+    /// The kernel variants that were measured to be the fastest.
+    pub(crate) fn tuned(&self) -> &Tuned {
+        &self.tuned
     }
 
     /// How large it is.

@@ -7,6 +7,7 @@ mod pipeline_cache;
 mod pipelines;
 mod queue;
 mod sequence;
+mod tuned;
 
 pub(crate) use adapter::Class;
 pub use adapter::{AdapterInfo, AdapterKind, Gpu, GpuOptions};

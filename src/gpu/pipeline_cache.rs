@@ -119,11 +119,8 @@ mod tests {
         let is_wanted = |adapter: &AdapterInfo| adapter.name.to_lowercase().contains(&wanted);
         let index =
             Gpu::adapters().iter().position(is_wanted).expect("the adapter that scripts/test installs");
-        let options = GpuOptions {
-            default_limits: true,
-            pipeline_cache: Some(folder.to_path_buf()),
-            ..GpuOptions::default()
-        };
+        let options =
+            GpuOptions { default_limits: true, cache: Some(folder.to_path_buf()), ..GpuOptions::default() };
         let gpu = Gpu::open(index, &options).expect("it opens");
         gpu.compile(&[KERNEL]).expect("it compiles");
         gpu.wait().expect("no error was reported");

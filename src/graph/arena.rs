@@ -146,7 +146,7 @@ impl Graph {
         }
     }
 
-    fn push(&mut self, source: Source, inputs: Vec<Var>, outputs: Vec<TensorType>) -> Var {
+    pub(super) fn push(&mut self, source: Source, inputs: Vec<Var>, outputs: Vec<TensorType>) -> Var {
         self.nodes.push(NodeData { label: self.label.clone(), source, inputs, outputs });
         Var { node: self.nodes.len() - 1, output: 0 }
     }

@@ -5,7 +5,7 @@ use std::collections::HashSet;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
-use super::plan::Program;
+use super::lower::Program;
 use super::program::{Dispatch, Origin};
 use super::state::Params;
 use crate::Result;

@@ -1,16 +1,18 @@
 //! What an operator is to the graph.
 
+use std::any::Any;
 use std::fmt;
+use std::sync::Arc;
 
 use super::{Graph, Io, PlanBuilder, Var};
 use crate::tensor::TensorType;
-use crate::{Error, Result};
+use crate::{Device, Error, Result};
 
 /// The gradient with respect to each input of a node; `None` for inputs that have none.
 pub(crate) type Gradients = Vec<Option<Var>>;
 
 /// A tensor operation: its shape rule, its launch, its gradient.
-pub(crate) trait Operator: fmt::Debug + Send + Sync {
+pub(crate) trait Operator: Any + fmt::Debug + Send + Sync {
     /// Name in errors and profiles.
     fn name(&self) -> &'static str;
 
@@ -36,10 +38,24 @@ pub(crate) trait Operator: fmt::Debug + Send + Sync {
         false
     }
 
+    /// An operator that does this one's work, from the same inputs, and then that of `reader`, the only one of its only
+    /// output; `None` where that gains nothing on `device`.
+    fn fuse(&self, _reader: &Reader<'_>, _device: &Device) -> Option<Arc<dyn Operator>> {
+        None
+    }
+
     /// Floating-point operations of one run.
     fn flops(&self, _inputs: &[TensorType], outputs: &[TensorType]) -> u64 {
         outputs.iter().map(|output| output.len() as u64).sum()
     }
+}
+
+/// An operator that reads another one's output, and beside it at most what that one reads.
+#[derive(Debug)]
+pub(crate) struct Reader<'a> {
+    pub operator: &'a dyn Operator,
+    /// For each of its inputs, its place among the inputs of the other; `None` for that one's output.
+    pub inputs: Vec<Option<usize>>,
 }
 
 /// A node's inputs and outputs, for gradients.

@@ -1,20 +1,21 @@
 //! A graph compiled for a device, to run many times.
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 
 use super::arena::Source;
-use super::constants::{Changes, constant};
+use super::constants::Changes;
 use super::engine::Engine;
-use super::memory::{self, Lifetime, Memory};
-use super::program::{Choice, Dispatch, Io, Origin, PlanBuilder, Tensor};
-use super::schedule::schedule;
+use super::lower::Program;
+use super::memory::Memory;
+use super::program::{Choice, Origin, Tensor};
 use super::state::PendingState;
 use super::traffic::Traffic;
+use super::trials::tune;
 use super::{Graph, Params, Var};
 use crate::device::Device;
 use crate::profile::{KernelTime, Profiler, Work};
-use crate::tensor::{DType, Data, HostTensor, TensorType};
+use crate::tensor::{Data, HostTensor, TensorType};
 use crate::{Error, Result};
 
 /// A list of dispatches with pipelines, bind groups and buffers made. [`Plan::run`] writes the inputs and
@@ -35,20 +36,6 @@ pub struct Plan {
     profiler: Option<Arc<Profiler>>,
 }
 
-/// What a plan needs to be built on a device.
-#[derive(Debug)]
-pub(super) struct Program {
-    pub tensors: Vec<(TensorType, Origin)>,
-    pub dispatches: Vec<Dispatch>,
-    /// How many of them, at the front, need to run only after a state has changed.
-    pub constants: usize,
-    /// For each intermediate tensor, its buffer.
-    pub assigned: HashMap<usize, usize>,
-    /// Sizes of the buffers of intermediate tensors.
-    pub buffers: Vec<(u64, DType)>,
-    pub choices: Vec<Choice>,
-}
-
 impl Plan {
     /// Compiles what `outputs` and the graph's updates need, for the device of `params`. The states that the
     /// graph names are found in `params`.
@@ -58,6 +45,9 @@ impl Plan {
     /// device's limits, [`Error::Kernel`] if the driver refuses a kernel, or one needs what the device
     /// lacks.
     pub fn new(graph: &Graph, params: &Params, outputs: &[Var]) -> Result<Plan> {
+        if params.device().tunes() {
+            tune(graph, params.device(), outputs)?;
+        }
         let (program, outputs) = Program::of(graph, params.device(), outputs)?;
         let (engine, memory) = Engine::new(&program, params)?;
         let changes = Changes::new(&program, params)?;
@@ -101,12 +91,19 @@ impl Plan {
                 expected: ty.to_string(),
             });
         }
-        self.engine.write(*id, data)
+        self.engine.write(*id, ty.dtype, data)
     }
 
     /// Whether it has an input of that name: an input that no output needs is not part of a plan.
     pub fn has_input(&self, name: &str) -> bool {
         self.inputs.contains_key(name)
+    }
+
+    /// Names and types of its inputs, in the order of the names.
+    pub fn inputs(&self) -> impl Iterator<Item = (&str, &TensorType)> {
+        let sorted: BTreeMap<&str, &TensorType> =
+            self.inputs.iter().map(|(name, (ty, _))| (name.as_str(), ty)).collect();
+        sorted.into_iter()
     }
 
     /// Runs all dispatches once. On a GPU it returns when they are submitted; where the device has a profiler, when they
@@ -116,7 +113,8 @@ impl Plan {
     /// [`Error::Gpu`] if the device was lost.
     pub fn run(&mut self) -> Result<()> {
         if let Some(profiler) = self.profiler.clone() {
-            return Ok(profiler.record(&self.profile()?));
+            profiler.record(&self.profile()?);
+            return Ok(());
         }
         let first = self.first();
         self.engine.run(first)?;
@@ -249,123 +247,5 @@ impl Graph {
     pub fn traffic(&self, device: &Device, outputs: &[Var]) -> Result<Traffic> {
         let (program, outputs) = Program::of(self, device, outputs)?;
         Ok(program.traffic(&outputs))
-    }
-}
-
-/// Gives a node's outputs their tensors and adds its dispatches.
-fn lower(
-    graph: &Graph,
-    index: usize,
-    tensors: &mut HashMap<Var, Tensor>,
-    builder: &mut PlanBuilder<'_>,
-) -> Result<()> {
-    let data = &graph.nodes[index];
-    let node = graph.node(index);
-    let operator = match &data.source {
-        Source::Operator(operator) => operator,
-        Source::Input(name) => {
-            let tensor = builder.tensor(data.outputs[0].clone(), Origin::Input(name.clone()));
-            tensors.insert(node.output(0), tensor);
-            return Ok(());
-        }
-        Source::State { name, initial } => {
-            let origin = Origin::State { name: name.clone(), initial: *initial };
-            tensors.insert(node.output(0), builder.tensor(data.outputs[0].clone(), origin));
-            return Ok(());
-        }
-    };
-    let inputs: Vec<Tensor> = node.inputs.iter().map(|input| tensors[input].clone()).collect();
-    if operator.is_view() {
-        let view = Tensor { id: inputs[0].id, ty: data.outputs[0].clone() };
-        tensors.insert(node.output(0), view);
-        return Ok(());
-    }
-    let outputs: Vec<Tensor> =
-        data.outputs.iter().map(|ty| builder.tensor(ty.clone(), Origin::Intermediate)).collect();
-    tensors.extend(node.outputs.iter().copied().zip(outputs.iter().cloned()));
-    let types: Vec<TensorType> = inputs.iter().map(|input| input.ty.clone()).collect();
-    let before = builder.dispatches.len();
-    builder.operator = Work {
-        layer: data.label.clone(),
-        operator: operator.name(),
-        inputs: types.iter().map(TensorType::to_string).collect::<Vec<_>>().join(", ").into(),
-        node: index,
-        ..Work::default()
-    };
-    operator.dispatch(&Io { inputs, outputs }, builder)?;
-    let added = &mut builder.dispatches[before..];
-    let share = operator.flops(&types, &data.outputs) / added.len().max(1) as u64;
-    added.iter_mut().for_each(|dispatch| dispatch.work.flops = share);
-    Ok(())
-}
-
-impl Program {
-    /// The dispatches that `outputs` and the graph's updates need on `device`, and the outputs' tensors.
-    fn of(graph: &Graph, device: &Device, outputs: &[Var]) -> Result<(Program, HashMap<Var, Tensor>)> {
-        let mut builder = PlanBuilder::new(device);
-        let mut tensors: HashMap<Var, Tensor> = HashMap::new();
-        for index in schedule(graph, outputs)? {
-            lower(graph, index, &mut tensors, &mut builder)?;
-        }
-        let outputs: HashMap<Var, Tensor> = outputs.iter().map(|var| (*var, tensors[var].clone())).collect();
-        let kept: Vec<usize> = outputs.values().map(|tensor| tensor.id).collect();
-        Ok((Program::new(builder, &kept), outputs))
-    }
-
-    /// Plans the memory of the intermediate tensors; those in `kept` live to the end.
-    fn new(builder: PlanBuilder<'_>, kept: &[usize]) -> Program {
-        let PlanBuilder { tensors, dispatches, choices, .. } = builder;
-        let constant = constant(&tensors, &dispatches);
-        let constants = constant.iter().filter(|&&constant| constant).count();
-        let mut marked: Vec<(bool, Dispatch)> = constant.into_iter().zip(dispatches).collect();
-        marked.sort_by_key(|(constant, _)| !constant);
-        let dispatches: Vec<Dispatch> = marked.into_iter().map(|(_, dispatch)| dispatch).collect();
-        let mut lifetimes: HashMap<usize, Lifetime> = HashMap::new();
-        for (step, dispatch) in dispatches.iter().enumerate() {
-            for &(id, _) in dispatch.reads.iter().chain(&dispatch.writes) {
-                let (ty, origin) = &tensors[id];
-                if *origin == Origin::Intermediate {
-                    let born = Lifetime { bytes: ty.bytes(), dtype: ty.dtype, first: step, last: step };
-                    lifetimes.entry(id).or_insert(born).last = step;
-                }
-            }
-        }
-        // What is computed once lives from the first run on.
-        for (id, _) in dispatches[..constants].iter().flat_map(|dispatch| &dispatch.writes) {
-            if let Some(lifetime) = lifetimes.get_mut(id) {
-                (lifetime.first, lifetime.last) = (0, usize::MAX);
-            }
-        }
-        for id in kept {
-            if let Some(lifetime) = lifetimes.get_mut(id) {
-                lifetime.last = usize::MAX;
-            }
-        }
-        let mut ids: Vec<usize> = lifetimes.keys().copied().collect();
-        ids.sort_unstable();
-        let in_order: Vec<Lifetime> = ids.iter().map(|id| lifetimes[id]).collect();
-        let (assigned, buffers) = memory::assign(&in_order);
-        let assigned = ids.into_iter().zip(assigned).collect();
-        Program { tensors, dispatches, constants, assigned, buffers, choices }
-    }
-
-    /// Which of a dispatch's writes are to tensors of 16-bit floats.
-    pub(super) fn halves(&self, dispatch: &Dispatch) -> Vec<usize> {
-        let is_half = |&at: &usize| self.tensors[dispatch.writes[at].0].0.dtype == DType::F16;
-        (0..dispatch.writes.len()).filter(is_half).collect()
-    }
-
-    /// For each dispatch, the bytes of each tensor it is the first to write; `None` for what it updates.
-    #[cfg(feature = "check")]
-    pub(super) fn first_writes(&self) -> Vec<Vec<Option<u64>>> {
-        let mut written = std::collections::HashSet::new();
-        let first = |id: usize, written: &mut std::collections::HashSet<usize>| {
-            let (ty, origin) = &self.tensors[id];
-            (*origin == Origin::Intermediate && written.insert(id)).then(|| ty.bytes())
-        };
-        self.dispatches
-            .iter()
-            .map(|dispatch| dispatch.writes.iter().map(|&(id, _)| first(id, &mut written)).collect())
-            .collect()
     }
 }

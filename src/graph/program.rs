@@ -184,7 +184,8 @@ impl<'a> PlanBuilder<'a> {
     pub fn choose(&mut self, problem: &str, candidates: &[&'static str]) -> &'static str {
         let named = |name: &str| candidates.iter().copied().find(|candidate| *candidate == name);
         let preferred = self.device.preferred().and_then(named);
-        let taken = preferred.unwrap_or(candidates[0]);
+        let tuned = || named(&self.device.gpu()?.tuned().get(problem)?);
+        let taken = preferred.or_else(tuned).unwrap_or(candidates[0]);
         self.choices.push(Choice { problem: problem.into(), candidates: candidates.to_vec(), taken });
         taken
     }

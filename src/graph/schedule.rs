@@ -15,6 +15,12 @@ impl NodeData {
         }
     }
 
+    /// What it updates in place.
+    pub(super) fn updated(&self) -> impl Iterator<Item = Var> {
+        let positions = self.operator().map_or(&[][..], Operator::updates);
+        positions.iter().map(|&position| self.inputs[position])
+    }
+
     fn is_update(&self) -> bool {
         self.operator().is_some_and(|operator| !operator.updates().is_empty())
     }

@@ -4,9 +4,10 @@ use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard};
 
+use bytemuck::NoUninit;
 use half::f16;
 
-use crate::cpu::{Float, Storage};
+use crate::cpu::{Float, Storage, half};
 use crate::device::Device;
 use crate::gpu::{Buffer, ReadBack};
 use crate::tensor::{DType, Data, HostTensor, Shape, TensorType};
@@ -59,7 +60,7 @@ impl Params {
         };
         let ty = TensorType { shape: value.shape().clone(), dtype };
         let state = self.ensure(name, &ty)?;
-        write(&self.device, &state.memory, value.data());
+        write(&self.device, &state, value.data());
         state.version.fetch_add(1, Ordering::Relaxed);
         Ok(())
     }
@@ -231,14 +232,24 @@ impl PendingState {
     }
 }
 
-/// The bytes of `data` as they lie in device memory.
-pub(super) fn to_bytes(data: &Data) -> std::borrow::Cow<'_, [u8]> {
+/// The bytes of `data`, which fits, as they lie in device memory.
+pub(super) fn to_bytes(dtype: DType, data: &Data) -> std::borrow::Cow<'_, [u8]> {
+    let half = |x: f64| half(x).to_bits();
     match data {
+        Data::F32(v) if dtype == DType::F16 => bytes_of(v.iter().map(|&x| half(x.into()))),
+        Data::F64(v) if dtype == DType::F16 => bytes_of(v.iter().map(|&x| half(x))),
         Data::F32(v) => bytemuck::cast_slice(v).into(),
-        Data::F64(v) => bytemuck::pod_collect_to_vec(&v.iter().map(|&x| x as f32).collect::<Vec<_>>()).into(),
+        Data::F64(v) => bytes_of(v.iter().map(|&x| x as f32)),
         Data::U32(v) => bytemuck::cast_slice(v).into(),
         Data::U8(v) => v.as_slice().into(),
     }
+}
+
+/// The bytes of these elements, up to a whole word.
+fn bytes_of<T: NoUninit>(elements: impl Iterator<Item = T>) -> std::borrow::Cow<'static, [u8]> {
+    let mut bytes: Vec<u8> = bytemuck::pod_collect_to_vec(&elements.collect::<Vec<_>>());
+    bytes.resize(bytes.len().next_multiple_of(4), 0);
+    bytes.into()
 }
 
 fn from_bytes(ty: &TensorType, bytes: &[u8]) -> HostTensor {
@@ -254,10 +265,10 @@ fn from_bytes(ty: &TensorType, bytes: &[u8]) -> HostTensor {
     HostTensor::new(ty.shape.clone(), data)
 }
 
-fn write(device: &Device, memory: &StateMemory, data: &Data) {
+fn write(device: &Device, State { ty, memory, .. }: &State, data: &Data) {
     match memory {
         StateMemory::Gpu(buffer) => {
-            device.gpu().expect("states with buffers lie on a GPU").write(buffer, &to_bytes(data));
+            device.gpu().expect("states with buffers lie on a GPU").write(buffer, &to_bytes(ty.dtype, data));
         }
         StateMemory::F32(storage) => lock(storage).write(data),
         StateMemory::F64(storage) => lock(storage).write(data),

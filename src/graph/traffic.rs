@@ -4,8 +4,8 @@ use std::collections::{BTreeSet, HashMap};
 use std::fmt;
 
 use super::Var;
+use super::lower::Program;
 use super::memory::bytes;
-use super::plan::Program;
 use super::program::{Origin, Tensor};
 
 /// Bytes between a device's memory and what computes.

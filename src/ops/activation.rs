@@ -161,7 +161,7 @@ impl Operator for Activate {
 
 /// dx, from y and dy.
 #[derive(Debug)]
-struct ActivateGradient(Activation);
+pub(super) struct ActivateGradient(pub Activation);
 
 impl Operator for ActivateGradient {
     fn name(&self) -> &'static str {
@@ -195,7 +195,7 @@ pub(crate) fn activate<T: Float>(kind: u32, slope: f32, x: T) -> T {
 }
 
 /// Twin of `activation_slope`.
-fn activation_slope<T: Float>(kind: u32, slope: f32, y: T) -> T {
+pub(super) fn activation_slope<T: Float>(kind: u32, slope: f32, y: T) -> T {
     match kind {
         1 if y > T::zero() => T::one(),
         1 => T::zero(),

@@ -1,11 +1,14 @@
 //! Convolution with bias and activation, and what it shares with its two gradients: attributes, sizes, parameters.
 
+use std::sync::Arc;
+
 use bytemuck::{Pod, Zeroable};
 use rayon::prelude::*;
 
 use super::activation::activate;
 use super::column_sum::Ending;
 use super::conv2d_input_gradient::Conv2dInputGradient;
+use super::conv2d_max_pool2d;
 use super::conv2d_weight_gradient::Conv2dWeightGradient;
 use super::floats::{self, Floats};
 use super::gemm::{self, Call, Chosen, Family, Product, Width};
@@ -17,9 +20,9 @@ use super::{Activation, Padding};
 use crate::cpu::{Float, Matrix, Slots, params};
 use crate::error::expect_rank;
 use crate::gpu::{Kernel, Piece, piece};
-use crate::graph::{Gradients, Graph, Io, Node, Operator, PlanBuilder, Var};
+use crate::graph::{Gradients, Graph, Io, Node, Operator, PlanBuilder, Reader, Tensor, Var};
 use crate::tensor::{Shape, TensorType};
-use crate::{Error, Result};
+use crate::{Device, Error, Result};
 
 const FORWARD: Family = Family::new::<Params>("conv2d", piece!("conv2d.wgsl")).with(COMMON);
 const PLAIN: Kernel = FORWARD.plain().twin(forward::<f32>, forward::<f64>).fast(forward_fast);
@@ -70,6 +73,52 @@ impl Graph {
     }
 }
 
+impl Conv2d {
+    /// Adds the dispatches that write `y`; with `pooled`, the maximum over windows of 2 × 2 of it. Returns whether it
+    /// could: a depth that is split leaves no place to pool.
+    pub(super) fn dispatch_to(
+        &self,
+        io: &Io,
+        plan: &mut PlanBuilder<'_>,
+        y: &Tensor,
+        pooled: bool,
+    ) -> Result<bool> {
+        let (x, weight) = (io.input(0), io.input(1));
+        let bias = (io.input_count() == 3).then(|| io.input(2));
+        let geometry = Geometry::new(&x.ty().shape, &weight.ty().shape, self)?;
+        let ending = Ending { bias, activation: self.activation };
+        let size = if pooled { geometry.pooled() } else { geometry.forward() };
+        let winograd = Layer::forward(&geometry);
+        let way = match gemm::choose(
+            plan,
+            &floats::problem(self.name(), x.ty()),
+            &FORWARD,
+            size,
+            winograd.as_ref(),
+        ) {
+            Some(Chosen::Winograd(winograd, layer)) => {
+                winograd.convolve(plan, layer, [x, weight, y], ending, pooled)?;
+                return Ok(true);
+            }
+            Some(Chosen::Product(way)) if pooled && way.split(size).count > 1 => return Ok(false),
+            Some(Chosen::Product(way)) => Some(way),
+            None => None,
+        };
+        let call = Call {
+            family: &FORWARD,
+            plain: &PLAIN,
+            size,
+            left: (x, Width::of(geometry.channels)),
+            right: (weight, Width::of(geometry.out_channels)),
+            y,
+            ending,
+            pooled,
+        };
+        call.dispatch(plan, way, |product| Params::new(product, &geometry))?;
+        Ok(true)
+    }
+}
+
 impl Operator for Conv2d {
     fn name(&self) -> &'static str {
         "conv2d"
@@ -86,30 +135,7 @@ impl Operator for Conv2d {
     }
 
     fn dispatch(&self, io: &Io, plan: &mut PlanBuilder<'_>) -> Result<()> {
-        let (x, weight, y) = (io.input(0), io.input(1), io.output(0));
-        let bias = (io.input_count() == 3).then(|| io.input(2));
-        let geometry = Geometry::new(&x.ty().shape, &weight.ty().shape, self)?;
-        let ending = Ending { bias, activation: self.activation };
-        let size = geometry.forward();
-        let winograd = Layer::forward(&geometry);
-        let way = match gemm::choose(plan, self.name(), &FORWARD, size, winograd.as_ref()) {
-            Some(Chosen::Winograd(winograd, layer)) => {
-                return winograd.convolve(plan, layer, [x, weight, y], ending, false);
-            }
-            Some(Chosen::Product(way)) => Some(way),
-            None => None,
-        };
-        let call = Call {
-            family: &FORWARD,
-            plain: &PLAIN,
-            size,
-            left: (x, Width::of(geometry.channels)),
-            right: (weight, Width::of(geometry.out_channels)),
-            y,
-            ending,
-            pooled: false,
-        };
-        call.dispatch(plan, way, |product| Params::new(product, &geometry))
+        self.dispatch_to(io, plan, io.output(0), false).map(drop)
     }
 
     fn gradient(&self, graph: &mut Graph, node: &Node, dy: &[Option<Var>]) -> Result<Gradients> {
@@ -123,6 +149,10 @@ impl Operator for Conv2d {
             gradients.push(Some(graph.column_sum(dy)?));
         }
         Ok(gradients)
+    }
+
+    fn fuse(&self, reader: &Reader<'_>, device: &Device) -> Option<Arc<dyn Operator>> {
+        conv2d_max_pool2d::fused(*self, reader, device)
     }
 
     fn flops(&self, inputs: &[TensorType], _outputs: &[TensorType]) -> u64 {
@@ -141,7 +171,7 @@ pub(super) struct Geometry {
 }
 
 impl Geometry {
-    fn new(x: &Shape, weight: &Shape, conv: &Conv2d) -> Result<Geometry> {
+    pub fn new(x: &Shape, weight: &Shape, conv: &Conv2d) -> Result<Geometry> {
         const OP: &str = "conv2d";
         expect_rank(OP, "x", x, 4)?;
         expect_rank(OP, "weight", weight, 4)?;
@@ -170,7 +200,7 @@ impl Geometry {
         [down.window, right.window, self.channels, self.out_channels]
     }
 
-    fn y_shape(&self) -> [usize; 4] {
+    pub fn y_shape(&self) -> [usize; 4] {
         let [down, right] = self.axes;
         [self.batch, down.out, right.out, self.out_channels]
     }
@@ -189,6 +219,12 @@ impl Geometry {
     fn forward(&self) -> Size {
         let depth = self.taps() * self.channels;
         Size { rows: self.out_pixels(), columns: self.out_channels, depth }
+    }
+
+    /// The same with only the pixels that lie in a window of 2 × 2.
+    fn pooled(&self) -> Size {
+        let [down, right] = self.axes;
+        Size { rows: self.batch * (down.out / 2) * (right.out / 2) * 4, ..self.forward() }
     }
 
     /// The matrix of patches: a row for each output pixel (n, i, j), a column for each (u, v, c).

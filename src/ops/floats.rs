@@ -1,5 +1,7 @@
 //! In which floats a kernel reads and writes the tensors whose type its shader leaves open.
 
+use std::borrow::Cow;
+
 use crate::gpu::{Kernel, Piece, piece};
 use crate::tensor::{DType, TensorType};
 use crate::{Error, Result};
@@ -41,6 +43,14 @@ impl Floats {
     /// The kernel, of a module with this piece.
     pub const fn mark(self, kernel: Kernel) -> Kernel {
         if matches!(self, Floats::Float) { kernel } else { kernel.halves() }
+    }
+}
+
+/// What a choice between kernels is remembered under: those of 16-bit floats are others.
+pub(super) fn problem(operator: &'static str, read: &TensorType) -> Cow<'static, str> {
+    match read.dtype {
+        DType::F16 => format!("{operator} f16").into(),
+        _ => operator.into(),
     }
 }
 

@@ -5,7 +5,7 @@ use rayon::prelude::*;
 
 use super::activation::activate;
 use super::column_sum::Ending;
-use super::floats::Floats;
+use super::floats::{self, Floats};
 use super::gemm::{self, Call, Family, Product, Width};
 use super::ways::{Size, Split, Way};
 use crate::cpu::{Float, Matrix, Slots, params, product};
@@ -113,7 +113,7 @@ pub(super) fn dispatch(
     ending: Ending<'_>,
 ) -> Result<()> {
     let call = Call { ending, ..call(size, factors, transpose, y) };
-    let way = gemm::choose_way(plan, "matmul", call.family, size);
+    let way = gemm::choose_way(plan, &floats::problem("matmul", factors[0].ty()), call.family, size);
     call.dispatch(plan, way, |product| Params::new(product, size, transpose))
 }
 

@@ -1,15 +1,19 @@
 //! Max pooling over the spatial axes.
 
+use std::any::Any;
+use std::sync::Arc;
+
 use rayon::prelude::*;
 
+use super::activation::ActivateGradient;
 use super::floats::{self, Floats};
 use super::pool2d::Params;
-use super::{Pool2d, expect};
-use crate::Result;
+use super::{Activation, Pool2d, expect};
 use crate::cpu::{Float, Slots, params};
 use crate::gpu::{Kernel, Shader, piece};
-use crate::graph::{Gradients, Graph, Grid, Io, Node, Operator, PlanBuilder, Var};
+use crate::graph::{Gradients, Graph, Grid, Io, Node, Operator, PlanBuilder, Reader, Tensor, Var};
 use crate::tensor::{DType, TensorType};
+use crate::{Device, Result};
 
 const SHADER: Shader = shader(Floats::Float);
 const FORWARD: Kernel = forward_of(Floats::Float);
@@ -34,6 +38,7 @@ const fn shader(floats: Floats) -> Shader {
     Shader::new("max_pool2d")
         .and(floats.piece())
         .and(piece!("common/linear.wgsl"))
+        .and(piece!("common/activation.wgsl"))
         .and(piece!("common/pool2d.wgsl"))
         .and(piece!("max_pool2d.wgsl"))
 }
@@ -71,7 +76,14 @@ impl Graph {
 }
 
 #[derive(Debug)]
-struct MaxPool2d(Pool2d);
+pub(super) struct MaxPool2d(pub Pool2d);
+
+/// Adds the dispatch of y = the pooled x.
+pub(super) fn forward_pass(plan: &mut PlanBuilder<'_>, x: &Tensor, y: &Tensor, pool: &Pool2d) -> Result<()> {
+    let params = Params::new("max_pool2d", x.ty(), pool)?;
+    let kernel = if y.ty().dtype == DType::F16 { &FORWARD_HALF } else { &FORWARD };
+    plan.dispatch(kernel, params, &[x], &[y], Grid::linear(y.len()))
+}
 
 impl Operator for MaxPool2d {
     fn name(&self) -> &'static str {
@@ -84,15 +96,13 @@ impl Operator for MaxPool2d {
     }
 
     fn dispatch(&self, io: &Io, plan: &mut PlanBuilder<'_>) -> Result<()> {
-        let (x, y) = (io.input(0), io.output(0));
-        let params = Params::new(self.name(), x.ty(), &self.0)?;
-        let kernel = if y.ty().dtype == DType::F16 { &FORWARD_HALF } else { &FORWARD };
-        plan.dispatch(kernel, params, &[x], &[y], Grid::linear(y.len()))
+        forward_pass(plan, io.input(0), io.output(0), &self.0)
     }
 
     fn gradient(&self, graph: &mut Graph, node: &Node, dy: &[Option<Var>]) -> Result<Gradients> {
         let dy = dy[0].expect("one output");
-        Ok(vec![Some(graph.apply(MaxPool2dGradient(self.0), &[node.input(0), dy])?)])
+        let gradient = MaxPool2dGradient { pool: self.0, behind: Activation::Linear };
+        Ok(vec![Some(graph.apply(gradient, &[node.input(0), dy])?)])
     }
 
     fn flops(&self, _inputs: &[TensorType], outputs: &[TensorType]) -> u64 {
@@ -127,9 +137,12 @@ impl Operator for MaxPool2dWithin {
     }
 }
 
-/// dx, from x and dy.
+/// dx, from x and dy; and where an activation gave x, the gradient before it.
 #[derive(Debug)]
-struct MaxPool2dGradient(Pool2d);
+struct MaxPool2dGradient {
+    pool: Pool2d,
+    behind: Activation,
+}
 
 impl Operator for MaxPool2dGradient {
     fn name(&self) -> &'static str {
@@ -142,10 +155,20 @@ impl Operator for MaxPool2dGradient {
 
     fn dispatch(&self, io: &Io, plan: &mut PlanBuilder<'_>) -> Result<()> {
         let (x, dy, dx) = (io.input(0), io.input(1), io.output(0));
-        let params = Params::new(self.name(), x.ty(), &self.0)?;
-        let (kernel, threads) =
-            if self.0.is_disjoint() { (&BACKWARD_DISJOINT, params.cells()) } else { (&BACKWARD, dx.len()) };
+        let params = Params::new(self.name(), x.ty(), &self.pool)?.behind(self.behind);
+        let (kernel, threads) = if self.pool.is_disjoint() {
+            (&BACKWARD_DISJOINT, params.cells())
+        } else {
+            (&BACKWARD, dx.len())
+        };
         plan.dispatch(kernel, params, &[x, dy], &[dx], Grid::linear(threads))
+    }
+
+    /// With the gradient of the activation that gave x: then dx is written once, not also read and written again.
+    fn fuse(&self, reader: &Reader<'_>, _device: &Device) -> Option<Arc<dyn Operator>> {
+        let ActivateGradient(activation) = (reader.operator as &dyn Any).downcast_ref()?;
+        let fits = reader.inputs == [Some(0), None] && self.behind == Activation::Linear;
+        fits.then(|| Arc::new(MaxPool2dGradient { behind: *activation, ..*self }) as Arc<dyn Operator>)
     }
 }
 
@@ -213,7 +236,7 @@ fn backward<T: Float>(bytes: &[u8], slots: &mut Slots<'_, T>) {
                 }
             }
             for (c, (&winner, &dy)) in winner.iter().zip(dy).enumerate() {
-                dx[winner as usize + c] += dy;
+                dx[winner as usize + c] += dy * p.slope_at(x[winner as usize + c]);
             }
         }
     });

@@ -12,6 +12,7 @@ mod column_sum;
 mod concat;
 mod conv2d;
 mod conv2d_input_gradient;
+mod conv2d_max_pool2d;
 mod conv2d_weight_gradient;
 mod correct;
 mod dense;

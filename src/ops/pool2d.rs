@@ -4,8 +4,10 @@ use std::ops::Range;
 
 use bytemuck::{Pod, Zeroable};
 
-use super::Padding;
+use super::activation::activation_slope;
 use super::window::{Slide, slide};
+use super::{Activation, Padding};
+use crate::cpu::Float;
 use crate::error::expect_rank;
 use crate::tensor::{Shape, TensorType};
 use crate::{Error, Result};
@@ -53,6 +55,8 @@ pub(super) struct Params {
     stride_x: u32,
     top: u32,
     left: u32,
+    kind: u32,
+    slope: f32,
 }
 
 impl Params {
@@ -89,7 +93,19 @@ impl Params {
             stride_x: horizontal.stride as u32,
             top: vertical.before as u32,
             left: horizontal.before as u32,
+            kind: 0,
+            slope: 0.0,
         })
+    }
+
+    /// The same where x came from an activation, for the gradient before it.
+    pub fn behind(self, activation: Activation) -> Params {
+        Params { kind: activation.kind(), slope: activation.slope(), ..self }
+    }
+
+    /// The slope of the activation that gave x, where it gave this value.
+    pub fn slope_at<T: Float>(&self, x: T) -> T {
+        activation_slope(self.kind, self.slope, x)
     }
 
     /// Shape of the result.

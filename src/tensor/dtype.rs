@@ -10,7 +10,7 @@ pub enum DType {
     /// 32-bit float; the reference device computes it in 64 bits.
     F32,
     /// 16-bit float, in which tensors are kept to save memory; kernels compute in 32 bits. What is too large becomes the
-    /// largest one, ±65504. Hosts neither write nor keep such tensors: `cast` makes them, and they are read as 32-bit floats.
+    /// largest one, ±65504. Hosts write and read them as 32-bit floats.
     F16,
     /// 32-bit unsigned integer.
     U32,

@@ -6,11 +6,11 @@ use std::time::Instant;
 use crate::Result;
 use crate::cpu::{Float, Slots, Storage, Twin};
 use crate::gpu::Kernel;
+use crate::graph::lower::Program;
 use crate::graph::memory::Memory;
-use crate::graph::plan::Program;
 use crate::graph::program::{Origin, Tensor};
 use crate::graph::state::{Params, PendingState, StateMemory, lock};
-use crate::tensor::Data;
+use crate::tensor::{DType, Data};
 
 /// A float type that an engine can compute in: which body a kernel has for it, and where states lie.
 pub(in crate::graph) trait Engineable: Float {
@@ -119,8 +119,12 @@ impl<T: Engineable> CpuEngine<T> {
         Ok((engine, memory))
     }
 
-    pub fn write(&mut self, tensor: usize, data: &Data) -> Result<()> {
-        self.stored_mut(tensor).write(data);
+    pub fn write(&mut self, tensor: usize, dtype: DType, data: &Data) -> Result<()> {
+        let stored = self.stored_mut(tensor);
+        stored.write(data);
+        if dtype == DType::F16 {
+            stored.round_to_half(data.len());
+        }
         Ok(())
     }
 

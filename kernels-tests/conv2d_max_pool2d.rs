@@ -1,0 +1,112 @@
+//! Convolution and pooling, which run as one on a GPU where nobody else reads what lies between.
+
+use lookalike::check::{Check, gpu, halves, normal};
+use lookalike::graph::{Graph, Params, Plan};
+use lookalike::ops::{Activation, Conv2d, Padding, Pool2d};
+use lookalike::tensor::{DType, TensorType};
+
+fn relu() -> Conv2d {
+    Conv2d { padding: Padding::Same, activation: Activation::Relu, ..Conv2d::default() }
+}
+
+fn check(name: &str, x: [usize; 4], out: usize, conv: Conv2d, variants: &[&'static str]) {
+    Check::new(&format!("{name}: {x:?} to {out}"))
+        .input(normal(x, 1))
+        .input(normal([3, 3, x[3], out], 2))
+        .input(normal([out], 3))
+        .terms(9 * x[3])
+        .without_gradients()
+        .variants(variants)
+        .run(|graph, v| {
+            let y = graph.conv2d(v[0], v[1], Some(v[2]), conv)?;
+            Ok(vec![graph.max_pool2d(y, Pool2d::square(2))?])
+        });
+}
+
+#[test]
+fn every_variant_pools() {
+    let products = ["tile-32", "tile-64", "tile-128", "narrow", "subgroup"];
+    check("even", [2, 8, 6, 4], 8, relu(), &products);
+    check("a last row and column left out", [1, 9, 7, 3], 5, relu(), &products);
+    check("linear, so that maxima are negative", [1, 6, 6, 3], 34, Conv2d::default(), &products);
+    check("many windows", [1, 34, 30, 4], 20, relu(), &products);
+    let winograd = ["winograd-2", "winograd-4"];
+    check("tiles", [2, 8, 12, 8], 8, relu(), &winograd);
+    check("parts of tiles", [1, 9, 7, 8], 16, Conv2d { activation: Activation::Tanh, ..relu() }, &winograd);
+}
+
+#[test]
+fn of_halves() {
+    let check = |x: [usize; 4], out: usize, variants: &[&'static str]| {
+        Check::new(&format!("halves {x:?} to {out}"))
+            .input(halves(&normal(x, 1)))
+            .input(halves(&normal([3, 3, x[3], out], 2)))
+            .input(normal([out], 3))
+            .terms(9 * x[3])
+            .without_gradients()
+            .variants(variants)
+            .run(|graph, v| {
+                let (x, weight) = (graph.cast(v[0], DType::F16)?, graph.cast(v[1], DType::F16)?);
+                let y = graph.conv2d(x, weight, Some(v[2]), relu())?;
+                Ok(vec![graph.max_pool2d(y, Pool2d::square(2))?])
+            });
+    };
+    check([1, 9, 7, 3], 5, &["tile-32", "tile-64", "tile-128", "narrow", "subgroup"]);
+    check([1, 4, 4, 40], 8, &["tile-32", "winograd-2", "winograd-4"]);
+}
+
+#[test]
+fn a_split_depth_is_pooled_apart() {
+    check("few pixels, many channels", [1, 4, 4, 40], 8, relu(), &["tile-32"]);
+}
+
+/// Kernels of a plan for what follows a convolution.
+fn kernels(build: impl Fn(&mut Graph, lookalike::graph::Var) -> Vec<lookalike::graph::Var>) -> Vec<String> {
+    let mut graph = Graph::new();
+    let x = graph.input("x", TensorType::f32([1, 8, 8, 3]));
+    let weight = graph.state_filled("weight", TensorType::f32([3, 3, 3, 4]), 0.5).unwrap();
+    let y = graph.conv2d(x, weight, None, relu()).unwrap();
+    let outputs = build(&mut graph, y);
+    let plan = Plan::new(&graph, &Params::new(gpu()), &outputs).unwrap();
+    plan.works().iter().map(|work| work.kernel.split('/').next().unwrap().to_string()).collect()
+}
+
+#[test]
+fn they_stay_apart_where_they_must() {
+    let pool = |pool: Pool2d| kernels(move |graph, y| vec![graph.max_pool2d(y, pool).unwrap()]);
+    assert_eq!(pool(Pool2d::square(2)), ["conv2d"]);
+    assert_eq!(pool(Pool2d::square(3)), ["conv2d", "max_pool2d"]);
+    assert_eq!(pool(Pool2d { stride: [1, 1], ..Pool2d::square(2) }), ["conv2d", "max_pool2d"]);
+    assert_eq!(pool(Pool2d { ceil: true, ..Pool2d::square(2) }), ["conv2d", "max_pool2d"]);
+    let same = Pool2d { padding: Padding::Explicit([[1, 1], [0, 0]]), ..Pool2d::square(2) };
+    assert_eq!(pool(same), ["conv2d", "max_pool2d"]);
+    let read_twice = kernels(|graph, y| vec![graph.max_pool2d(y, Pool2d::square(2)).unwrap(), y]);
+    assert_eq!(read_twice, ["conv2d", "max_pool2d"]);
+}
+
+/// In training, the activation's gradient joins that of the pooling, whatever the windows.
+#[test]
+fn the_gradient_goes_through_both() {
+    for (window, stride) in [(2, 2), (3, 2)] {
+        for activation in
+            [Activation::Relu, Activation::LeakyRelu(0.3), Activation::Sigmoid, Activation::Tanh]
+        {
+            let pool = Pool2d { stride: [stride; 2], ..Pool2d::square(window) };
+            Check::new(&format!("window {window}, {activation:?}"))
+                .input(normal([2, 7, 6, 3], 1))
+                .input(normal([3, 3, 3, 5], 2))
+                .terms(100)
+                .run(|graph, v| {
+                    let y = graph.conv2d(v[0], v[1], None, Conv2d { activation, ..relu() })?;
+                    Ok(vec![graph.max_pool2d(y, pool)?])
+                });
+        }
+    }
+    let gradient_kernels = kernels(|graph, y| {
+        let pooled = graph.max_pool2d(y, Pool2d::square(2)).unwrap();
+        let one = graph.fill([1, 4, 4, 4], 1.0).unwrap();
+        let weight = graph.state_filled("weight", TensorType::f32([3, 3, 3, 4]), 0.5).unwrap();
+        graph.gradients_of(&[(pooled, one)], &[weight]).unwrap()
+    });
+    assert_eq!(gradient_kernels, ["builtin", "conv2d", "max_pool2d", "conv2d_weight_gradient"]);
+}

@@ -1,0 +1,247 @@
+//! What a device can do at best: its kernels are ordinary operators, so they are timed as all others are.
+
+use std::time::Instant;
+
+use bytemuck::{Pod, Zeroable};
+use rayon::prelude::*;
+
+use super::measure::{Effort, operators};
+use crate::check::values;
+use crate::cpu::{Float, Matrix, Slots, elements, params, product};
+use crate::gpu::{Kernel, Shader, shader};
+use crate::graph::{Graph, Grid, Io, Operator, Params as Store, Plan, PlanBuilder, Var};
+use crate::tensor::{HostTensor, TensorType};
+use crate::{Device, Error, Result};
+
+const SHADER: Shader = shader!("ceilings", "common/linear.wgsl", "ceilings.wgsl");
+const COPY: Kernel =
+    SHADER.kernel("copy").params::<Params>().reads(1).writes(1).twin(copy_twin::<f32>, copy_twin::<f64>);
+const MULTIPLY_ADD: Kernel = SHADER
+    .kernel("multiply_add")
+    .params::<Params>()
+    .reads(1)
+    .writes(1)
+    .twin(multiply_add_twin::<f32>, multiply_add_twin::<f64>);
+pub(crate) const KERNELS: &[Kernel] = &[COPY, MULTIPLY_ADD];
+
+/// Elements of the tensor that is copied: 128 MiB, far more than caches hold and as much as WebGPU binds.
+const COPIED: usize = 1 << 25;
+/// Threads that multiply and add: many times what a GPU runs at once.
+const BUSY: usize = 1 << 20;
+/// Independent numbers of a thread.
+const CHAINS: usize = 16;
+/// Steps of a round.
+const STEPS: u32 = 8;
+/// Seconds that a measurement lasts at least, so that neither a launch nor a clock's tick counts.
+const SHORTEST: f64 = 5e-3;
+/// Side of the matrices that each thread of a CPU multiplies: three of them stay in its cache.
+const SIDE: usize = 256;
+
+/// The best rate that was measured, and how.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Ceiling {
+    /// Bytes or operations per second.
+    pub rate: f64,
+    /// What was run.
+    pub how: String,
+    /// Bytes or operations of a run.
+    pub amount: u64,
+    /// Seconds of each run; the shortest counts.
+    pub seconds: Vec<f64>,
+}
+
+/// The two lines of a roofline.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Ceilings {
+    /// Bytes per second, read and written.
+    pub memory: Ceiling,
+    /// Operations per second in f32; a multiplication with an addition counts as two.
+    pub compute: Ceiling,
+}
+
+impl Ceiling {
+    fn of(how: String, amount: u64, seconds: Vec<f64>) -> Ceiling {
+        let best = seconds.iter().copied().fold(f64::INFINITY, f64::min);
+        Ceiling { rate: amount as f64 / best, how, amount, seconds }
+    }
+}
+
+impl Ceilings {
+    /// Measures them.
+    ///
+    /// # Errors
+    /// [`Error::Gpu`] if the device fails, or its clock does not move.
+    pub fn measure(device: &Device, effort: &Effort) -> Result<Ceilings> {
+        let compute = match device.gpu() {
+            Some(_) => multiply_add_rate(device, effort)?,
+            None => product_rate(effort),
+        };
+        Ok(Ceilings { memory: copy_rate(device, effort)?, compute })
+    }
+}
+
+fn copy_rate(device: &Device, effort: &Effort) -> Result<Ceiling> {
+    let most = usize::try_from(device.max_tensor() / 4).unwrap_or(usize::MAX);
+    let len = COPIED.min(most / 4 * 4);
+    let seconds = time(device, effort, len, copy)?;
+    Ok(Ceiling::of(format!("copy of {len} floats"), 8 * len as u64, seconds))
+}
+
+fn multiply_add_rate(device: &Device, effort: &Effort) -> Result<Ceiling> {
+    let measure = |effort, rounds| time(device, effort, BUSY, |graph, x| multiply_add(graph, x, rounds));
+    let once = Effort { seconds: 0.0, runs: 1 };
+    let mut rounds = 4;
+    while rounds < 1 << 16 && measure(&once, rounds)?[0] < SHORTEST {
+        rounds *= 4;
+    }
+    let seconds = measure(effort, rounds)?;
+    Ok(Ceiling::of(format!("{rounds} rounds of multiply-add"), flops(BUSY, rounds), seconds))
+}
+
+/// Seconds of the one operator that `append` makes of `len` floats.
+fn time(
+    device: &Device,
+    effort: &Effort,
+    len: usize,
+    append: impl Fn(&mut Graph, Var) -> Result<Var>,
+) -> Result<Vec<f64>> {
+    let store = Store::new(device);
+    // A state, as it takes no staging buffer. Not all equal, which some memories compress.
+    store.set("x", &HostTensor::new([len], (0..len).map(|i| (i % 251) as f32).collect::<Vec<f32>>()))?;
+    let mut graph = Graph::new();
+    let x = graph.state("x", TensorType::f32([len]))?;
+    let y = append(&mut graph, x)?;
+    let mut plan = Plan::new(&graph, &store, &[y])?;
+    let seconds = operators(&mut plan, effort)?.swap_remove(0).seconds;
+    match seconds.iter().all(|&seconds| seconds > 0.0) {
+        true => Ok(seconds),
+        false => Err(Error::Gpu("its clock does not move while it computes, so nothing can be timed".into())),
+    }
+}
+
+/// Products of small matrices, on every thread at once.
+fn product_rate(effort: &Effort) -> Ceiling {
+    let threads = rayon::current_num_threads();
+    let repeats = 64;
+    let [a, b] = [1, 2].map(|seed| values::uniform([SIDE, SIDE], seed, -1.0, 1.0).to_f32());
+    let run = || {
+        let start = Instant::now();
+        rayon::broadcast(|_| {
+            let mut c = vec![0.0; SIDE * SIDE];
+            for _ in 0..repeats {
+                let [a, b] = [&a, &b].map(|matrix| Matrix::rows(matrix, SIDE));
+                product(&mut c, true, a, b, [SIDE; 3]);
+            }
+            std::hint::black_box(&c);
+        });
+        start.elapsed().as_secs_f64()
+    };
+    let amount = (2 * SIDE.pow(3) * repeats * threads) as u64;
+    let how = format!("products of {SIDE}×{SIDE} matrices on {threads} threads");
+    Ceiling::of(how, amount, effort.repeat(|| Ok(run())).expect("a product does not fail"))
+}
+
+fn flops(len: usize, rounds: u32) -> u64 {
+    len as u64 * CHAINS as u64 * u64::from(STEPS * rounds) * 2
+}
+
+/// Appends `copy` of `ceilings.wgsl`. The number of elements is a multiple of 4.
+///
+/// # Errors
+/// [`Error::Shape`] if it is not.
+pub fn copy(graph: &mut Graph, x: Var) -> Result<Var> {
+    graph.apply(Copy, &[x])
+}
+
+/// Appends `multiply_add` of `ceilings.wgsl`.
+///
+/// # Errors
+/// [`Error::Shape`] if `x` is empty.
+pub fn multiply_add(graph: &mut Graph, x: Var, rounds: u32) -> Result<Var> {
+    graph.apply(MultiplyAdd { rounds }, &[x])
+}
+
+#[derive(Debug)]
+struct Copy;
+
+impl Operator for Copy {
+    fn name(&self) -> &'static str {
+        "copy"
+    }
+
+    fn outputs(&self, inputs: &[TensorType]) -> Result<Vec<TensorType>> {
+        match inputs[0].len().is_multiple_of(4) {
+            true => Ok(vec![inputs[0].clone()]),
+            false => Err(Error::shape("copy", format!("{} is not a multiple of 4 elements", inputs[0]))),
+        }
+    }
+
+    fn dispatch(&self, io: &Io, plan: &mut PlanBuilder<'_>) -> Result<()> {
+        let (x, y) = (io.input(0), io.output(0));
+        plan.dispatch(&COPY, Params::new(y.len(), 0), &[x], &[y], Grid::linear(y.len() / 4))
+    }
+
+    fn flops(&self, _inputs: &[TensorType], _outputs: &[TensorType]) -> u64 {
+        0
+    }
+}
+
+#[derive(Debug)]
+struct MultiplyAdd {
+    rounds: u32,
+}
+
+impl Operator for MultiplyAdd {
+    fn name(&self) -> &'static str {
+        "multiply_add"
+    }
+
+    fn outputs(&self, inputs: &[TensorType]) -> Result<Vec<TensorType>> {
+        Ok(vec![inputs[0].clone()])
+    }
+
+    fn dispatch(&self, io: &Io, plan: &mut PlanBuilder<'_>) -> Result<()> {
+        let (x, y) = (io.input(0), io.output(0));
+        plan.dispatch(&MULTIPLY_ADD, Params::new(y.len(), self.rounds), &[x], &[y], Grid::linear(y.len()))
+    }
+
+    fn flops(&self, inputs: &[TensorType], _outputs: &[TensorType]) -> u64 {
+        flops(inputs[0].len(), self.rounds)
+    }
+}
+
+/// Twin of `copy` in `ceilings.wgsl`: a long piece for each thread, as that is the fastest.
+fn copy_twin<T: Float>(_params: &[u8], slots: &mut Slots<'_, T>) {
+    let x = slots.float(0);
+    let y = slots.out();
+    let piece = y.len().div_ceil(rayon::current_num_threads());
+    y.par_chunks_mut(piece).zip(x.par_chunks(piece)).for_each(|(y, x)| y.copy_from_slice(x));
+}
+
+/// Twin of `multiply_add` in `ceilings.wgsl`.
+fn multiply_add_twin<T: Float>(bytes: &[u8], slots: &mut Slots<'_, T>) {
+    let p: Params = params(bytes);
+    let (factor, addend) = (T::of(p.factor.into()), T::of(p.addend.into()));
+    let chain = move |start: T| (0..STEPS * p.rounds).fold(start, |z, _| z * factor + addend);
+    let x = slots.float(0);
+    elements(slots.out())
+        .zip(x)
+        .for_each(move |(y, &x)| *y = (0..CHAINS).map(|k| chain(x + T::count(k))).sum());
+}
+
+/// `Params` of `ceilings.wgsl`, field for field.
+#[repr(C)]
+#[derive(Clone, Copy, Debug, Pod, Zeroable)]
+struct Params {
+    len: u32,
+    rounds: u32,
+    factor: f32,
+    addend: f32,
+}
+
+impl Params {
+    /// Factor and addend keep the numbers near 1, however many rounds there are.
+    fn new(len: usize, rounds: u32) -> Params {
+        Params { len: len as u32, rounds, factor: 0.9990234, addend: 0.0009765625 }
+    }
+}

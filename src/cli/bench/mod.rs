@@ -1,0 +1,132 @@
+//! `lookalike bench`: what the device can do, and how close each operator comes to it.
+
+mod compare;
+mod labels;
+mod page;
+mod plot;
+mod table;
+
+use std::path::PathBuf;
+
+use clap::Args;
+use lookalike::Result;
+use lookalike::check::bench::{Bench, Ceilings, Effort, Given, NETWORKS, Network};
+use lookalike::formats::atomic::check_writable;
+
+use super::device::AdapterArguments;
+use super::display::{self, note, say};
+use super::number::{at_least_one, percentage, seconds};
+use super::output::write;
+
+/// Seconds for each ceiling at least: everything else is held against them.
+const LEAST_SECONDS: f64 = 0.5;
+/// Most runs of one thing.
+const MOST_RUNS: usize = 100;
+
+/// Measure what the device can do, and how close each operator comes to it
+///
+/// First the ceilings of the device: how many bytes it copies and how many multiplications and additions it does in a
+/// second. Then each operator of both networks and of the shapes that are given: its time, how many operations and bytes
+/// that is in a second, and which share of the roofline, the least time that the ceilings allow for the work. A share
+/// above 100 % means that tensors stayed in caches. Then each network as a whole, with pictures written and answers read.
+#[derive(Args, Debug)]
+#[command(after_help = EXAMPLES)]
+pub struct Arguments {
+    /// Networks to measure [default: both, or none where shapes are given]
+    #[arg(long, value_name = "NAME,…", value_delimiter = ',', value_parser = ["scratch", "vgg16"])]
+    networks: Option<Vec<String>>,
+    /// Pictures of a run [default: 16; 4 where vgg16 predicts]
+    #[arg(long, value_name = "N", value_parser = at_least_one)]
+    batch: Option<usize>,
+    /// A convolution to measure with its gradients: N pictures of height H, width W and C channels, O channels out,
+    /// windows of K×K, stride 1, padded; may be given again
+    #[arg(long, value_name = "N,H,W,C,O,K", value_parser = Given::conv2d)]
+    conv2d: Vec<Given>,
+    /// A dense layer to measure with its gradients: N rows, I features in, O out; may be given again
+    #[arg(long, value_name = "N,I,O", value_parser = Given::dense)]
+    dense: Vec<Given>,
+    /// Seconds for each network and each shape, after one run to warm up; one run at least, and 100 at most
+    #[arg(long, value_name = "S", default_value_t = 2.0, value_parser = seconds)]
+    seconds: f64,
+    /// List operators that take under half a percent of their network's time too, as --json does
+    #[arg(long)]
+    all: bool,
+    /// Page to write, with a plot of the roofline; it needs no network and no other file
+    #[arg(long, value_name = "FILE.html")]
+    html: Option<PathBuf>,
+    /// Compare two documents of --json instead of measuring; fails if a row has become slower
+    #[arg(long, num_args = 2, value_names = ["BEFORE.json", "AFTER.json"], conflicts_with_all = MEASURING)]
+    compare: Option<Vec<PathBuf>>,
+    /// How much longer than before a row may take, in percent
+    #[arg(long, value_name = "PERCENT", default_value_t = 10.0, value_parser = percentage, requires = "compare")]
+    threshold: f64,
+    #[command(flatten)]
+    adapter: AdapterArguments,
+    /// Print one JSON document, with the seconds of every run
+    #[arg(long)]
+    json: bool,
+}
+
+const MEASURING: [&str; 7] = ["networks", "batch", "conv2d", "dense", "all", "html", "adapter"];
+
+const EXAMPLES: &str = "\
+Examples:
+  lookalike bench --html roofline.html
+  lookalike bench --conv2d 8,56,56,128,256,3 --dense 16,50176,128
+  lookalike bench --json > before.json
+  lookalike bench --compare before.json after.json";
+
+/// Measures and reports, or compares.
+pub fn run(arguments: &Arguments) -> Result<()> {
+    if let Some([before, after]) = arguments.compare.as_deref() {
+        return compare::run([before, after], arguments.threshold / 100.0, arguments.json);
+    }
+    arguments.html.as_deref().map_or(Ok(()), check_writable)?;
+    let bench = measure(arguments)?;
+    if let Some(path) = &arguments.html {
+        write(path, page::page(&bench).as_bytes())?;
+    }
+    if arguments.json {
+        return display::json(&bench.document());
+    }
+    say(table::table(&bench, arguments.all));
+    if let Some(path) = &arguments.html {
+        say(format_args!("\npage: {}", path.display()));
+    }
+    Ok(())
+}
+
+fn measure(arguments: &Arguments) -> Result<Bench> {
+    let device = arguments.adapter.open(arguments.json)?;
+    let effort = Effort { seconds: arguments.seconds, runs: MOST_RUNS };
+    note("measuring the ceilings");
+    let ceilings =
+        Ceilings::measure(&device, &Effort { seconds: effort.seconds.max(LEAST_SECONDS), ..effort })?;
+    let mut bench = Bench { device, ceilings, groups: vec![], wholes: vec![] };
+    for shape in arguments.shapes() {
+        note(format_args!("measuring {}", shape.title()));
+        bench.groups.push(shape.measure(&bench.device, &effort)?);
+    }
+    for network in arguments.networks() {
+        let batch = arguments.batch.unwrap_or(network.batch);
+        note(format_args!("measuring {}", network.title(batch)));
+        let (group, whole) = network.measure(&bench.device, batch, &effort)?;
+        bench.groups.push(group);
+        bench.wholes.push(whole);
+    }
+    Ok(bench)
+}
+
+impl Arguments {
+    fn shapes(&self) -> impl Iterator<Item = &Given> {
+        self.conv2d.iter().chain(&self.dense)
+    }
+
+    fn networks(&self) -> impl Iterator<Item = &'static Network> {
+        let wanted = |network: &Network| match &self.networks {
+            Some(names) => names.iter().any(|name| name == network.name),
+            None => self.shapes().next().is_none(),
+        };
+        NETWORKS.iter().filter(move |network| wanted(network))
+    }
+}

@@ -1,0 +1,211 @@
+//! A graph as the dispatches of a program: which operators are needed, which run as one, which buffers they share.
+
+use std::collections::{HashMap, HashSet};
+use std::sync::Arc;
+
+use super::arena::Source;
+use super::constants::constant;
+use super::memory::{self, Lifetime};
+use super::program::{Choice, Dispatch, Io, Origin, PlanBuilder, Tensor};
+use super::schedule::schedule;
+use super::{Graph, Operator, Reader, Var};
+use crate::Result;
+use crate::device::Device;
+use crate::profile::Work;
+use crate::tensor::{DType, TensorType};
+
+/// What a plan needs to be built on a device.
+#[derive(Debug)]
+pub(super) struct Program {
+    pub tensors: Vec<(TensorType, Origin)>,
+    pub dispatches: Vec<Dispatch>,
+    /// How many of them, at the front, need to run only after a state has changed.
+    pub constants: usize,
+    /// For each intermediate tensor, its buffer.
+    pub assigned: HashMap<usize, usize>,
+    /// Sizes of the buffers of intermediate tensors.
+    pub buffers: Vec<(u64, DType)>,
+    pub choices: Vec<Choice>,
+}
+
+/// A node as it is dispatched: with an operator that may do the work of the node before it too, on that one's inputs.
+struct Step<'a> {
+    index: usize,
+    operator: &'a Arc<dyn Operator>,
+    inputs: &'a [Var],
+}
+
+/// Operators that do the work of a node, and before it that of the node whose output only it reads.
+#[derive(Default)]
+struct Fused {
+    /// By the later node: the earlier one, and the operator.
+    pairs: HashMap<usize, (usize, Arc<dyn Operator>)>,
+    /// The earlier nodes.
+    absorbed: HashSet<usize>,
+}
+
+impl Fused {
+    fn of(graph: &Graph, order: &[usize], outputs: &[Var], device: &Device) -> Fused {
+        let mut readers: HashMap<usize, Vec<usize>> = HashMap::new();
+        for &index in order {
+            graph.nodes[index]
+                .inputs
+                .iter()
+                .for_each(|input| readers.entry(input.node).or_default().push(index));
+        }
+        outputs.iter().for_each(|output| readers.entry(output.node).or_default().push(usize::MAX));
+        let pair = |index: usize| {
+            let first = &graph.nodes[index];
+            let operator = first.operator().filter(|first| !first.is_view())?;
+            let [reader] = readers.get(&index)?[..] else { return None };
+            let node = graph.nodes.get(reader)?;
+            let place = |input: &Var| match first.inputs.iter().position(|known| known == input) {
+                None if input.node == index => Some(None),
+                found => found.map(Some),
+            };
+            let inputs = node.inputs.iter().map(place).collect::<Option<_>>()?;
+            Some((reader, operator.fuse(&Reader { operator: node.operator()?, inputs }, device)?))
+        };
+        let mut fused = Fused::default();
+        for &index in order {
+            if !fused.pairs.contains_key(&index)
+                && let Some((reader, operator)) = pair(index)
+            {
+                fused.pairs.insert(reader, (index, operator));
+                fused.absorbed.insert(index);
+            }
+        }
+        fused
+    }
+}
+
+/// Gives a node's outputs their tensors and adds its dispatches.
+fn lower(
+    graph: &Graph,
+    step: &Step<'_>,
+    tensors: &mut HashMap<Var, Tensor>,
+    builder: &mut PlanBuilder<'_>,
+) -> Result<()> {
+    let Step { index, operator, inputs } = *step;
+    let data = &graph.nodes[index];
+    let node = graph.node(index);
+    let inputs: Vec<Tensor> = inputs.iter().map(|input| tensors[input].clone()).collect();
+    if operator.is_view() {
+        let view = Tensor { id: inputs[0].id, ty: data.outputs[0].clone() };
+        tensors.insert(node.output(0), view);
+        return Ok(());
+    }
+    let outputs: Vec<Tensor> =
+        data.outputs.iter().map(|ty| builder.tensor(ty.clone(), Origin::Intermediate)).collect();
+    tensors.extend(node.outputs.iter().copied().zip(outputs.iter().cloned()));
+    let types: Vec<TensorType> = inputs.iter().map(|input| input.ty.clone()).collect();
+    let before = builder.dispatches.len();
+    builder.operator = Work {
+        layer: data.label.clone(),
+        operator: operator.name(),
+        inputs: types.iter().map(TensorType::to_string).collect::<Vec<_>>().join(", ").into(),
+        node: index,
+        ..Work::default()
+    };
+    operator.dispatch(&Io { inputs, outputs }, builder)?;
+    let added = &mut builder.dispatches[before..];
+    let share = operator.flops(&types, &data.outputs) / added.len().max(1) as u64;
+    added.iter_mut().for_each(|dispatch| dispatch.work.flops = share);
+    Ok(())
+}
+
+impl Program {
+    /// The dispatches that `outputs` and the graph's updates need on `device`, and the outputs' tensors.
+    pub(super) fn of(
+        graph: &Graph,
+        device: &Device,
+        outputs: &[Var],
+    ) -> Result<(Program, HashMap<Var, Tensor>)> {
+        let mut builder = PlanBuilder::new(device);
+        let mut tensors: HashMap<Var, Tensor> = HashMap::new();
+        let order = schedule(graph, outputs)?;
+        let fused = Fused::of(graph, &order, outputs, device);
+        for index in order.into_iter().filter(|index| !fused.absorbed.contains(index)) {
+            let data = &graph.nodes[index];
+            let mut leaf = |origin| {
+                let tensor = builder.tensor(data.outputs[0].clone(), origin);
+                tensors.insert(Var { node: index, output: 0 }, tensor);
+            };
+            match &data.source {
+                Source::Input(name) => leaf(Origin::Input(name.clone())),
+                Source::State { name, initial } => {
+                    leaf(Origin::State { name: name.clone(), initial: *initial })
+                }
+                Source::Operator(operator) => {
+                    let step = match fused.pairs.get(&index) {
+                        Some((before, operator)) => {
+                            Step { index, operator, inputs: &graph.nodes[*before].inputs }
+                        }
+                        None => Step { index, operator, inputs: &data.inputs },
+                    };
+                    lower(graph, &step, &mut tensors, &mut builder)?;
+                }
+            }
+        }
+        let outputs: HashMap<Var, Tensor> = outputs.iter().map(|var| (*var, tensors[var].clone())).collect();
+        let kept: Vec<usize> = outputs.values().map(|tensor| tensor.id).collect();
+        Ok((Program::new(builder, &kept), outputs))
+    }
+
+    /// Plans the memory of the intermediate tensors; those in `kept` live to the end.
+    fn new(builder: PlanBuilder<'_>, kept: &[usize]) -> Program {
+        let PlanBuilder { tensors, dispatches, choices, .. } = builder;
+        let constant = constant(&tensors, &dispatches);
+        let constants = constant.iter().filter(|&&constant| constant).count();
+        let mut marked: Vec<(bool, Dispatch)> = constant.into_iter().zip(dispatches).collect();
+        marked.sort_by_key(|(constant, _)| !constant);
+        let dispatches: Vec<Dispatch> = marked.into_iter().map(|(_, dispatch)| dispatch).collect();
+        let mut lifetimes: HashMap<usize, Lifetime> = HashMap::new();
+        for (step, dispatch) in dispatches.iter().enumerate() {
+            for &(id, _) in dispatch.reads.iter().chain(&dispatch.writes) {
+                let (ty, origin) = &tensors[id];
+                if *origin == Origin::Intermediate {
+                    let born = Lifetime { bytes: ty.bytes(), dtype: ty.dtype, first: step, last: step };
+                    lifetimes.entry(id).or_insert(born).last = step;
+                }
+            }
+        }
+        // What is computed once lives from the first run on.
+        for (id, _) in dispatches[..constants].iter().flat_map(|dispatch| &dispatch.writes) {
+            if let Some(lifetime) = lifetimes.get_mut(id) {
+                (lifetime.first, lifetime.last) = (0, usize::MAX);
+            }
+        }
+        for id in kept {
+            if let Some(lifetime) = lifetimes.get_mut(id) {
+                lifetime.last = usize::MAX;
+            }
+        }
+        let mut ids: Vec<usize> = lifetimes.keys().copied().collect();
+        ids.sort_unstable();
+        let in_order: Vec<Lifetime> = ids.iter().map(|id| lifetimes[id]).collect();
+        let (assigned, buffers) = memory::assign(&in_order);
+        let assigned = ids.into_iter().zip(assigned).collect();
+        Program { tensors, dispatches, constants, assigned, buffers, choices }
+    }
+
+    /// Which of a dispatch's writes are to tensors of 16-bit floats.
+    pub(super) fn halves(&self, dispatch: &Dispatch) -> Vec<usize> {
+        let is_half = |&at: &usize| self.tensors[dispatch.writes[at].0].0.dtype == DType::F16;
+        (0..dispatch.writes.len()).filter(is_half).collect()
+    }
+
+    /// For each dispatch, the bytes of each tensor it is the first to write; `None` for what it updates.
+    #[cfg(feature = "check")]
+    pub(super) fn first_writes(&self) -> Vec<Vec<Option<u64>>> {
+        let mut written = std::collections::HashSet::new();
+        let first = |id: usize, written: &mut std::collections::HashSet<usize>| {
+            let (ty, origin) = &self.tensors[id];
+            (*origin == Origin::Intermediate && written.insert(id)).then(|| ty.bytes())
+        };
+        self.dispatches
+            .iter()
+            .map(|dispatch| dispatch.writes.iter().map(|&(id, _)| first(id, &mut written)).collect())
+            .collect()
+    }
+}
