@@ -137,6 +137,8 @@ fn from_photos_to_names() {
     fs::create_dir(scene.path("photos/s99")).expect("a folder");
     fs::copy(scene.path("photos/s01/02.png"), scene.path("photos/s99/1.png")).expect("a photo");
     let scores = scene.json(&["evaluate", "model.safetensors", "photos", "--adapter", "cpu"]);
+    let half = ["evaluate", "model.safetensors", "photos", "--adapter", "cpu", "--precision", "f16"];
+    assert_eq!(scene.json(&half), scores, "the CPU computes in 32 bits all the same");
     assert_eq!(scores["names"], serde_json::json!(["s01", "s02"]));
     let counted: u64 = scores["confusion"]
         .as_array()
