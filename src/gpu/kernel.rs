@@ -96,7 +96,7 @@ pub(crate) struct Kernel {
     /// Size of the `Params` struct in bytes.
     pub params: usize,
     /// Which of several kernels for one purpose it is.
-    variant: Option<&'static str>,
+    pub variant: Option<&'static str>,
     /// Whether it uses subgroup operations, an optional feature.
     pub needs_subgroups: bool,
     /// Values of pipeline-overridable constants, where they differ from the shader's.

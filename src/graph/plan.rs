@@ -152,6 +152,11 @@ impl Plan {
         self.constants
     }
 
+    /// Has the next run do them again, changed or not.
+    pub fn renew(&mut self) {
+        self.changes.forget();
+    }
+
     /// Workgroups of its largest dispatch.
     pub fn most_groups(&self) -> u64 {
         self.most_groups

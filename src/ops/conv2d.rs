@@ -15,17 +15,22 @@ use super::patches::{Patches, Walk};
 use super::ways::Size;
 use super::window::{Axis, Slide, slide};
 use super::winograd::Layer;
+use super::winograd_cpu;
 use super::{Activation, Padding};
 use crate::cpu::{Float, Matrix, Slots, params};
 use crate::error::expect_rank;
 use crate::gpu::{Kernel, Piece, piece};
-use crate::graph::{Gradients, Graph, Io, Node, Operator, PlanBuilder, Reader, Tensor, Var};
+use crate::graph::{Gradients, Graph, Grid, Io, Node, Operator, PlanBuilder, Reader, Tensor, Var};
 use crate::tensor::{Shape, TensorType};
 use crate::{Device, Error, Result};
 
 const FORWARD: Family = Family::new::<Params>("conv2d", piece!("conv2d.wgsl")).with(COMMON);
 const PLAIN: Kernel = FORWARD.plain().twin(forward::<f32>, forward::<f64>).fast(forward_fast);
 pub(crate) const KERNELS: &[Kernel] = &FORWARD.kernels::<{ FORWARD.count() }>();
+
+/// Bodies for the CPU path alone: a GPU has `winograd.wgsl`.
+const WINOGRAD_WEIGHTS: Kernel = FORWARD.plain().variant("winograd weights").fast(winograd_cpu::weights);
+const WINOGRAD: Kernel = FORWARD.plain().variant("winograd").fast(winograd_cpu::convolve);
 
 /// What a convolution and its gradients share.
 pub(super) const COMMON: Piece = piece!("common/conv2d.wgsl");
@@ -82,6 +87,23 @@ impl Conv2d {
         let ending = Ending { bias, activation: self.activation };
         let size = if pooled { geometry.pooled() } else { geometry.forward() };
         let winograd = Layer::forward(&geometry);
+        let cpu = plan.device().gpu().is_none() && !plan.device().is_reference();
+        if let Some(layer) = winograd.filter(|layer| cpu && winograd_cpu::suits(layer)) {
+            let Layer { channels, out_channels, .. } = layer;
+            let u = plan.scratch(TensorType::f32([channels, winograd_cpu::POINTS, out_channels]));
+            let params = |ending: Ending<'_>| Params::new(Product::new(size, size.depth, ending), &geometry);
+            let one = Grid::groups(1);
+            plan.dispatch(
+                &WINOGRAD_WEIGHTS,
+                params(Ending::default()),
+                &[weight, weight, weight],
+                &[&u],
+                one,
+            )?;
+            let reads = [x, &u, ending.bias.unwrap_or(x)];
+            plan.dispatch(&WINOGRAD, params(ending), &reads, &[y], one)?;
+            return Ok(true);
+        }
         let way = match gemm::choose(plan, self.name(), &FORWARD, size, winograd.as_ref()) {
             Some(Chosen::Winograd(winograd, layer)) => {
                 winograd.convolve(plan, layer, [x, weight, y], ending, pooled)?;

@@ -59,9 +59,9 @@ impl Family {
         if self.along_rows { Way::ALONG_ROWS } else { Way::ALONG_DEPTH }
     }
 
-    /// The kernel for any device and any sizes: the one that has the operator's twins.
+    /// What runs without a GPU, for the operator to give its twins to.
     pub const fn plain(&self) -> Kernel {
-        self.kernel(Way::Tile32, Width::One, Width::One)
+        Kernel { variant: None, ..self.kernel(Way::Tile32, Width::One, Width::One) }
     }
 
     /// How many kernels it has.
@@ -130,6 +130,20 @@ pub(super) struct Product {
 }
 
 impl Product {
+    /// Of a product whose depth is computed in pieces of `split_depth`.
+    pub fn new(size: Size, split_depth: usize, ending: Ending<'_>) -> Product {
+        Product {
+            rows: size.rows as u32,
+            columns: size.columns as u32,
+            depth: size.depth as u32,
+            split_depth: split_depth as u32,
+            biased: ending.bias.is_some().into(),
+            kind: ending.activation.kind(),
+            slope: ending.activation.slope(),
+            pooled: 0,
+        }
+    }
+
     /// Adds the bias and applies the activation to a finished row of sums, as `store` does.
     pub fn end_row(&self, sums: &mut [f32], bias: &[f32]) {
         if self.biased == 1 {
@@ -214,16 +228,7 @@ impl Call<'_> {
         params: impl FnOnce(Product) -> P,
     ) -> Result<()> {
         let Call { size, left: (left, _), right: (right, _), y, ending, .. } = self;
-        let product = Product {
-            rows: size.rows as u32,
-            columns: size.columns as u32,
-            depth: size.depth as u32,
-            split_depth: split.depth as u32,
-            biased: ending.bias.is_some().into(),
-            kind: ending.activation.kind(),
-            slope: ending.activation.slope(),
-            pooled: self.pooled.into(),
-        };
+        let product = Product { pooled: self.pooled.into(), ..Product::new(size, split.depth, ending) };
         let reads = [left, right, ending.bias.unwrap_or(right)];
         plan.dispatch(kernel, params(product), &reads, &[y], Grid::groups(groups))
     }

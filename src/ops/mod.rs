@@ -39,6 +39,7 @@ mod update;
 mod ways;
 mod window;
 mod winograd;
+mod winograd_cpu;
 
 pub use activation::Activation;
 pub use adam::{Adam, AdamForm};
