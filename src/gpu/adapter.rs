@@ -7,7 +7,7 @@ use std::sync::{Arc, Mutex};
 use super::buffers::Pool;
 use super::pipeline_cache::PipelineCache;
 use super::pipelines::Pipelines;
-use super::tuned::Tuned;
+use super::tuned::{Tuned, Tuning};
 use crate::{Error, Result};
 
 /// What kind of hardware an adapter is, the preferred first.
@@ -188,6 +188,11 @@ impl Gpu {
     /// The kernel variants that were measured to be the fastest.
     pub(crate) fn tuned(&self) -> &Tuned {
         &self.tuned
+    }
+
+    /// What is known of its kernel variants by measuring them.
+    pub fn tuning(&self) -> Tuning {
+        self.tuned.report()
     }
 
     /// How large it is.
