@@ -8,6 +8,7 @@ mod avg_pool2d;
 mod batch_norm;
 mod batch_norm_inference;
 mod builtin;
+mod cast;
 mod ceilings;
 mod column_sum;
 mod concat;

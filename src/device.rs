@@ -132,6 +132,12 @@ impl Device {
         matches!(self.kind, Kind::Reference)
     }
 
+    /// Whether plans may hold tensors of 16-bit floats: GPUs that can read and write them, and the CPU, which rounds to
+    /// them.
+    pub fn has_f16(&self) -> bool {
+        self.gpu().is_none_or(|gpu| gpu.has_f16())
+    }
+
     /// Largest tensor in bytes.
     pub fn max_tensor(&self) -> u64 {
         self.gpu().map_or(u64::MAX, |gpu| gpu.max_binding())

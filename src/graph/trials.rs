@@ -144,7 +144,9 @@ fn made_up(ty: &TensorType) -> Data {
     let word = |i: usize| (i as u32).wrapping_mul(0x9e37_79b9).rotate_left(13).wrapping_mul(0x85eb_ca6b);
     let words = (0..ty.len()).map(word);
     match ty.dtype {
-        DType::F32 => Data::F32(words.map(|word| (word as i32) as f32 / 2f32.powi(31)).collect()),
+        DType::F32 | DType::F16 => {
+            Data::F32(words.map(|word| (word as i32) as f32 / 2f32.powi(31)).collect())
+        }
         DType::U32 => Data::U32(words.collect()),
         DType::U8 => Data::U8(words.map(|word| (word >> 24) as u8).collect()),
     }

@@ -85,14 +85,22 @@ impl Model {
     /// # Errors
     /// As [`Model::build`]; [`Error::Input`] if there is no dense layer, or nothing before it.
     pub fn features(&self, graph: &mut Graph, x: Var) -> Result<Var> {
+        self.before_classifier()?.build(graph, x, Mode::Predict, 0, None)
+    }
+
+    /// The layers before the last dense one.
+    ///
+    /// # Errors
+    /// [`Error::Input`] if there is no dense layer, or nothing before it.
+    pub(super) fn before_classifier(&self) -> Result<Model> {
         let dense = self.layers.iter().rposition(|layer| layer.class_name() == "Dense");
-        let Some(last) = dense.filter(|&last| last > 0) else {
-            return Err(Error::Input(format!(
+        match dense {
+            Some(last @ 1..) => Ok(self.first(last)),
+            _ => Err(Error::Input(format!(
                 "the model '{}' has no layer before its last dense one, so no features",
                 self.name
-            )));
-        };
-        self.first(last).build(graph, x, Mode::Predict, 0, None)
+            ))),
+        }
     }
 
     /// The first `count` layers as a model of their own.
@@ -198,21 +206,30 @@ impl Model {
     /// Sets every parameter in `params` from `values`, which has it under its name.
     ///
     /// # Errors
-    /// As [`Model::check`].
+    /// [`Error::State`] for a parameter that is missing, has another shape, or is not finite.
     pub fn load(&self, params: &Params, values: &BTreeMap<String, HostTensor>) -> Result<()> {
-        self.check(values)?;
-        self.parameters()?
-            .into_iter()
-            .try_for_each(|Parameter { name, .. }| params.set(&name, &values[&name]))
+        let found = self.find_parameters(|name| values.get(name))?;
+        found.into_iter().try_for_each(|(name, value)| params.set(&name, value))
     }
 
     /// Whether `values` has every parameter under its name.
     ///
     /// # Errors
-    /// [`Error::State`] for a parameter that is missing, has another shape, or is not finite.
+    /// As [`Model::load`].
     pub fn check(&self, values: &BTreeMap<String, HostTensor>) -> Result<()> {
-        for Parameter { name, shape, .. } in self.parameters()? {
-            let problem = match values.get(&name) {
+        self.find_parameters(|name| values.get(name)).map(|_| ())
+    }
+
+    /// The value of each parameter, where `find` finds it.
+    ///
+    /// # Errors
+    /// As [`Model::load`].
+    pub(super) fn find_parameters<'a>(
+        &self,
+        find: impl Fn(&str) -> Option<&'a HostTensor>,
+    ) -> Result<Vec<(String, &'a HostTensor)>> {
+        let fitting = |Parameter { name, shape, .. }: Parameter| {
+            let problem = match find(&name) {
                 None => "is missing".into(),
                 Some(value) if *value.shape() != shape => {
                     format!("has shape {}, expected {shape}", value.shape())
@@ -220,11 +237,11 @@ impl Model {
                 Some(value) if !value.is_finite() => {
                     "holds values that are not finite; train the model again".into()
                 }
-                Some(_) => continue,
+                Some(value) => return Ok((name, value)),
             };
-            return Err(Error::State { name, problem });
-        }
-        Ok(())
+            Err(Error::State { name, problem })
+        };
+        self.parameters()?.into_iter().map(fitting).collect()
     }
 
     /// The largest batch whose largest tensor fits in `bytes` bytes.

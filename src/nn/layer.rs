@@ -1,5 +1,6 @@
 //! What a layer is: named parameters, and the operators it appends to a graph.
 
+use std::any::Any;
 use std::fmt;
 
 use serde_json::{Map, Value};
@@ -32,7 +33,7 @@ pub struct Parameter {
 }
 
 /// A layer of a network. Its names and defaults are Keras's, so that Keras configurations can describe it.
-pub trait Layer: fmt::Debug + Send + Sync {
+pub trait Layer: Any + fmt::Debug + Send + Sync {
     /// Its name, unique in a model.
     fn name(&self) -> &str;
 

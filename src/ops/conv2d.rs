@@ -10,6 +10,7 @@ use super::column_sum::Ending;
 use super::conv2d_input_gradient::Conv2dInputGradient;
 use super::conv2d_max_pool2d;
 use super::conv2d_weight_gradient::Conv2dWeightGradient;
+use super::floats::{self, Floats};
 use super::gemm::{self, Call, Chosen, Family, Product, Width};
 use super::patches::{Patches, Walk};
 use super::ways::Size;
@@ -25,7 +26,10 @@ use crate::{Device, Error, Result};
 
 const FORWARD: Family = Family::new::<Params>("conv2d", piece!("conv2d.wgsl")).with(COMMON);
 const PLAIN: Kernel = FORWARD.plain().twin(forward::<f32>, forward::<f64>).fast(forward_fast);
-pub(crate) const KERNELS: &[Kernel] = &FORWARD.kernels::<{ FORWARD.count() }>();
+pub(crate) const KERNELS: &[Kernel] = &FORWARD.kernels::<{ FORWARD.count() }>(Floats::Float);
+pub(crate) const HALF_KERNELS: &[Kernel] = &FORWARD.kernels::<{ FORWARD.count() }>(Floats::Half);
+/// Where the depth is split.
+pub(crate) const HALF_IN_KERNELS: &[Kernel] = &FORWARD.kernels::<{ FORWARD.count() }>(Floats::HalfIn);
 
 /// What a convolution and its gradients share.
 pub(super) const COMMON: Piece = piece!("common/conv2d.wgsl");
@@ -57,6 +61,9 @@ impl Graph {
     /// `[out]`. The result has shape `[batch, out height, out width, out]`, where with padded sizes and
     /// `reach = (window − 1)·dilation + 1` it is `out = (size − reach) / stride + 1`, rounded down.
     ///
+    /// `x` and `weight` may both hold 16-bit floats; then so does the result, and there is no gradient. Sums are of 32 bits,
+    /// and so is the bias.
+    ///
     /// # Errors
     /// [`Error::Shape`] if the shapes do not fit, a stride or dilation is 0, the window does not fit into the
     /// padded image, or a leaky ReLU's slope is not positive; [`Error::Type`] if an input does not hold floats.
@@ -82,7 +89,13 @@ impl Conv2d {
         let ending = Ending { bias, activation: self.activation };
         let size = if pooled { geometry.pooled() } else { geometry.forward() };
         let winograd = Layer::forward(&geometry);
-        let way = match gemm::choose(plan, self.name(), &FORWARD, size, winograd.as_ref()) {
+        let way = match gemm::choose(
+            plan,
+            &floats::problem(self.name(), x.ty()),
+            &FORWARD,
+            size,
+            winograd.as_ref(),
+        ) {
             Some(Chosen::Winograd(winograd, layer)) => {
                 winograd.convolve(plan, layer, [x, weight, y], ending, pooled)?;
                 return Ok(true);
@@ -112,13 +125,13 @@ impl Operator for Conv2d {
     }
 
     fn outputs(&self, inputs: &[TensorType]) -> Result<Vec<TensorType>> {
-        super::expect_floats(self.name(), inputs)?;
+        let dtype = floats::expect(self.name(), inputs, 2)?;
         self.activation.check(self.name())?;
         let geometry = Geometry::new(&inputs[0].shape, &inputs[1].shape, self)?;
         if let Some(bias) = inputs.get(2) {
             super::expect_bias(self.name(), &bias.shape, geometry.out_channels)?;
         }
-        Ok(vec![TensorType::f32(geometry.y_shape())])
+        Ok(vec![TensorType { shape: geometry.y_shape().into(), dtype }])
     }
 
     fn dispatch(&self, io: &Io, plan: &mut PlanBuilder<'_>) -> Result<()> {

@@ -103,6 +103,6 @@ fn filled(ty: &TensorType) -> Data {
     match ty.dtype {
         DType::U8 => values::bytes(ty.shape.clone(), 1).data().clone(),
         DType::U32 => values::integers(ty.shape.clone(), 1, 2).data().clone(),
-        DType::F32 => Data::F32(values::uniform(ty.shape.clone(), 1, 0.0, 1.0).to_f32()),
+        DType::F32 | DType::F16 => Data::F32(values::uniform(ty.shape.clone(), 1, 0.0, 1.0).to_f32()),
     }
 }

@@ -19,7 +19,7 @@ pub fn page(bench: &Bench) -> String {
         let _ = writeln!(body, "<p>{}</p>", escaped(&fact));
     }
     let dots = dots(bench);
-    let _ = writeln!(body, r#"<figure class="scroll">{}</figure>"#, plot(&dots, &bench.roof()));
+    let _ = writeln!(body, r#"<figure class="scroll">{}</figure>"#, plot(&dots, &bench.roof(), bench.ceilings.half.as_ref().map(|half| half.rate)));
     body += r#"<p class="legend">"#;
     let titles = bench.groups.iter().map(|group| &group.title).chain(bench.contests.iter().map(|c| &c.title));
     let titles: Vec<&String> = titles.collect();
@@ -167,7 +167,7 @@ mod tests {
         let title = "scratch, prediction, 2 pictures".to_string();
         Bench {
             device: Device::cpu(),
-            ceilings: Ceilings { memory: ceiling(1e5), compute: ceiling(2e6) },
+            ceilings: Ceilings { memory: ceiling(1e5), compute: ceiling(2e6), half: Some(ceiling(4e6)) },
             contests: vec![],
             groups: vec![Group { title: title.clone(), rows }],
             wholes: vec![Whole { title, batch: 2, flops: 1_003_000, traffic, seconds: vec![4.0] }],
@@ -190,6 +190,8 @@ mod tests {
         // The copy has no place in the plot, but one in the table.
         assert_eq!((count("svg"), count("circle"), count("table"), count("tr")), (1, 2, 2, 2 + 4));
         assert!(page.contains("a&amp;b · conv2d/forward") && !page.contains("a&b"));
+        assert_eq!(page.matches("class=\"roof\"").count(), 1);
+        assert!(page.contains(">4.00 MFLOP/s in f16</text>"));
         assert!(page.contains("50 %"), "a million operations at half the roof");
     }
 
