@@ -88,9 +88,8 @@ impl Bench {
     pub fn facts(&self) -> [String; 3] {
         let Ceilings { memory, compute, half } = &self.ceilings;
         let name = format!("lookalike {}, {}", env!("CARGO_PKG_VERSION"), system());
-        let rate = |ceiling: &Ceiling, unit: &str| {
-            format!("{:.1} {unit} ({})", ceiling.rate / 1e9, ceiling.how)
-        };
+        let rate =
+            |ceiling: &Ceiling, unit: &str| format!("{:.1} {unit} ({})", ceiling.rate / 1e9, ceiling.how);
         let mut ceilings = vec![rate(memory, "GB/s"), rate(compute, "GFLOP/s in f32")];
         ceilings.extend(half.as_ref().map(|half| rate(half, "GFLOP/s in f16")));
         [

@@ -107,6 +107,16 @@ impl Contest {
         })
     }
 
+    /// The fastest of Winograd's method and the fastest other variant, with how many times as long that one takes; `None`
+    /// if one of them did not run.
+    pub fn winograd(&self) -> Option<(&Variant, &Variant, f64)> {
+        let fastest = |wanted: bool| {
+            self.variants.iter().find(move |variant| variant.name.starts_with("winograd") == wanted)
+        };
+        let (winograd, other) = (fastest(true)?, fastest(false)?);
+        Some((winograd, other, other.row.median() / winograd.row.median()))
+    }
+
     /// The layers, or their number where there are many.
     pub fn layer(&self) -> String {
         match &self.layers[..] {
@@ -118,4 +128,45 @@ impl Contest {
 
 fn join(types: &[TensorType]) -> String {
     types.iter().map(TensorType::to_string).collect::<Vec<_>>().join(", ")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn contest(layers: &[&str], variants: &[(&'static str, f64)]) -> Contest {
+        let variant = |&(name, seconds): &(&'static str, f64)| Variant {
+            name,
+            by_table: false,
+            by_tuning: false,
+            row: Measured { seconds: vec![seconds], ..Measured::default() },
+        };
+        Contest {
+            title: "work".into(),
+            layers: layers.iter().map(|&layer| layer.into()).collect(),
+            operator: "conv2d",
+            inputs: "f32 [1]".into(),
+            problem: "conv2d".into(),
+            variants: variants.iter().map(variant).collect(),
+            failed: vec![],
+        }
+    }
+
+    #[test]
+    fn what_winograd_gains_is_against_the_fastest_product() {
+        let all = [("winograd-4", 1.0), ("tile-64", 1.5), ("winograd-2", 2.0), ("tile-32", 4.0)];
+        let contest_of = |variants| contest(&[], variants);
+        let all = contest_of(&all);
+        let (winograd, other, gain) = all.winograd().unwrap();
+        assert_eq!((winograd.name, other.name, gain), ("winograd-4", "tile-64", 1.5));
+        assert!(contest_of(&[("tile-64", 1.0)]).winograd().is_none());
+        assert!(contest_of(&[("winograd-2", 1.0)]).winograd().is_none());
+    }
+
+    #[test]
+    fn many_layers_are_counted() {
+        let of = |layers: &[&str]| contest(layers, &[]).layer();
+        assert_eq!([of(&[]), of(&["a"]), of(&["a", "b", "c"])], ["", "a", "a, b, c"]);
+        assert_eq!(of(&["a", "b", "c", "d"]), "a, b and 2 more");
+    }
 }

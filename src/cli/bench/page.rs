@@ -19,7 +19,11 @@ pub fn page(bench: &Bench) -> String {
         let _ = writeln!(body, "<p>{}</p>", escaped(&fact));
     }
     let dots = dots(bench);
-    let _ = writeln!(body, r#"<figure class="scroll">{}</figure>"#, plot(&dots, &bench.roof(), bench.ceilings.half.as_ref().map(|half| half.rate)));
+    let _ = writeln!(
+        body,
+        r#"<figure class="scroll">{}</figure>"#,
+        plot(&dots, &bench.roof(), bench.ceilings.half.as_ref().map(|half| half.rate))
+    );
     body += r#"<p class="legend">"#;
     let titles = bench.groups.iter().map(|group| &group.title).chain(bench.contests.iter().map(|c| &c.title));
     let titles: Vec<&String> = titles.collect();

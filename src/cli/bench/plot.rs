@@ -191,7 +191,10 @@ fn draw_roof(svg: &mut String, axes: &Axes, roof: &Roof) {
 fn draw_half(svg: &mut String, axes: &Axes, roof: &Roof) {
     let [x1, y] = axes.at(roof.ridge(), roof.compute);
     let [x2, _] = axes.at(10f64.powi(axes.x[1]), roof.compute);
-    let _ = writeln!(svg, r#"<polyline class="higher" clip-path="url(#frame)" points="{x1:.1},{y:.1} {x2:.1},{y:.1}"/>"#);
+    let _ = writeln!(
+        svg,
+        r#"<polyline class="higher" clip-path="url(#frame)" points="{x1:.1},{y:.1} {x2:.1},{y:.1}"/>"#
+    );
     let rate = spaced(&flops(roof.compute));
     let _ = writeln!(
         svg,

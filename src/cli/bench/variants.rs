@@ -25,6 +25,12 @@ fn marks(variant: &Variant, place: usize) -> String {
     marks.iter().filter(|(_, holds)| *holds).map(|(mark, _)| *mark).collect::<Vec<_>>().join(", ")
 }
 
+/// What Winograd's method gains, where it is one of the ways.
+fn gain(contest: &Contest) -> Option<String> {
+    let (winograd, other, gain) = contest.winograd()?;
+    Some(format!("{} takes {:.2} times as long as {}", other.name, gain, winograd.name))
+}
+
 /// A variant's name, time, rates and marks.
 fn cells(contest: &Contest, roof: &Roof) -> Vec<[String; 7]> {
     let cells = |(place, variant): (usize, &Variant)| {
@@ -55,6 +61,9 @@ pub fn add_text(text: &mut String, bench: &Bench) {
             let line = format!("{time:>9} {flops:>9} {bytes:>9} {share:>7} {bound:<7}  {name:<10}  {marks}");
             let _ = writeln!(text, "{}", line.trim_end());
         }
+        if let Some(gain) = gain(contest) {
+            let _ = writeln!(text, "{gain}");
+        }
         for (name, problem) in &contest.failed {
             let _ = writeln!(text, "{name} does not run: {problem}");
         }
@@ -77,6 +86,9 @@ pub fn add_html(body: &mut String, bench: &Bench) {
             [number, name, marks, time, flops, bytes, share, bound]
         });
         add_table(body, "operators", head, rows);
+        if let Some(gain) = gain(contest) {
+            let _ = writeln!(body, "<p>{gain}</p>");
+        }
         for (name, problem) in &contest.failed {
             let _ = writeln!(body, "<p>{name} does not run: {}</p>", escaped(problem));
         }
