@@ -45,3 +45,4 @@ mod trials;
 mod update;
 #[cfg(feature = "train")]
 mod vgg16;
+mod winograd;

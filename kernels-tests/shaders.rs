@@ -143,6 +143,30 @@ fn every_binding_is_what_its_kernel_says() {
     }
 }
 
+/// The driver is told so, as it may then unroll them.
+#[test]
+fn every_loop_counts_to_an_end() {
+    for kernel in kernels() {
+        for line in kernel.source.lines().map(|line| line.split("//").next().unwrap().trim()) {
+            assert!(!line.starts_with("loop") && !line.starts_with("while"), "{}: {line}", kernel.name);
+            let Some(head) = line.strip_prefix("for (var ") else {
+                assert!(!line.starts_with("for"), "{}: {line}", kernel.name);
+                continue;
+            };
+            let head = head.split(" {").next().unwrap();
+            let [start, end, step] = head.split("; ").collect::<Vec<_>>()[..] else { panic!("{line}") };
+            let name = start.split(' ').next().unwrap();
+            let up = end.starts_with(&format!("{name} < "))
+                && (step.starts_with(&format!("{name}++)")) || step.starts_with(&format!("{name} += ")));
+            let down = [format!("{name} > "), format!("{name} >= ")].iter().any(|from| end.starts_with(from))
+                && [format!("{name} /= 2u)"), format!("{name} >>= 1u)")]
+                    .iter()
+                    .any(|to| step.starts_with(to));
+            assert!(up || down, "{}: {line}", kernel.name);
+        }
+    }
+}
+
 #[test]
 fn every_file_belongs_to_a_kernel_and_begins_with_its_story() {
     let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("shaders");
