@@ -30,6 +30,7 @@ mod moving_average;
 mod mtcnn;
 mod multiply;
 mod normalize;
+mod precision;
 mod prelu;
 mod profile;
 mod random;

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use crate::graph::{Graph, Params, Var};
 use crate::nn::{Build, Layer, Mode, Parameter};
-use crate::tensor::{HostTensor, Shape, TensorType};
+use crate::tensor::{DType, HostTensor, Precision, Shape, TensorType};
 use crate::{Error, Result};
 
 /// Layers one after the other, like Keras's `Sequential`. One description builds every graph.
@@ -42,6 +42,21 @@ struct Pass {
     step: Option<Var>,
     first_row: usize,
     logits: bool,
+    precision: Precision,
+}
+
+impl Pass {
+    fn predict(precision: Precision) -> Pass {
+        Pass { mode: Mode::Predict, seed: 0, step: None, first_row: 0, logits: false, precision }
+    }
+}
+
+/// `x`, as 32-bit floats if it holds 16-bit ones.
+fn widened(graph: &mut Graph, x: Var) -> Result<Var> {
+    match graph.ty(x).dtype {
+        DType::F16 => graph.cast(x, DType::F32),
+        _ => Ok(x),
+    }
 }
 
 impl Model {
@@ -52,7 +67,8 @@ impl Model {
     /// [`Error::Shape`] if `x` or a layer does not fit.
     pub fn build(&self, graph: &mut Graph, x: Var, mode: Mode, seed: u32, step: Option<Var>) -> Result<Var> {
         let logits = mode == Mode::Train;
-        self.append(graph, x, Pass { mode, seed, step, first_row: 0, logits })
+        let precision = Precision::F32;
+        self.append(graph, x, Pass { mode, seed, step, first_row: 0, logits, precision })
     }
 
     /// As [`Model::build`] for training, where `x` is the part of a batch that begins at row `first_row`: dropout
@@ -68,7 +84,8 @@ impl Model {
         step: Var,
         first_row: usize,
     ) -> Result<Var> {
-        self.append(graph, x, Pass { mode: Mode::Train, seed, step: Some(step), first_row, logits: true })
+        let (mode, precision) = (Mode::Train, Precision::F32);
+        self.append(graph, x, Pass { mode, seed, step: Some(step), first_row, logits: true, precision })
     }
 
     /// As [`Model::build`] for predicting, without the softmax of the last layer.
@@ -76,7 +93,17 @@ impl Model {
     /// # Errors
     /// As [`Model::build`].
     pub fn logits(&self, graph: &mut Graph, x: Var) -> Result<Var> {
-        self.append(graph, x, Pass { mode: Mode::Predict, seed: 0, step: None, first_row: 0, logits: true })
+        self.append(graph, x, Pass { logits: true, ..Pass::predict(Precision::F32) })
+    }
+
+    /// As [`Model::build`] for predicting, where what convolutions make of pictures, and the weights of what follows, are
+    /// kept in floats of `precision`; sums are of 32 bits in any case, and so is the result. With 16 bits a tensor moves
+    /// half the bytes. VGG16's features then differ by about 0.2 % of their length from those with 32.
+    ///
+    /// # Errors
+    /// As [`Model::build`].
+    pub fn predict(&self, graph: &mut Graph, x: Var, precision: Precision) -> Result<Var> {
+        self.append(graph, x, Pass::predict(precision))
     }
 
     /// As [`Model::build`] for predicting, up to what the last dense layer is given: `[batch, features]`, by which
@@ -131,16 +158,17 @@ impl Model {
             let problem = format!("takes [batch, …{}], given {shape}", self.input);
             return Err(Error::shape("model", problem));
         }
-        let Pass { mode, seed, step, first_row, logits } = pass;
+        let Pass { mode, seed, step, first_row, logits, precision } = pass;
         let mut y = x;
         for (index, layer) in self.layers.iter().enumerate() {
             let logits = logits && index + 1 == self.layers.len();
             let mode = if index < self.frozen { Mode::Predict } else { mode };
             y = graph.labelled(layer.name(), |graph| {
-                layer.build(&mut Build { graph, mode, seed, step, first_row, logits }, y)
+                let x = if layer.takes_halves() { y } else { widened(graph, y)? };
+                layer.build(&mut Build { graph, mode, seed, step, first_row, precision, logits }, x)
             })?;
         }
-        Ok(y)
+        widened(graph, y)
     }
 
     /// Shapes, parameters and work of each layer for a batch of `batch`.
@@ -163,6 +191,7 @@ impl Model {
                 seed: 0,
                 step: None,
                 first_row: 0,
+                precision: Precision::F32,
                 logits: false,
             };
             y = layer.build(&mut build, y)?;

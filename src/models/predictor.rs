@@ -5,8 +5,7 @@ use std::sync::Arc;
 use super::fold::{Folded, fold};
 use super::{Model, ModelFile};
 use crate::graph::{Graph, Params, Plan, Var};
-use crate::nn::Mode;
-use crate::tensor::{Data, Shape, TensorType};
+use crate::tensor::{Data, Precision, Shape, TensorType};
 use crate::{Device, Result};
 
 /// Batch sizes that plans are made for, when they are first needed.
@@ -17,6 +16,7 @@ const SIZES: [usize; 3] = [1, 8, 32];
 #[derive(Debug)]
 pub struct Predictor {
     file: Arc<ModelFile>,
+    precision: Precision,
     params: Params,
     /// What gives the answers; the model of features is made when it is first asked.
     probabilities: Model,
@@ -47,11 +47,25 @@ impl Predictor {
     /// # Errors
     /// [`Error::State`](crate::Error::State) if a weight is missing or not finite, or the device has no room.
     pub fn new(device: &Device, file: impl Into<Arc<ModelFile>>) -> Result<Predictor> {
+        Predictor::in_precision(device, file, Precision::F32)
+    }
+
+    /// As [`Predictor::new`], with [tensors in floats of `precision`](Model::predict) where the [device](Device::keeps) is
+    /// better off with them.
+    ///
+    /// # Errors
+    /// As [`Predictor::new`].
+    pub fn in_precision(
+        device: &Device,
+        file: impl Into<Arc<ModelFile>>,
+        precision: Precision,
+    ) -> Result<Predictor> {
         let file = file.into();
         let params = Params::new(device);
         let probabilities = folded(&file, &file.model, &params)?;
         let largest = file.model.largest_batch(device.max_tensor())?;
-        Ok(Predictor { file, params, probabilities, features: None, plans: vec![], largest })
+        let precision = device.keeps(precision);
+        Ok(Predictor { file, precision, params, probabilities, features: None, plans: vec![], largest })
     }
 
     /// The model, its labels and its preprocessing.
@@ -139,7 +153,7 @@ impl Predictor {
         let pixels = graph.input("x", TensorType::u8(Shape::from(shape)));
         let normalize = self.file.preprocessing.normalize;
         let x = graph.labelled("pictures", |graph| graph.normalize(pixels, normalize))?;
-        let answer = model.build(&mut graph, x, Mode::Predict, 0, None)?;
+        let answer = model.predict(&mut graph, x, self.precision)?;
         Ok(Planned { what, batch, plan: Plan::new(&graph, &self.params, &[answer])?, answer })
     }
 }

@@ -8,7 +8,7 @@ use serde_json::{Map, Value};
 use super::Initializer;
 use crate::Result;
 use crate::graph::{Graph, Var};
-use crate::tensor::{Shape, TensorType};
+use crate::tensor::{Precision, Shape, TensorType};
 
 /// What a graph is built for. Dropout and batch normalisation differ between the two.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -56,6 +56,11 @@ pub trait Layer: Any + fmt::Debug + Send + Sync {
         false
     }
 
+    /// Whether it takes 16-bit floats in prediction.
+    fn takes_halves(&self) -> bool {
+        false
+    }
+
     /// Appends its operators to the graph.
     ///
     /// # Errors
@@ -76,6 +81,8 @@ pub struct Build<'a> {
     pub step: Option<Var>,
     /// Index of the first picture in the whole batch, where a batch is split.
     pub first_row: usize,
+    /// In which floats layers that can keep what they make of pictures, and their weights. Only in prediction.
+    pub precision: Precision,
     /// Whether this is the last layer and its softmax is left out, because the loss takes logits.
     pub logits: bool,
 }
