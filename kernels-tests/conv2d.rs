@@ -1,9 +1,9 @@
 //! Convolution; its gradients are operators with kernels of their own, checked here too.
 
-use lookalike::check::{Check, normal};
+use lookalike::check::{Check, halves, normal};
 use lookalike::graph::Graph;
 use lookalike::ops::{Activation, Conv2d, Padding};
-use lookalike::tensor::TensorType;
+use lookalike::tensor::{DType, HostTensor, TensorType};
 
 /// x `[batch, height, width, channels]` and weight `[window height, window width, channels, out]`.
 struct Case {
@@ -24,6 +24,24 @@ impl Case {
             .input(normal([u, v, channels, out], 2))
             .input(normal([out], 3))
             .terms(terms)
+    }
+
+    /// Runs it with x and weight in 16-bit floats, and each variant.
+    fn run_halves(&self, variants: &[&'static str]) {
+        let Case { name, x, window: [u, v], out, .. } = *self;
+        let check = Check::new(&format!("halves, {name}: {x:?}, window {u} x {v} to {out}, {:?}", self.conv))
+            .input(halves(&normal(x, 1)))
+            .input(halves(&normal([u, v, x[3], out], 2)))
+            .input(normal([out], 3))
+            .terms(u * v * x[3] + 1)
+            .without_gradients()
+            .variants(variants);
+        check.run(|graph, v| {
+            let (x, weight) = (graph.cast(v[0], DType::F16)?, graph.cast(v[1], DType::F16)?);
+            let y = graph.conv2d(x, weight, Some(v[2]), self.conv)?;
+            assert_eq!(graph.ty(y).dtype, DType::F16);
+            Ok(vec![y])
+        });
     }
 
     fn run(&self, check: Check) {
@@ -130,6 +148,51 @@ fn winograd_on_the_cpu() {
         // Its loss is that of winograd-4; the plain body covers the gradients.
         case.run(case.check().factor(64.0).without_gradients());
     }
+}
+
+#[test]
+fn halves_in_every_way() {
+    let case = |name, x, window, out, conv| Case { name, x, window, out, conv };
+    let relu = Conv2d { activation: Activation::Relu, ..same() };
+    let strided = Conv2d { stride: [2, 1], dilation: [1, 2], ..same() };
+    let products = [
+        case("one pixel", [1, 1, 1, 1], [1, 1], 1, same()),
+        case("an odd number of all", [1, 5, 13, 7], [2, 3], 33, relu),
+        case("a picture", [2, 9, 8, 3], [3, 3], 16, relu),
+        case("fours of inputs only", [2, 5, 6, 4], [3, 3], 5, strided),
+        case("fours, 133 pixels, 132 channels", [1, 7, 19, 4], [3, 3], 132, same()),
+        case("a split depth", [1, 4, 5, 64], [3, 3], 6, relu),
+        case("a split depth of odd rows", [1, 4, 5, 61], [3, 3], 5, relu),
+    ];
+    for case in products {
+        case.run_halves(&PRODUCTS);
+    }
+    for (name, x, out) in [("parts of tiles", [2, 7, 5, 16], 8), ("32 channels", [1, 13, 14, 32], 40)] {
+        case(name, x, [3, 3], out, relu).run_halves(&WINOGRAD);
+    }
+}
+
+#[test]
+fn sums_of_halves_are_not_halves() {
+    // From 16384 on, 16-bit floats are 16 apart: adding one, or four, changes none.
+    let large: Vec<f32> = std::iter::once(16384.0).chain([1.0; 127]).collect();
+    let check = Check::new("one large, 127 ones")
+        .input(HostTensor::new([1, 1, 1, 128], large))
+        .input(HostTensor::new([1, 1, 128, 4], vec![1.0f32; 512]));
+    check.without_gradients().variants(&PRODUCTS).run(|graph, v| {
+        let (x, weight) = (graph.cast(v[0], DType::F16)?, graph.cast(v[1], DType::F16)?);
+        Ok(vec![graph.conv2d(x, weight, None, Conv2d::default())?])
+    });
+}
+
+#[test]
+fn both_factors_have_one_width() {
+    let mut graph = Graph::new();
+    let x = graph.input("x", TensorType::f32([1, 4, 4, 4]));
+    let weight = graph.input("weight", TensorType::f32([3, 3, 4, 4]));
+    let half = graph.cast(x, DType::F16).unwrap();
+    let message = graph.conv2d(half, weight, None, same()).unwrap_err().to_string();
+    assert_eq!(message, "conv2d: input 1 is f32, expected f16");
 }
 
 #[test]

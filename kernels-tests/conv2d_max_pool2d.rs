@@ -1,9 +1,9 @@
 //! Convolution and pooling, which run as one on a GPU where nobody else reads what lies between.
 
-use lookalike::check::{Check, gpu, normal};
+use lookalike::check::{Check, gpu, halves, normal};
 use lookalike::graph::{Graph, Params, Plan};
 use lookalike::ops::{Activation, Conv2d, Padding, Pool2d};
-use lookalike::tensor::TensorType;
+use lookalike::tensor::{DType, TensorType};
 
 fn relu() -> Conv2d {
     Conv2d { padding: Padding::Same, activation: Activation::Relu, ..Conv2d::default() }
@@ -33,6 +33,26 @@ fn every_variant_pools() {
     let winograd = ["winograd-2", "winograd-4"];
     check("tiles", [2, 8, 12, 8], 8, relu(), &winograd);
     check("parts of tiles", [1, 9, 7, 8], 16, Conv2d { activation: Activation::Tanh, ..relu() }, &winograd);
+}
+
+#[test]
+fn of_halves() {
+    let check = |x: [usize; 4], out: usize, variants: &[&'static str]| {
+        Check::new(&format!("halves {x:?} to {out}"))
+            .input(halves(&normal(x, 1)))
+            .input(halves(&normal([3, 3, x[3], out], 2)))
+            .input(normal([out], 3))
+            .terms(9 * x[3])
+            .without_gradients()
+            .variants(variants)
+            .run(|graph, v| {
+                let (x, weight) = (graph.cast(v[0], DType::F16)?, graph.cast(v[1], DType::F16)?);
+                let y = graph.conv2d(x, weight, Some(v[2]), relu())?;
+                Ok(vec![graph.max_pool2d(y, Pool2d::square(2))?])
+            });
+    };
+    check([1, 9, 7, 3], 5, &["tile-32", "tile-64", "tile-128", "narrow", "subgroup"]);
+    check([1, 4, 4, 40], 8, &["tile-32", "winograd-2", "winograd-4"]);
 }
 
 #[test]

@@ -1,9 +1,9 @@
 //! Dense layers: product, bias, activation.
 
-use lookalike::check::{Check, normal};
+use lookalike::check::{Check, halves, normal};
 use lookalike::graph::Graph;
 use lookalike::ops::Activation;
-use lookalike::tensor::TensorType;
+use lookalike::tensor::{DType, TensorType};
 
 const TILES: [&str; 5] = ["tile-32", "tile-64", "tile-128", "narrow", "subgroup"];
 
@@ -48,6 +48,25 @@ fn without_bias_there_are_two_gradients() {
         .input(normal([300, 3], 2))
         .terms(300)
         .run(|graph, v| Ok(vec![graph.dense(v[0], v[1], None, Activation::Tanh)?]));
+}
+
+#[test]
+fn halves_give_floats() {
+    for [batch, features, out] in [[1, 1, 1], [2, 31, 33], [33, 8, 32], [3, 1200, 20], [5, 301, 3]] {
+        Check::new(&format!("halves, {batch} x {features} -> {out}"))
+            .input(halves(&normal([batch, features], 1)))
+            .input(halves(&normal([features, out], 2)))
+            .input(normal([out], 3))
+            .terms(features + 1)
+            .without_gradients()
+            .variants(&TILES)
+            .run(|graph, v| {
+                let (x, weight) = (graph.cast(v[0], DType::F16)?, graph.cast(v[1], DType::F16)?);
+                let y = graph.dense(x, weight, Some(v[2]), Activation::Relu)?;
+                assert_eq!(graph.ty(y).dtype, DType::F32);
+                Ok(vec![y])
+            });
+    }
 }
 
 #[test]

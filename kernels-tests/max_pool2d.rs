@@ -1,9 +1,9 @@
 //! Max pooling.
 
-use lookalike::check::{Check, apart, gpu};
+use lookalike::check::{Check, apart, gpu, halves, normal};
 use lookalike::graph::{Graph, Params, Plan};
 use lookalike::ops::{Padding, Pool2d};
-use lookalike::tensor::{Data, HostTensor, TensorType};
+use lookalike::tensor::{DType, Data, HostTensor, TensorType};
 use lookalike::{Device, Error};
 
 const SIDES: Padding = Padding::Explicit([[1, 0], [2, 1]]);
@@ -32,6 +32,23 @@ fn windows_side_by_side() {
         ("one above a workgroup of windows", [1, 2, 2 * 257, 1], square),
     ] {
         case(name, shape).run(|graph, v| Ok(vec![graph.max_pool2d(v[0], pool)?]));
+    }
+}
+
+#[test]
+fn of_halves() {
+    for (name, shape, pool) in [
+        ("halves, one window", [1, 2, 2, 1], Pool2d::square(2)),
+        ("halves, an odd row and column", [2, 5, 7, 3], Pool2d::square(2)),
+        ("halves, more than a workgroup", [1, 2, 2 * 257, 1], Pool2d::square(2)),
+        ("halves, overlapping", [1, 6, 7, 5], pool([3, 3], [2, 1], Padding::Same, false)),
+    ] {
+        Check::new(name).input(halves(&normal(shape, 1))).without_gradients().run(|graph, v| {
+            let x = graph.cast(v[0], DType::F16)?;
+            let y = graph.max_pool2d(x, pool)?;
+            assert_eq!(graph.ty(y).dtype, DType::F16);
+            Ok(vec![y, graph.flatten(y)?])
+        });
     }
 }
 

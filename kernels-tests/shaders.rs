@@ -16,7 +16,9 @@ fn resolve(kernel: &KernelSource) -> (Module, ModuleInfo) {
     let module = naga::front::wgsl::parse_str(&kernel.source)
         .unwrap_or_else(|e| shown(e.emit_to_string(&kernel.source)));
     // No capability beyond WebGPU's core but those that the kernel says it needs.
-    let capabilities = if kernel.needs_subgroups { Capabilities::SUBGROUP } else { Capabilities::empty() };
+    let mut capabilities = Capabilities::empty();
+    capabilities.set(Capabilities::SUBGROUP, kernel.needs_subgroups);
+    capabilities.set(Capabilities::SHADER_FLOAT16, kernel.needs_f16);
     let info = Validator::new(ValidationFlags::all(), capabilities)
         .subgroup_stages(ShaderStages::COMPUTE)
         .subgroup_operations(SubgroupOperationSet::all())
@@ -57,6 +59,10 @@ fn every_entry_point_translates_for_every_backend() {
             .unwrap_or_else(|e| panic!("{name} to HLSL: {e}"));
         assert!(text.contains("numthreads"), "{name}");
 
+        // naga writes no 16-bit floats in GLSL, for whose drivers the library is not built.
+        if kernel.needs_f16 {
+            continue;
+        }
         let options = glsl::PipelineOptions {
             shader_stage: ShaderStage::Compute,
             entry_point: kernel.entry.into(),

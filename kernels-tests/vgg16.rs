@@ -137,3 +137,30 @@ fn the_first_layer_for_kerass_pixels_gives_the_same_features() {
     let [wrong] = activations(&Device::cpu(), &weights, Normalize::torch(), ["block5_pool"]);
     assert!(relative_l2(&wrong, &expected) > 0.1, "the other preprocessing is not good enough");
 }
+
+/// Tensors of 16-bit floats between the layers, and for the weights, at the size of a face.
+#[test]
+#[ignore = "needs LOOKALIKE_DATA"]
+fn tensors_of_half_floats_stay_near() {
+    const SIDE: usize = 64;
+    let photo = decode(&file("astronaut_224.png"), MAX_PIXELS).unwrap();
+    // The face.
+    let rows = photo.pixels().chunks(SIZE * 3).skip(24).take(SIDE);
+    let pixels: Vec<u8> = rows.flat_map(|row| row[72 * 3..][..SIDE * 3].to_vec()).collect();
+    let base = vgg16_base(SIDE).unwrap();
+    let params = Params::new(check::gpu());
+    base.load(&params, &weights("vgg16_torchvision_notop.h5")).unwrap();
+    let [float, half] = [Precision::F32, Precision::F16].map(|precision| {
+        let mut graph = Graph::new();
+        let x = graph.input("x", TensorType::u8([1, SIDE, SIDE, 3]));
+        let y = graph.normalize(x, Normalize::torch()).unwrap();
+        let y = base.predict(&mut graph, y, precision).unwrap();
+        let mut plan = Plan::new(&graph, &params, &[y]).unwrap();
+        plan.write("x", &Data::U8(pixels.clone())).unwrap();
+        plan.run().unwrap();
+        plan.read(y).unwrap().to_f32()
+    });
+    let error = relative_l2(&half, &float);
+    println!("{}: tensors of 16-bit floats {error:.1e}", check::gpu());
+    assert!(error < 5e-3, "{error:.1e}");
+}

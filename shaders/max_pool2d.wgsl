@@ -6,6 +6,7 @@
 //
 // Shapes   x, dx   [batch, height, width, channels]
 //          y, dy   [batch, out_height, out_width, channels]
+// Types    of x and y in forward: common/float.wgsl
 // Windows  common/pool2d.wgsl; padding is skipped, so it never wins
 // Extents  forward_within takes pictures of different sizes in one batch: what lies behind a picture's own extent is
 //          skipped like padding, and a window that holds nothing of the picture gives 0.
@@ -21,7 +22,7 @@
 const NAN_KEY = 0xffffffffu;
 const NONE = 0xffffffffu; // no index
 
-@group(0) @binding(1) var<storage, read> x: array<f32>;
+@group(0) @binding(1) var<storage, read> x: array<In>;
 
 // Integers in the order of the floats: WGSL may assume that no float is NaN. Both zeros have one key.
 fn key(value: f32) -> u32 {
@@ -45,7 +46,7 @@ fn winner_within(n: u32, i: u32, j: u32, c: u32, size: vec2<u32>) -> Winner {
             let w = j * p.stride_x + v - p.left;
             if w >= size.y { continue; }
             let index = x_index(n, h, w, c);
-            let candidate = key(x[index]);
+            let candidate = key(f32(x[index]));
             if candidate > best.key || candidate == NAN_KEY { best = Winner(index, candidate); }
         }
     }
@@ -57,14 +58,14 @@ fn winner(n: u32, i: u32, j: u32, c: u32) -> u32 {
     return winner_within(n, i, j, c, vec2(p.height, p.width)).index;
 }
 
-@group(0) @binding(2) var<storage, read_write> y: array<f32>;
+@group(0) @binding(2) var<storage, read_write> y: array<Out>;
 
 @compute @workgroup_size(WORKGROUP)
 fn forward(@builtin(global_invocation_id) id: vec3<u32>, @builtin(num_workgroups) groups: vec3<u32>) {
     let index = linear_index(id, groups);
     if index >= p.batch * p.out_height * p.out_width * p.channels { return; }
     let at = place(index, p.out_height, p.out_width);
-    y[index] = x[winner(at.n, at.row, at.column, at.c)];
+    y[index] = to_out(f32(x[winner(at.n, at.row, at.column, at.c)]));
 }
 
 @group(0) @binding(2) var<storage, read> extent: array<u32>;
@@ -77,7 +78,7 @@ fn forward_within(@builtin(global_invocation_id) id: vec3<u32>, @builtin(num_wor
     let at = place(index, p.out_height, p.out_width);
     let size = min(vec2(extent[at.n * 2u], extent[at.n * 2u + 1u]), vec2(p.height, p.width));
     let winner = winner_within(at.n, at.row, at.column, at.c, size);
-    y_within[index] = select(x[winner.index], 0.0, winner.key == 0u);
+    y_within[index] = select(f32(x[winner.index]), 0.0, winner.key == 0u);
 }
 
 @group(0) @binding(2) var<storage, read> dy: array<f32>;
@@ -98,7 +99,7 @@ fn backward(@builtin(global_invocation_id) id: vec3<u32>, @builtin(num_workgroup
             }
         }
     }
-    dx[index] = sum * activation_slope(p.kind, p.slope, x[index]);
+    dx[index] = sum * activation_slope(p.kind, p.slope, f32(x[index]));
 }
 
 @compute @workgroup_size(WORKGROUP)
@@ -115,7 +116,7 @@ fn backward_disjoint(
     var gradient = 0.0;
     if at.row < p.out_height && at.column < p.out_width {
         chosen = winner(at.n, at.row, at.column, at.c);
-        gradient = dy[y_index(at.n, at.row, at.column, at.c)] * activation_slope(p.kind, p.slope, x[chosen]);
+        gradient = dy[y_index(at.n, at.row, at.column, at.c)] * activation_slope(p.kind, p.slope, f32(x[chosen]));
     }
     for (var u = 0u; u < p.stride_y; u++) {
         let h = at.row * p.stride_y + u - p.top;

@@ -12,6 +12,7 @@
 //          out_channels]; channels and out_channels are multiples of four.
 //          V lies at tile * tile_stride + point * point_stride + channel, counted in vec4, dM likewise; U is
 //          [point, channels, out_channels], M [point, tile, out_channels].
+// Types    of x, weight and y, where the whole convolution is computed: common/float.wgsl
 // Flipped  For the gradient with respect to the input, weight is [3, 3, out_channels, channels] and read from its last
 //          tap on.
 // Chunks   A dispatch works on `tiles` tiles from `first_tile` on; `padded` counts those that are written, the last
@@ -40,7 +41,7 @@ fn place(index: u32, quads: u32) -> Place {
     return Place(tile, index % quads, vec3(all / p.tiles_across / p.tiles_down, down, across));
 }
 
-@group(0) @binding(1) var<storage, read> x: array<vec4<f32>>;
+@group(0) @binding(1) var<storage, read> x: array<In4>;
 @group(0) @binding(2) var<storage, read_write> v: array<vec4<f32>>;
 
 fn x_at(place: Place, row: u32, column: u32) -> vec4<f32> {
@@ -48,7 +49,7 @@ fn x_at(place: Place, row: u32, column: u32) -> vec4<f32> {
     let h = place.at.y * OUT + row - p.pad_top;
     let w = place.at.z * OUT + column - p.pad_left;
     if place.tile >= p.tiles || h >= p.height || w >= p.width { return vec4(0.0); }
-    return x[((place.at.x * p.height + h) * p.width + w) * (p.channels / 4u) + place.quad];
+    return vec4<f32>(x[((place.at.x * p.height + h) * p.width + w) * (p.channels / 4u) + place.quad]);
 }
 
 @compute @workgroup_size(WORKGROUP)
@@ -75,21 +76,21 @@ fn input(@builtin(global_invocation_id) id: vec3<u32>, @builtin(num_workgroups) 
     }
 }
 
-@group(0) @binding(1) var<storage, read> weight: array<vec4<f32>>;
+@group(0) @binding(1) var<storage, read> weight: array<In4>;
 @group(0) @binding(2) var<storage, read_write> u: array<vec4<f32>>;
 
 fn tap(at: u32, c: u32, quad: u32) -> vec4<f32> {
-    if p.flipped == 0u { return weight[(at * p.channels + c) * (p.out_channels / 4u) + quad]; }
+    if p.flipped == 0u { return vec4<f32>(weight[(at * p.channels + c) * (p.out_channels / 4u) + quad]); }
     let first = (8u - at) * p.out_channels + quad * 4u;
     let column = c % 4u;
     let wanted = c / 4u;
     let quads = p.channels / 4u;
-    return vec4(
+    return vec4<f32>(vec4(
         weight[first * quads + wanted][column],
         weight[(first + 1u) * quads + wanted][column],
         weight[(first + 2u) * quads + wanted][column],
         weight[(first + 3u) * quads + wanted][column],
-    );
+    ));
 }
 
 @compute @workgroup_size(WORKGROUP)
@@ -118,7 +119,7 @@ fn weights(@builtin(global_invocation_id) id: vec3<u32>, @builtin(num_workgroups
 
 @group(0) @binding(1) var<storage, read> m: array<vec4<f32>>;
 @group(0) @binding(2) var<storage, read> bias: array<vec4<f32>>;
-@group(0) @binding(3) var<storage, read_write> y: array<vec4<f32>>;
+@group(0) @binding(3) var<storage, read_write> y: array<Out4>;
 
 fn larger(a: vec4<f32>, b: vec4<f32>) -> vec4<f32> {
     let nan = (bitcast<vec4<u32>>(b) & vec4(0x7fffffffu)) > vec4(0x7f800000u);
@@ -129,12 +130,12 @@ fn store(n: u32, i: u32, j: u32, rows: u32, columns: u32, quad: u32, sums: vec4<
     if i >= rows || j >= columns { return; }
     var sum = sums;
     if p.biased == 1u { sum += bias[quad]; }
-    y[((n * rows + i) * columns + j) * (p.out_channels / 4u) + quad] = vec4(
+    y[((n * rows + i) * columns + j) * (p.out_channels / 4u) + quad] = to_out4(vec4(
         activate(p.kind, p.slope, sum.x),
         activate(p.kind, p.slope, sum.y),
         activate(p.kind, p.slope, sum.z),
         activate(p.kind, p.slope, sum.w),
-    );
+    ));
 }
 
 @compute @workgroup_size(WORKGROUP)

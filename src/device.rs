@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use crate::gpu::{AdapterInfo, AdapterKind, Gpu, GpuOptions};
 use crate::profile::{Clock, Profiler};
+use crate::tensor::Precision;
 use crate::{Error, Result};
 
 /// Environment variable that names the adapter, like `--adapter`.
@@ -130,6 +131,21 @@ impl Device {
     /// Whether it computes in 64 bits.
     pub fn is_reference(&self) -> bool {
         matches!(self.kind, Kind::Reference)
+    }
+
+    /// Whether plans may hold tensors of 16-bit floats: GPUs that can read and write them, and the CPU, which rounds to
+    /// them.
+    pub fn has_f16(&self) -> bool {
+        self.gpu().is_none_or(|gpu| gpu.has_f16())
+    }
+
+    /// In which floats plans on it should keep tensors where `wanted` are: a GPU without 16-bit floats has no choice, and
+    /// the CPU, which would only round, gains nothing from them.
+    pub fn keeps(&self, wanted: Precision) -> Precision {
+        match self.gpu() {
+            Some(gpu) if gpu.has_f16() => wanted,
+            _ => Precision::F32,
+        }
     }
 
     /// Largest tensor in bytes.

@@ -6,6 +6,7 @@ use std::sync::Arc;
 use crate::detect::{CropStyle, Detector, DetectorChoice, MtcnnOptions, face_crop, is_head_shot, whole_crop};
 use crate::lending::Lending;
 use crate::models::{ModelFile, Predictor};
+use crate::tensor::Precision;
 use crate::vision::{Rect, RgbImage};
 use crate::{Device, Result};
 
@@ -27,6 +28,7 @@ use crate::{Device, Result};
 pub struct Recognizer {
     device: Device,
     file: Arc<ModelFile>,
+    precision: Precision,
     detector: Box<dyn Detector>,
     predictors: Lending<Predictor>,
 }
@@ -73,11 +75,20 @@ impl Recognizer {
     /// # Errors
     /// If the device has no room for the weights, or the model names a detector that is not known.
     pub fn new(device: &Device, file: ModelFile) -> Result<Recognizer> {
+        Recognizer::in_precision(device, file, Precision::F32)
+    }
+
+    /// As [`Recognizer::new`], where the model [keeps tensors](Predictor::in_precision) in floats of `precision`. The
+    /// detector does not.
+    ///
+    /// # Errors
+    /// As [`Recognizer::new`].
+    pub fn in_precision(device: &Device, file: ModelFile, precision: Precision) -> Result<Recognizer> {
         let choice: DetectorChoice = file.preprocessing.detector.parse()?;
         let detector = choice.open(device, &MtcnnOptions::default())?;
         let file = Arc::new(file);
-        let predictors = Lending::new(Predictor::new(device, file.clone())?, device);
-        Ok(Recognizer { device: device.clone(), file, detector, predictors })
+        let predictors = Lending::new(Predictor::in_precision(device, file.clone(), precision)?, device);
+        Ok(Recognizer { device: device.clone(), file, precision, detector, predictors })
     }
 
     /// The model, its labels and its preprocessing.
@@ -125,7 +136,7 @@ impl Recognizer {
     /// If the device fails.
     pub fn name(&self, faces: &[FoundFace]) -> Result<Vec<Recognition>> {
         let pixels: Vec<u8> = faces.iter().flat_map(|face| face.crop.pixels()).copied().collect();
-        let another = || Predictor::new(&self.device, self.file.clone());
+        let another = || Predictor::in_precision(&self.device, self.file.clone(), self.precision);
         let rows = self.predictors.with(another, |predictor| predictor.predict(&pixels))?;
         Ok(faces.iter().zip(rows).map(|(face, row)| self.recognition(face, &row)).collect())
     }

@@ -1,9 +1,11 @@
 // left_1: the first factor of a product where it lies in memory, for rows of any length.
 
 const LEFT_WIDTH = 1u;
-@group(0) @binding(1) var<storage, read> left: array<f32>;
+@group(0) @binding(1) var<storage, read> left: array<In>;
 
-fn left_at(at: u32) -> f32 { return left[at]; }
+fn left_at(at: u32) -> f32 { return f32(left[at]); }
 
 // Four neighbours from `at` on.
-fn left_four(at: u32) -> vec4<f32> { return vec4(left[at], left[at + 1u], left[at + 2u], left[at + 3u]); }
+fn left_four(at: u32) -> vec4<f32> {
+    return vec4(left_at(at), left_at(at + 1u), left_at(at + 2u), left_at(at + 3u));
+}

@@ -3,23 +3,23 @@
 // Bias     is added if `biased` is 1; else any tensor stands in its place, unread
 
 const RIGHT_WIDTH = 4u;
-@group(0) @binding(2) var<storage, read> right: array<vec4<f32>>;
+@group(0) @binding(2) var<storage, read> right: array<In4>;
 @group(0) @binding(3) var<storage, read> bias: array<vec4<f32>>;
-@group(0) @binding(4) var<storage, read_write> y: array<vec4<f32>>;
+@group(0) @binding(4) var<storage, read_write> y: array<Out4>;
 
-fn right_at(at: u32) -> f32 { return right[at / 4u][at % 4u]; }
+fn right_at(at: u32) -> f32 { return f32(right[at / 4u][at % 4u]); }
 
 // Four neighbours from `at` on, a multiple of four.
-fn right_four(at: u32) -> vec4<f32> { return right[at / 4u]; }
+fn right_four(at: u32) -> vec4<f32> { return vec4<f32>(right[at / 4u]); }
 
 // Ends four sums of a row and writes them.
 fn store(row: u32, column: u32, sums: vec4<f32>) {
     var sum = sums;
     if p.biased == 1u { sum += bias[column / 4u]; }
-    y[(row * p.columns + column) / 4u] = vec4(
+    y[(row * p.columns + column) / 4u] = to_out4(vec4(
         activate(p.kind, p.slope, sum.x),
         activate(p.kind, p.slope, sum.y),
         activate(p.kind, p.slope, sum.z),
         activate(p.kind, p.slope, sum.w),
-    );
+    ));
 }

@@ -13,7 +13,7 @@ pub use case::{Check, Failure};
 pub use devices::{folded, gpu};
 pub use rival::{Rival, Step};
 pub use turns::{Times, take_turns};
-pub use values::{apart, bytes, integers, normal, uniform};
+pub use values::{apart, bytes, halves, integers, normal, uniform};
 
 use crate::gpu::Kernel;
 
@@ -34,6 +34,8 @@ pub struct KernelSource {
     pub params: usize,
     /// Whether it uses subgroup operations.
     pub needs_subgroups: bool,
+    /// Whether it reads or writes 16-bit floats.
+    pub needs_f16: bool,
     /// Values of overridable constants.
     pub constants: &'static [(&'static str, f64)],
 }
@@ -48,6 +50,7 @@ pub fn kernels() -> Vec<KernelSource> {
         bindings: (kernel.reads, kernel.writes),
         params: kernel.params,
         needs_subgroups: kernel.needs_subgroups,
+        needs_f16: kernel.needs_f16,
         constants: kernel.constants,
     };
     let ceilings = [bench::ceilings::KERNELS];

@@ -1,5 +1,7 @@
 //! Reproducible test data. Floats are exact in 32 bits, so every device starts from the same numbers.
 
+use half::f16;
+
 use crate::tensor::{HostTensor, Shape};
 
 /// SplitMix64 (Steele, Lea, Flood, OOPSLA 2014).
@@ -50,6 +52,12 @@ pub fn apart(shape: impl Into<Shape>, seed: u64) -> HostTensor {
         values.swap(i, (random.next() % (i as u64 + 1)) as usize);
     }
     HostTensor::new(shape, values)
+}
+
+/// The nearest values that 16-bit floats hold.
+pub fn halves(values: &HostTensor) -> HostTensor {
+    let rounded: Vec<f64> = values.to_f64().into_iter().map(|x| f16::from_f64(x).to_f64()).collect();
+    HostTensor::new(values.shape(), rounded)
 }
 
 /// Integers below `end`.

@@ -51,30 +51,53 @@ pub struct RunArguments {
     /// device more often, so it is slower
     #[arg(long)]
     profile: bool,
+    #[command(flatten)]
+    tune: TuneArguments,
+}
+
+/// Choice of the kernels.
+#[derive(Args, Clone, Copy, Debug)]
+pub struct TuneArguments {
     /// First measure which kernels are the fastest on this GPU, and remember it for later runs too. Results may differ in
     /// the last digits from those before
     #[arg(long)]
     tune: bool,
 }
 
+impl TuneArguments {
+    /// The device, which measures kernels if that was asked for.
+    pub fn apply(&self, device: Device) -> Result<Device> {
+        if self.tune { device.tuning() } else { Ok(device) }
+    }
+
+    /// Says what was measured, if that was asked for.
+    pub fn report(&self, device: &Device) {
+        if let (true, Some(gpu)) = (self.tune, device.gpu()) {
+            note(format_args!("tuned: {}", gpu.tuning()));
+        }
+    }
+}
+
 impl RunArguments {
     /// As [`AdapterArguments::open`]; prints the profile when the run is over.
     pub fn open(&self, json: bool) -> Result<RunDevice> {
         let device = self.adapter.open(json)?;
-        let device = if self.tune { device.tuning()? } else { device };
+        let device = self.tune.apply(device)?;
+        let tune = self.tune;
         if !self.profile {
-            return Ok(RunDevice { device, profile: None });
+            return Ok(RunDevice { device, tune, profile: None });
         }
         let profiler = Arc::new(Profiler::default());
         let device = device.profiled(profiler.clone());
-        Ok(RunDevice { device, profile: Some(Profile { profiler, start: Instant::now(), json }) })
+        Ok(RunDevice { device, tune, profile: Some(Profile { profiler, start: Instant::now(), json }) })
     }
 }
 
-/// The device of a run. At its end, which is that of the run, the profile is printed, if one was asked for: beside the
-/// result, where that is a JSON document.
+/// The device of a run. At its end, which is that of the run, it says what was measured to tune it, and the profile is
+/// printed, if these were asked for: beside the result, where that is a JSON document.
 pub struct RunDevice {
     device: Device,
+    tune: TuneArguments,
     profile: Option<Profile>,
 }
 
@@ -94,6 +117,7 @@ impl Deref for RunDevice {
 
 impl Drop for RunDevice {
     fn drop(&mut self) {
+        self.tune.report(&self.device);
         let Some(Profile { profiler, start, json }) = &self.profile else { return };
         let table = profile_table(&profiler.spent(), self.device.clock(), start.elapsed().as_secs_f64());
         if *json { note(table) } else { say(table) }

@@ -5,7 +5,6 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Instant;
 
 use clap::{Args, ValueEnum};
-use lookalike::data::features::Precision;
 use lookalike::data::{CutStyle, Dataset, Split, expand, split_by_group, split_leaky};
 use lookalike::folders::cache_folder;
 use lookalike::models::{ModelFile, Preprocessing};
@@ -17,6 +16,7 @@ use serde_json::{Value, json};
 use super::display::{Progress, clock, note, percent, say};
 use super::network::{Kind, NetworkArguments, Start};
 use super::number::{at_least_one, bytes, positive, share};
+use super::precision::Floats;
 
 /// Settings of a run.
 #[derive(Args, Clone, Debug)]
@@ -58,9 +58,11 @@ pub struct Settings {
     /// Do not keep what a frozen network made of the pictures: the same result, but each epoch takes as long as the first
     #[arg(long)]
     pub no_cache: bool,
-    /// Floats in which it is kept: f16 takes half the room
+    /// Floats in which it is kept: f16 takes half the room. A GPU that has 16-bit floats then also keeps pictures and
+    /// weights in them within the frozen layers, which moves half the bytes; sums stay 32 bits wide. Features change by about
+    /// FIGURE
     #[arg(long, value_enum, default_value_t)]
-    pub precision: Kept,
+    pub precision: Floats,
     /// Most memory for the run on its device, such as 2GB [default: what the batch needs]
     #[arg(long, value_name = "SIZE", value_parser = bytes)]
     pub memory: Option<u64>,
@@ -76,16 +78,6 @@ pub enum SplitKind {
     Honest,
     /// Leaky: augment first, then split at random
     Tutorial,
-}
-
-/// How features are kept.
-#[derive(Clone, Copy, Debug, Default, ValueEnum)]
-pub enum Kept {
-    /// 16-bit floats
-    F16,
-    /// 32-bit floats
-    #[default]
-    F32,
 }
 
 impl Default for Settings {
@@ -199,10 +191,7 @@ impl Settings {
                 true => Caching::Off,
                 false => Caching::Folder(cache_folder()?.join("features")),
             },
-            precision: match self.precision {
-                Kept::F16 => Precision::F16,
-                Kept::F32 => Precision::F32,
-            },
+            precision: self.precision.precision(),
             fine_tune: self.network.fine_tune(start, self.rate)?,
             ..FitOptions::default()
         })

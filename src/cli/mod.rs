@@ -18,6 +18,7 @@ mod learning;
 mod network;
 mod number;
 mod output;
+mod precision;
 mod predict;
 mod scores;
 mod summary;

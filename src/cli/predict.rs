@@ -5,6 +5,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 
 use clap::Args;
 use lookalike::data::workers;
+use lookalike::models::ModelFile;
 use lookalike::recognize::{FoundFace, Recognition, Recognizer};
 use lookalike::vision::{RgbImage, decode, draw_face, encode_jpeg, encode_png};
 use lookalike::{Error, Result};
@@ -16,6 +17,7 @@ use super::device::RunArguments;
 use super::display::{self, Progress, note, percent, say, shortened};
 use super::faces::count;
 use super::output;
+use super::precision::Floats;
 
 /// Name the people on photos
 #[derive(Args, Debug)]
@@ -29,6 +31,10 @@ pub struct Arguments {
     /// Folder to write copies of the photos to, with a red box and a name on each face
     #[arg(short, long, value_name = "FOLDER")]
     output: Option<PathBuf>,
+    /// Floats in which a GPU keeps pictures and weights within the network: f16 moves half the bytes, sums stay 32 bits wide,
+    /// and VGG16's features change by about 0.2 %. The CPU, and a GPU without 16-bit floats, keep f32
+    #[arg(long, value_enum, default_value_t)]
+    precision: Floats,
     #[command(flatten)]
     limit: PixelLimit,
     #[command(flatten)]
@@ -47,7 +53,8 @@ type Answers = Vec<std::result::Result<Vec<Recognition>, Error>>;
 /// Finds, names, draws, reports.
 pub fn run(arguments: &Arguments) -> Result<()> {
     let device = arguments.run.open(arguments.json)?;
-    let recognizer = Recognizer::open(&device, &arguments.model)?;
+    let file = ModelFile::open(&arguments.model)?;
+    let recognizer = Recognizer::in_precision(&device, file, arguments.precision.on(&device))?;
     if let Some(folder) = &arguments.output {
         output::make_folder(folder)?;
     }

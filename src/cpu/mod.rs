@@ -10,4 +10,4 @@ pub(crate) use elements::{PIECE, elements};
 pub use float::Float;
 pub(crate) use product::{Matrix, product};
 pub(crate) use slots::{Slots, Twin, params};
-pub(crate) use storage::Storage;
+pub(crate) use storage::{Storage, half};

@@ -1,22 +1,29 @@
 //! The memory of one buffer on the CPU.
 
+use half::f16;
+
 use super::Float;
 use crate::tensor::{DType, Data};
 
 /// A buffer's elements. It may be longer than the tensor it holds, like a buffer on a GPU.
 #[derive(Clone, Debug)]
 pub(crate) enum Storage<T> {
-    /// Tensors of `f32` elements, computed in `T`.
+    /// Tensors of `f32` elements, computed in `T`; also of `f16`, whose values are rounded.
     Float(Vec<T>),
     U32(Vec<u32>),
     U8(Vec<u8>),
+}
+
+/// The nearest 16-bit float; what is too large becomes the largest one.
+pub(crate) fn half(x: f64) -> f16 {
+    f16::from_f64(x.clamp(f16::MIN.to_f64(), f16::MAX.to_f64()))
 }
 
 impl<T: Float> Storage<T> {
     /// `len` zeros of type `dtype`.
     pub fn zeros(dtype: DType, len: usize) -> Storage<T> {
         match dtype {
-            DType::F32 => Storage::Float(vec![T::zero(); len]),
+            DType::F32 | DType::F16 => Storage::Float(vec![T::zero(); len]),
             DType::U32 => Storage::U32(vec![0; len]),
             DType::U8 => Storage::U8(vec![0; len]),
         }
@@ -57,6 +64,12 @@ impl<T: Float> Storage<T> {
             Storage::U32(v) => Data::U32(v[..len].to_vec()),
             Storage::U8(v) => Data::U8(v[..len].to_vec()),
         }
+    }
+
+    /// Rounds the first `len` floats to what 16 bits can hold.
+    pub fn round_to_half(&mut self, len: usize) {
+        let Storage::Float(v) = self else { unreachable!("a tensor of halves lies in floats") };
+        v[..len].iter_mut().for_each(|x| *x = T::of(half(x.wide()).to_f64()));
     }
 
     /// Fills the whole buffer with values that no kernel should leave behind: NaN, or large integers.

@@ -7,7 +7,7 @@ use std::sync::{Arc, Mutex};
 use super::buffers::Pool;
 use super::pipeline_cache::PipelineCache;
 use super::pipelines::Pipelines;
-use super::tuned::Tuned;
+use super::tuned::{Tuned, Tuning};
 use crate::{Error, Result};
 
 /// What kind of hardware an adapter is, the preferred first.
@@ -60,6 +60,8 @@ pub struct GpuOptions {
     pub cache: Option<PathBuf>,
     /// Leave out timestamps, as some adapters do: dispatches are timed by waits for the queue.
     pub no_timestamps: bool,
+    /// Leave out 16-bit floats, as some adapters do.
+    pub no_f16: bool,
 }
 
 /// How large a GPU is, for the table of kernel variants. wgpu does not tell its number of compute units.
@@ -92,8 +94,10 @@ pub struct Gpu {
 }
 
 /// Optional features that a device is opened with where the adapter has them.
-const USED: wgpu::Features =
-    wgpu::Features::TIMESTAMP_QUERY.union(wgpu::Features::SUBGROUP).union(wgpu::Features::PIPELINE_CACHE);
+const USED: wgpu::Features = wgpu::Features::TIMESTAMP_QUERY
+    .union(wgpu::Features::SUBGROUP)
+    .union(wgpu::Features::PIPELINE_CACHE)
+    .union(wgpu::Features::SHADER_F16);
 
 const FEATURES: [(wgpu::Features, &str); 4] = [
     (wgpu::Features::TIMESTAMP_QUERY, "timestamps"),
@@ -139,6 +143,9 @@ impl Gpu {
         let mut wanted = USED;
         if options.no_timestamps {
             wanted.remove(wgpu::Features::TIMESTAMP_QUERY);
+        }
+        if options.no_f16 {
+            wanted.remove(wgpu::Features::SHADER_F16);
         }
         let descriptor = wgpu::DeviceDescriptor {
             label: Some("lookalike"),
@@ -190,6 +197,11 @@ impl Gpu {
         &self.tuned
     }
 
+    /// What is known of its kernel variants by measuring them.
+    pub fn tuning(&self) -> Tuning {
+        self.tuned.report()
+    }
+
     /// How large it is.
     pub(crate) fn class(&self) -> Class {
         self.class
@@ -199,6 +211,11 @@ impl Gpu {
     pub(crate) fn has_subgroups_of(&self, lanes: u32) -> bool {
         self.device.features().contains(wgpu::Features::SUBGROUP)
             && self.device.adapter_info().subgroup_min_size >= lanes
+    }
+
+    /// Whether kernels can read and write 16-bit floats.
+    pub fn has_f16(&self) -> bool {
+        self.device.features().contains(wgpu::Features::SHADER_F16)
     }
 
     /// Largest storage binding in bytes.

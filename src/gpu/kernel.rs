@@ -29,7 +29,7 @@ pub(crate) struct Shader {
     pieces: [Option<Piece>; MOST_PIECES],
 }
 
-const MOST_PIECES: usize = 10;
+const MOST_PIECES: usize = 12;
 
 /// A [`Shader`] of these files under `shaders/`; the last one names it.
 macro_rules! shader {
@@ -65,6 +65,7 @@ impl Shader {
             params: 0,
             variant: None,
             needs_subgroups: false,
+            needs_f16: false,
             constants: &[],
             twin: None,
             reference: None,
@@ -96,9 +97,11 @@ pub(crate) struct Kernel {
     /// Size of the `Params` struct in bytes.
     pub params: usize,
     /// Which of several kernels for one purpose it is.
-    pub variant: Option<&'static str>,
+    variant: Option<&'static str>,
     /// Whether it uses subgroup operations, an optional feature.
     pub needs_subgroups: bool,
+    /// Whether it reads or writes 16-bit floats, an optional feature.
+    pub needs_f16: bool,
     /// Values of pipeline-overridable constants, where they differ from the shader's.
     pub constants: &'static [(&'static str, f64)],
     twin: Option<Twin<f32>>,
@@ -132,9 +135,19 @@ impl Kernel {
         Kernel { variant: Some(variant), ..self }
     }
 
+    /// The only one for its purpose.
+    pub const fn without_variant(self) -> Kernel {
+        Kernel { variant: None, ..self }
+    }
+
     /// It uses subgroup operations.
     pub const fn subgroups(self) -> Kernel {
         Kernel { needs_subgroups: true, ..self }
+    }
+
+    /// It reads or writes 16-bit floats.
+    pub const fn halves(self) -> Kernel {
+        Kernel { needs_f16: true, ..self }
     }
 
     /// Overrides pipeline constants.

@@ -15,3 +15,4 @@ pub(crate) use buffers::Buffer;
 pub(crate) use kernel::{Kernel, Piece, Shader, piece, shader};
 pub(crate) use queue::{ReadBack, Upload};
 pub(crate) use sequence::{Launch, Sequence};
+pub use tuned::Tuning;

@@ -85,11 +85,6 @@ impl Changes {
         none
     }
 
-    /// What the constant dispatches wrote no longer counts.
-    pub fn forget(&mut self) {
-        self.seen = None;
-    }
-
     /// The plan has run: what it updates has changed.
     pub fn ran(&self) {
         self.updated.iter().for_each(|version| {

@@ -207,6 +207,12 @@ impl Program {
         Program { tensors, dispatches, constants, assigned, buffers, choices }
     }
 
+    /// Which of a dispatch's writes are to tensors of 16-bit floats.
+    pub(super) fn halves(&self, dispatch: &Dispatch) -> Vec<usize> {
+        let is_half = |&at: &usize| self.tensors[dispatch.writes[at].0].0.dtype == DType::F16;
+        (0..dispatch.writes.len()).filter(is_half).collect()
+    }
+
     /// For each dispatch, the bytes of each tensor it is the first to write; `None` for what it updates.
     #[cfg(feature = "check")]
     pub(super) fn first_writes(&self) -> Vec<Vec<Option<u64>>> {

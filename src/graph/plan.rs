@@ -42,7 +42,8 @@ impl Plan {
     ///
     /// # Errors
     /// [`Error::State`] if a state is missing or of another type, [`Error::TooLarge`] if a tensor exceeds the
-    /// device's limits, [`Error::Kernel`] if the driver refuses a kernel.
+    /// device's limits, [`Error::Kernel`] if the driver refuses a kernel, or one needs what the device
+    /// lacks.
     pub fn new(graph: &Graph, params: &Params, outputs: &[Var]) -> Result<Plan> {
         if params.device().tunes() {
             tune(graph, params.device(), outputs)?;
@@ -90,7 +91,7 @@ impl Plan {
                 expected: ty.to_string(),
             });
         }
-        self.engine.write(*id, data)
+        self.engine.write(*id, ty.dtype, data)
     }
 
     /// Whether it has an input of that name: an input that no output needs is not part of a plan.
@@ -150,11 +151,6 @@ impl Plan {
     /// weight: a run does them again only after such a state has changed.
     pub fn constant_dispatches(&self) -> usize {
         self.constants
-    }
-
-    /// Has the next run do them again, changed or not.
-    pub fn renew(&mut self) {
-        self.changes.forget();
     }
 
     /// Workgroups of its largest dispatch.

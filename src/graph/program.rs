@@ -4,11 +4,11 @@ use std::collections::BTreeMap;
 
 use bytemuck::NoUninit;
 
-use crate::Result;
 use crate::device::Device;
 use crate::gpu::Kernel;
 use crate::profile::Work;
 use crate::tensor::TensorType;
+use crate::{Error, Result};
 
 /// Threads of a workgroup in element-wise kernels: `WORKGROUP` in `common/linear.wgsl`.
 pub(crate) const WORKGROUP: u64 = 256;
@@ -151,6 +151,10 @@ impl<'a> PlanBuilder<'a> {
         );
         assert_eq!((reads.len(), writes.len()), (kernel.reads, kernel.writes), "tensors of {name}");
         assert_eq!(size_of::<P>(), kernel.params, "params of {name}");
+        if kernel.needs_f16 && !self.device.has_f16() {
+            let problem = format!("needs 16-bit floats, which {} has not; compute in f32 there", self.device);
+            return Err(Error::Kernel { kernel: name, problem });
+        }
         let params = bytemuck::bytes_of(&params).to_vec();
         self.dispatches.push(Dispatch {
             kernel: *kernel,

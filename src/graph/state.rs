@@ -4,7 +4,10 @@ use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard};
 
-use crate::cpu::{Float, Storage};
+use bytemuck::NoUninit;
+use half::f16;
+
+use crate::cpu::{Float, Storage, half};
 use crate::device::Device;
 use crate::gpu::{Buffer, ReadBack};
 use crate::tensor::{DType, Data, HostTensor, Shape, TensorType};
@@ -57,7 +60,7 @@ impl Params {
         };
         let ty = TensorType { shape: value.shape().clone(), dtype };
         let state = self.ensure(name, &ty)?;
-        write(&self.device, &state.memory, value.data());
+        write(&self.device, &state, value.data());
         state.version.fetch_add(1, Ordering::Relaxed);
         Ok(())
     }
@@ -139,7 +142,7 @@ impl Params {
                 return Err(Error::State { name: name.into(), problem });
             };
             let data = match ty.dtype {
-                DType::F32 => Data::F32(vec![value; ty.len()]),
+                DType::F32 | DType::F16 => Data::F32(vec![value; ty.len()]),
                 DType::U32 => Data::U32(vec![value as u32; ty.len()]),
                 DType::U8 => Data::U8(vec![value as u8; ty.len()]),
             };
@@ -229,29 +232,43 @@ impl PendingState {
     }
 }
 
-/// The bytes of `data` as they lie in device memory.
-pub(super) fn to_bytes(data: &Data) -> std::borrow::Cow<'_, [u8]> {
+/// The bytes of `data`, which fits, as they lie in device memory.
+pub(super) fn to_bytes(dtype: DType, data: &Data) -> std::borrow::Cow<'_, [u8]> {
+    let half = |x: f64| half(x).to_bits();
     match data {
+        Data::F32(v) if dtype == DType::F16 => bytes_of(v.iter().map(|&x| half(x.into()))),
+        Data::F64(v) if dtype == DType::F16 => bytes_of(v.iter().map(|&x| half(x))),
         Data::F32(v) => bytemuck::cast_slice(v).into(),
-        Data::F64(v) => bytemuck::pod_collect_to_vec(&v.iter().map(|&x| x as f32).collect::<Vec<_>>()).into(),
+        Data::F64(v) => bytes_of(v.iter().map(|&x| x as f32)),
         Data::U32(v) => bytemuck::cast_slice(v).into(),
         Data::U8(v) => v.as_slice().into(),
     }
 }
 
+/// The bytes of these elements, up to a whole word.
+fn bytes_of<T: NoUninit>(elements: impl Iterator<Item = T>) -> std::borrow::Cow<'static, [u8]> {
+    let mut bytes: Vec<u8> = bytemuck::pod_collect_to_vec(&elements.collect::<Vec<_>>());
+    bytes.resize(bytes.len().next_multiple_of(4), 0);
+    bytes.into()
+}
+
 fn from_bytes(ty: &TensorType, bytes: &[u8]) -> HostTensor {
     let data = match ty.dtype {
         DType::F32 => Data::F32(bytemuck::pod_collect_to_vec(bytes)),
+        DType::F16 => {
+            let halves: Vec<u16> = bytemuck::pod_collect_to_vec(bytes);
+            Data::F32(halves[..ty.len()].iter().map(|&bits| f16::from_bits(bits).to_f32()).collect())
+        }
         DType::U32 => Data::U32(bytemuck::pod_collect_to_vec(bytes)),
         DType::U8 => Data::U8(bytes[..ty.len()].to_vec()),
     };
     HostTensor::new(ty.shape.clone(), data)
 }
 
-fn write(device: &Device, memory: &StateMemory, data: &Data) {
+fn write(device: &Device, State { ty, memory, .. }: &State, data: &Data) {
     match memory {
         StateMemory::Gpu(buffer) => {
-            device.gpu().expect("states with buffers lie on a GPU").write(buffer, &to_bytes(data));
+            device.gpu().expect("states with buffers lie on a GPU").write(buffer, &to_bytes(ty.dtype, data));
         }
         StateMemory::F32(storage) => lock(storage).write(data),
         StateMemory::F64(storage) => lock(storage).write(data),

@@ -3,6 +3,7 @@
 mod chain;
 mod config;
 mod file;
+mod fold;
 #[cfg(feature = "train")]
 mod foreign;
 #[cfg(feature = "train")]

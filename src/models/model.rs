@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use crate::graph::{Graph, Params, Var};
 use crate::nn::{Build, Layer, Mode, Parameter};
-use crate::tensor::{HostTensor, Shape, TensorType};
+use crate::tensor::{DType, HostTensor, Precision, Shape, TensorType};
 use crate::{Error, Result};
 
 /// Layers one after the other, like Keras's `Sequential`. One description builds every graph.
@@ -42,6 +42,21 @@ struct Pass {
     step: Option<Var>,
     first_row: usize,
     logits: bool,
+    precision: Precision,
+}
+
+impl Pass {
+    fn predict(precision: Precision) -> Pass {
+        Pass { mode: Mode::Predict, seed: 0, step: None, first_row: 0, logits: false, precision }
+    }
+}
+
+/// `x`, as 32-bit floats if it holds 16-bit ones.
+fn widened(graph: &mut Graph, x: Var) -> Result<Var> {
+    match graph.ty(x).dtype {
+        DType::F16 => graph.cast(x, DType::F32),
+        _ => Ok(x),
+    }
 }
 
 impl Model {
@@ -52,7 +67,8 @@ impl Model {
     /// [`Error::Shape`] if `x` or a layer does not fit.
     pub fn build(&self, graph: &mut Graph, x: Var, mode: Mode, seed: u32, step: Option<Var>) -> Result<Var> {
         let logits = mode == Mode::Train;
-        self.append(graph, x, Pass { mode, seed, step, first_row: 0, logits })
+        let precision = Precision::F32;
+        self.append(graph, x, Pass { mode, seed, step, first_row: 0, logits, precision })
     }
 
     /// As [`Model::build`] for training, where `x` is the part of a batch that begins at row `first_row`: dropout
@@ -68,7 +84,8 @@ impl Model {
         step: Var,
         first_row: usize,
     ) -> Result<Var> {
-        self.append(graph, x, Pass { mode: Mode::Train, seed, step: Some(step), first_row, logits: true })
+        let (mode, precision) = (Mode::Train, Precision::F32);
+        self.append(graph, x, Pass { mode, seed, step: Some(step), first_row, logits: true, precision })
     }
 
     /// As [`Model::build`] for predicting, without the softmax of the last layer.
@@ -76,7 +93,17 @@ impl Model {
     /// # Errors
     /// As [`Model::build`].
     pub fn logits(&self, graph: &mut Graph, x: Var) -> Result<Var> {
-        self.append(graph, x, Pass { mode: Mode::Predict, seed: 0, step: None, first_row: 0, logits: true })
+        self.append(graph, x, Pass { logits: true, ..Pass::predict(Precision::F32) })
+    }
+
+    /// As [`Model::build`] for predicting, where what convolutions make of pictures, and the weights of what follows, are
+    /// kept in floats of `precision`; sums are of 32 bits in any case, and so is the result. With 16 bits a tensor moves
+    /// half the bytes. VGG16's features then differ by about 0.2 % of their length from those with 32.
+    ///
+    /// # Errors
+    /// As [`Model::build`].
+    pub fn predict(&self, graph: &mut Graph, x: Var, precision: Precision) -> Result<Var> {
+        self.append(graph, x, Pass::predict(precision))
     }
 
     /// As [`Model::build`] for predicting, up to what the last dense layer is given: `[batch, features]`, by which
@@ -85,14 +112,22 @@ impl Model {
     /// # Errors
     /// As [`Model::build`]; [`Error::Input`] if there is no dense layer, or nothing before it.
     pub fn features(&self, graph: &mut Graph, x: Var) -> Result<Var> {
+        self.before_classifier()?.build(graph, x, Mode::Predict, 0, None)
+    }
+
+    /// The layers before the last dense one.
+    ///
+    /// # Errors
+    /// [`Error::Input`] if there is no dense layer, or nothing before it.
+    pub(super) fn before_classifier(&self) -> Result<Model> {
         let dense = self.layers.iter().rposition(|layer| layer.class_name() == "Dense");
-        let Some(last) = dense.filter(|&last| last > 0) else {
-            return Err(Error::Input(format!(
+        match dense {
+            Some(last @ 1..) => Ok(self.first(last)),
+            _ => Err(Error::Input(format!(
                 "the model '{}' has no layer before its last dense one, so no features",
                 self.name
-            )));
-        };
-        self.first(last).build(graph, x, Mode::Predict, 0, None)
+            ))),
+        }
     }
 
     /// The first `count` layers as a model of their own.
@@ -123,16 +158,17 @@ impl Model {
             let problem = format!("takes [batch, …{}], given {shape}", self.input);
             return Err(Error::shape("model", problem));
         }
-        let Pass { mode, seed, step, first_row, logits } = pass;
+        let Pass { mode, seed, step, first_row, logits, precision } = pass;
         let mut y = x;
         for (index, layer) in self.layers.iter().enumerate() {
             let logits = logits && index + 1 == self.layers.len();
             let mode = if index < self.frozen { Mode::Predict } else { mode };
             y = graph.labelled(layer.name(), |graph| {
-                layer.build(&mut Build { graph, mode, seed, step, first_row, logits }, y)
+                let x = if layer.takes_halves() { y } else { widened(graph, y)? };
+                layer.build(&mut Build { graph, mode, seed, step, first_row, precision, logits }, x)
             })?;
         }
-        Ok(y)
+        widened(graph, y)
     }
 
     /// Shapes, parameters and work of each layer for a batch of `batch`.
@@ -155,6 +191,7 @@ impl Model {
                 seed: 0,
                 step: None,
                 first_row: 0,
+                precision: Precision::F32,
                 logits: false,
             };
             y = layer.build(&mut build, y)?;
@@ -198,21 +235,30 @@ impl Model {
     /// Sets every parameter in `params` from `values`, which has it under its name.
     ///
     /// # Errors
-    /// As [`Model::check`].
+    /// [`Error::State`] for a parameter that is missing, has another shape, or is not finite.
     pub fn load(&self, params: &Params, values: &BTreeMap<String, HostTensor>) -> Result<()> {
-        self.check(values)?;
-        self.parameters()?
-            .into_iter()
-            .try_for_each(|Parameter { name, .. }| params.set(&name, &values[&name]))
+        let found = self.find_parameters(|name| values.get(name))?;
+        found.into_iter().try_for_each(|(name, value)| params.set(&name, value))
     }
 
     /// Whether `values` has every parameter under its name.
     ///
     /// # Errors
-    /// [`Error::State`] for a parameter that is missing, has another shape, or is not finite.
+    /// As [`Model::load`].
     pub fn check(&self, values: &BTreeMap<String, HostTensor>) -> Result<()> {
-        for Parameter { name, shape, .. } in self.parameters()? {
-            let problem = match values.get(&name) {
+        self.find_parameters(|name| values.get(name)).map(|_| ())
+    }
+
+    /// The value of each parameter, where `find` finds it.
+    ///
+    /// # Errors
+    /// As [`Model::load`].
+    pub(super) fn find_parameters<'a>(
+        &self,
+        find: impl Fn(&str) -> Option<&'a HostTensor>,
+    ) -> Result<Vec<(String, &'a HostTensor)>> {
+        let fitting = |Parameter { name, shape, .. }: Parameter| {
+            let problem = match find(&name) {
                 None => "is missing".into(),
                 Some(value) if *value.shape() != shape => {
                     format!("has shape {}, expected {shape}", value.shape())
@@ -220,11 +266,11 @@ impl Model {
                 Some(value) if !value.is_finite() => {
                     "holds values that are not finite; train the model again".into()
                 }
-                Some(_) => continue,
+                Some(value) => return Ok((name, value)),
             };
-            return Err(Error::State { name, problem });
-        }
-        Ok(())
+            Err(Error::State { name, problem })
+        };
+        self.parameters()?.into_iter().map(fitting).collect()
     }
 
     /// The largest batch whose largest tensor fits in `bytes` bytes.

@@ -2,10 +2,10 @@
 
 use std::sync::Arc;
 
-use super::ModelFile;
+use super::fold::{Folded, fold};
+use super::{Model, ModelFile};
 use crate::graph::{Graph, Params, Plan, Var};
-use crate::nn::Mode;
-use crate::tensor::{Data, Shape, TensorType};
+use crate::tensor::{Data, Precision, Shape, TensorType};
 use crate::{Device, Result};
 
 /// Batch sizes that plans are made for, when they are first needed.
@@ -16,7 +16,11 @@ const SIZES: [usize; 3] = [1, 8, 32];
 #[derive(Debug)]
 pub struct Predictor {
     file: Arc<ModelFile>,
+    precision: Precision,
     params: Params,
+    /// What gives the answers; the model of features is made when it is first asked.
+    probabilities: Model,
+    features: Option<Model>,
     plans: Vec<Planned>,
     largest: usize,
 }
@@ -37,16 +41,31 @@ enum Answer {
 }
 
 impl Predictor {
-    /// Loads the weights of `file` onto `device`. Several may share one file.
+    /// A predictor on `device`, with the weights of `file`; several may share one file. Batch normalisation is folded into
+    /// the layers beside it where it can be.
     ///
     /// # Errors
     /// [`Error::State`](crate::Error::State) if a weight is missing or not finite, or the device has no room.
     pub fn new(device: &Device, file: impl Into<Arc<ModelFile>>) -> Result<Predictor> {
+        Predictor::in_precision(device, file, Precision::F32)
+    }
+
+    /// As [`Predictor::new`], with [tensors in floats of `precision`](Model::predict) where the [device](Device::keeps) is
+    /// better off with them.
+    ///
+    /// # Errors
+    /// As [`Predictor::new`].
+    pub fn in_precision(
+        device: &Device,
+        file: impl Into<Arc<ModelFile>>,
+        precision: Precision,
+    ) -> Result<Predictor> {
         let file = file.into();
         let params = Params::new(device);
-        file.load(&params)?;
+        let probabilities = folded(&file, &file.model, &params)?;
         let largest = file.model.largest_batch(device.max_tensor())?;
-        Ok(Predictor { file, params, plans: vec![], largest })
+        let precision = device.keeps(precision);
+        Ok(Predictor { file, precision, params, probabilities, features: None, plans: vec![], largest })
     }
 
     /// The model, its labels and its preprocessing.
@@ -120,33 +139,63 @@ impl Predictor {
         Ok(&mut self.plans[at])
     }
 
-    fn plan(&self, what: Answer, batch: usize) -> Result<Planned> {
-        let ModelFile { model, preprocessing, .. } = self.file.as_ref();
+    fn plan(&mut self, what: Answer, batch: usize) -> Result<Planned> {
+        let model = match (what, &self.features) {
+            (Answer::Probabilities, _) => self.probabilities.clone(),
+            (Answer::Features, Some(model)) => model.clone(),
+            (Answer::Features, None) => {
+                let model = folded(&self.file, &self.file.model.before_classifier()?, &self.params)?;
+                self.features.insert(model).clone()
+            }
+        };
         let mut graph = Graph::new();
         let shape: Vec<usize> = std::iter::once(batch).chain(model.input.iter().copied()).collect();
         let pixels = graph.input("x", TensorType::u8(Shape::from(shape)));
-        let x = graph.labelled("pictures", |graph| graph.normalize(pixels, preprocessing.normalize))?;
-        let answer = match what {
-            Answer::Probabilities => model.build(&mut graph, x, Mode::Predict, 0, None)?,
-            Answer::Features => model.features(&mut graph, x)?,
-        };
+        let normalize = self.file.preprocessing.normalize;
+        let x = graph.labelled("pictures", |graph| graph.normalize(pixels, normalize))?;
+        let answer = model.predict(&mut graph, x, self.precision)?;
         Ok(Planned { what, batch, plan: Plan::new(&graph, &self.params, &[answer])?, answer })
     }
 }
 
+/// `model`, of the file or a part of it, without the normalisations that can be folded; its parameters are in `params`
+/// then.
+fn folded(file: &ModelFile, model: &Model, params: &Params) -> Result<Model> {
+    let Folded { model, changed } = fold(model, &file.weights)?;
+    let find = |name: &str| changed.get(name).or_else(|| file.weights.get(name));
+    for (name, value) in model.find_parameters(find)? {
+        // Equal names are equal values: another model of the file may have set them.
+        if params.ty(&name).is_none() {
+            params.set(&name, value)?;
+        }
+    }
+    Ok(model)
+}
+
 #[cfg(test)]
 mod tests {
+    use std::collections::BTreeMap;
+
     use super::*;
     use crate::models::{Preprocessing, ScratchCnn, scratch_cnn};
+    use crate::nn::layers::BatchNormalization;
     use crate::ops::Normalize;
+    use crate::tensor::HostTensor;
 
     fn predictor() -> Predictor {
         let sizes = ScratchCnn { size: 8, widths: vec![2], dense: 5, ..ScratchCnn::new(3) };
-        let model = scratch_cnn(&sizes);
+        let mut model = scratch_cnn(&sizes);
+        model.layers.insert(model.layers.len() - 1, Arc::new(BatchNormalization::new("norm")));
         let params = Params::new(&Device::cpu());
         model.initialize(&params, 1).unwrap();
         let names = model.parameters().unwrap().into_iter().map(|p| p.name);
-        let weights = names.map(|name| (name.clone(), params.get(&name).unwrap())).collect();
+        let mut weights: BTreeMap<_, _> =
+            names.map(|name| (name.clone(), params.get(&name).unwrap())).collect();
+        for (name, value) in
+            [("gamma", 3.0f32), ("beta", -0.5), ("moving_mean", 0.2), ("moving_variance", 0.1)]
+        {
+            weights.insert(format!("norm/{name}"), HostTensor::new([5], vec![value; 5]));
+        }
         let preprocessing = Preprocessing {
             size: 8,
             detector: "lbp".into(),
@@ -163,6 +212,8 @@ mod tests {
     #[test]
     fn the_last_layer_makes_probabilities_of_the_features() {
         let mut predictor = predictor();
+        let layers = &predictor.probabilities.layers;
+        assert!(layers.iter().all(|layer| layer.class_name() != "BatchNormalization"), "it is folded");
         let pixels: Vec<u8> = (0..9 * 8 * 8 * 3).map(|i| (i * i % 251) as u8).collect();
         let features = predictor.features(&pixels).unwrap();
         let kernel = predictor.file().weights["dense2/kernel"].to_f32();

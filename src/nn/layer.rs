@@ -1,5 +1,6 @@
 //! What a layer is: named parameters, and the operators it appends to a graph.
 
+use std::any::Any;
 use std::fmt;
 
 use serde_json::{Map, Value};
@@ -7,7 +8,7 @@ use serde_json::{Map, Value};
 use super::Initializer;
 use crate::Result;
 use crate::graph::{Graph, Var};
-use crate::tensor::{Shape, TensorType};
+use crate::tensor::{Precision, Shape, TensorType};
 
 /// What a graph is built for. Dropout and batch normalisation differ between the two.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -32,7 +33,7 @@ pub struct Parameter {
 }
 
 /// A layer of a network. Its names and defaults are Keras's, so that Keras configurations can describe it.
-pub trait Layer: fmt::Debug + Send + Sync {
+pub trait Layer: Any + fmt::Debug + Send + Sync {
     /// Its name, unique in a model.
     fn name(&self) -> &str;
 
@@ -52,6 +53,11 @@ pub trait Layer: fmt::Debug + Send + Sync {
 
     /// Whether training it on a part of a batch differs from training on the whole: batch statistics do.
     fn needs_whole_batch(&self) -> bool {
+        false
+    }
+
+    /// Whether it takes 16-bit floats in prediction.
+    fn takes_halves(&self) -> bool {
         false
     }
 
@@ -75,6 +81,8 @@ pub struct Build<'a> {
     pub step: Option<Var>,
     /// Index of the first picture in the whole batch, where a batch is split.
     pub first_row: usize,
+    /// In which floats layers that can keep what they make of pictures, and their weights. Only in prediction.
+    pub precision: Precision,
     /// Whether this is the last layer and its softmax is left out, because the loss takes logits.
     pub logits: bool,
 }

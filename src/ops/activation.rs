@@ -3,19 +3,35 @@
 use bytemuck::{Pod, Zeroable};
 use rayon::prelude::*;
 
+use super::floats::{self, Floats};
 use crate::cpu::{Float, Slots, elements, params};
-use crate::gpu::{Kernel, Shader, shader};
+use crate::gpu::{Kernel, Shader, piece};
 use crate::graph::{Gradients, Graph, Grid, Io, Node, Operator, PlanBuilder, Var};
-use crate::tensor::TensorType;
+use crate::tensor::{DType, TensorType};
 use crate::{Error, Result};
 
-const SHADER: Shader =
-    shader!("activation", "common/linear.wgsl", "common/activation.wgsl", "activation.wgsl");
-const FORWARD: Kernel =
-    SHADER.kernel("forward").params::<Params>().reads(1).writes(1).twin(forward::<f32>, forward::<f64>);
-const BACKWARD: Kernel =
-    SHADER.kernel("backward").params::<Params>().reads(2).writes(1).twin(backward::<f32>, backward::<f64>);
-pub(crate) const KERNELS: &[Kernel] = &[FORWARD, BACKWARD];
+const FORWARD: Kernel = forward_of(Floats::Float);
+const FORWARD_HALF: Kernel = forward_of(Floats::Half);
+const BACKWARD: Kernel = shader(Floats::Float)
+    .kernel("backward")
+    .params::<Params>()
+    .reads(2)
+    .writes(1)
+    .twin(backward::<f32>, backward::<f64>);
+pub(crate) const KERNELS: &[Kernel] = &[FORWARD, FORWARD_HALF, BACKWARD];
+
+const fn shader(floats: Floats) -> Shader {
+    Shader::new("activation")
+        .and(floats.piece())
+        .and(piece!("common/linear.wgsl"))
+        .and(piece!("common/activation.wgsl"))
+        .and(piece!("activation.wgsl"))
+}
+
+const fn forward_of(floats: Floats) -> Kernel {
+    let kernel = shader(floats).kernel("forward").params::<Params>().reads(1).writes(1);
+    floats.mark(kernel).twin(forward::<f32>, forward::<f64>)
+}
 
 /// An activation, also as the epilogue of a convolution or dense layer. Softmax is an operator of its own.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
@@ -64,7 +80,7 @@ impl Activation {
 }
 
 impl Graph {
-    /// Applies an activation to each element of `x`, of any shape.
+    /// Applies an activation to each element of `x`, of any shape. Of 16-bit floats it has no gradient.
     ///
     /// # Errors
     /// [`Error::Type`] if `x` does not hold floats, [`Error::Shape`] if a leaky ReLU's slope is not positive.
@@ -126,14 +142,15 @@ impl Operator for Activate {
     }
 
     fn outputs(&self, inputs: &[TensorType]) -> Result<Vec<TensorType>> {
-        super::expect_floats(self.name(), inputs)?;
+        floats::expect(self.name(), inputs, 1)?;
         self.0.check(self.name())?;
         Ok(vec![inputs[0].clone()])
     }
 
     fn dispatch(&self, io: &Io, plan: &mut PlanBuilder<'_>) -> Result<()> {
         let y = io.output(0);
-        plan.dispatch(&FORWARD, Params::new(y.len(), self.0), &[io.input(0)], &[y], Grid::linear(y.len()))
+        let kernel = if y.ty().dtype == DType::F16 { &FORWARD_HALF } else { &FORWARD };
+        plan.dispatch(kernel, Params::new(y.len(), self.0), &[io.input(0)], &[y], Grid::linear(y.len()))
     }
 
     fn gradient(&self, graph: &mut Graph, node: &Node, dy: &[Option<Var>]) -> Result<Gradients> {

@@ -40,6 +40,7 @@ impl Operator for AvgPool2d {
     }
 
     fn outputs(&self, inputs: &[TensorType]) -> Result<Vec<TensorType>> {
+        super::expect_floats(self.name(), inputs)?;
         Ok(vec![TensorType::f32(Params::new(self.name(), &inputs[0], &self.0)?.out_shape())])
     }
 

@@ -10,6 +10,7 @@ use super::column_sum::Ending;
 use super::conv2d_input_gradient::Conv2dInputGradient;
 use super::conv2d_max_pool2d;
 use super::conv2d_weight_gradient::Conv2dWeightGradient;
+use super::floats::{self, Floats};
 use super::gemm::{self, Call, Chosen, Family, Product, Width};
 use super::patches::{Patches, Walk};
 use super::ways::Size;
@@ -21,12 +22,15 @@ use crate::cpu::{Float, Matrix, Slots, params};
 use crate::error::expect_rank;
 use crate::gpu::{Kernel, Piece, piece};
 use crate::graph::{Gradients, Graph, Grid, Io, Node, Operator, PlanBuilder, Reader, Tensor, Var};
-use crate::tensor::{Shape, TensorType};
+use crate::tensor::{DType, Shape, TensorType};
 use crate::{Device, Error, Result};
 
 const FORWARD: Family = Family::new::<Params>("conv2d", piece!("conv2d.wgsl")).with(COMMON);
 const PLAIN: Kernel = FORWARD.plain().twin(forward::<f32>, forward::<f64>).fast(forward_fast);
-pub(crate) const KERNELS: &[Kernel] = &FORWARD.kernels::<{ FORWARD.count() }>();
+pub(crate) const KERNELS: &[Kernel] = &FORWARD.kernels::<{ FORWARD.count() }>(Floats::Float);
+pub(crate) const HALF_KERNELS: &[Kernel] = &FORWARD.kernels::<{ FORWARD.count() }>(Floats::Half);
+/// Where the depth is split.
+pub(crate) const HALF_IN_KERNELS: &[Kernel] = &FORWARD.kernels::<{ FORWARD.count() }>(Floats::HalfIn);
 
 /// Bodies for the CPU path alone: a GPU has `winograd.wgsl`.
 const WINOGRAD_WEIGHTS: Kernel = FORWARD.plain().variant("winograd weights").fast(winograd_cpu::weights);
@@ -62,6 +66,9 @@ impl Graph {
     /// `[out]`. The result has shape `[batch, out height, out width, out]`, where with padded sizes and
     /// `reach = (window − 1)·dilation + 1` it is `out = (size − reach) / stride + 1`, rounded down.
     ///
+    /// `x` and `weight` may both hold 16-bit floats; then so does the result, and there is no gradient. Sums are of 32 bits,
+    /// and so is the bias.
+    ///
     /// # Errors
     /// [`Error::Shape`] if the shapes do not fit, a stride or dilation is 0, the window does not fit into the
     /// padded image, or a leaky ReLU's slope is not positive; [`Error::Type`] if an input does not hold floats.
@@ -87,7 +94,8 @@ impl Conv2d {
         let ending = Ending { bias, activation: self.activation };
         let size = if pooled { geometry.pooled() } else { geometry.forward() };
         let winograd = Layer::forward(&geometry);
-        let cpu = plan.device().gpu().is_none() && !plan.device().is_reference();
+        let cpu =
+            plan.device().gpu().is_none() && !plan.device().is_reference() && x.ty().dtype == DType::F32;
         if let Some(layer) = winograd.filter(|layer| cpu && winograd_cpu::suits(layer)) {
             let Layer { channels, out_channels, .. } = layer;
             let u = plan.scratch(TensorType::f32([channels, winograd_cpu::POINTS, out_channels]));
@@ -104,7 +112,13 @@ impl Conv2d {
             plan.dispatch(&WINOGRAD, params(ending), &reads, &[y], one)?;
             return Ok(true);
         }
-        let way = match gemm::choose(plan, self.name(), &FORWARD, size, winograd.as_ref()) {
+        let way = match gemm::choose(
+            plan,
+            &floats::problem(self.name(), x.ty()),
+            &FORWARD,
+            size,
+            winograd.as_ref(),
+        ) {
             Some(Chosen::Winograd(winograd, layer)) => {
                 winograd.convolve(plan, layer, [x, weight, y], ending, pooled)?;
                 return Ok(true);
@@ -134,13 +148,13 @@ impl Operator for Conv2d {
     }
 
     fn outputs(&self, inputs: &[TensorType]) -> Result<Vec<TensorType>> {
-        super::expect_floats(self.name(), inputs)?;
+        let dtype = floats::expect(self.name(), inputs, 2)?;
         self.activation.check(self.name())?;
         let geometry = Geometry::new(&inputs[0].shape, &inputs[1].shape, self)?;
         if let Some(bias) = inputs.get(2) {
             super::expect_bias(self.name(), &bias.shape, geometry.out_channels)?;
         }
-        Ok(vec![TensorType::f32(geometry.y_shape())])
+        Ok(vec![TensorType { shape: geometry.y_shape().into(), dtype }])
     }
 
     fn dispatch(&self, io: &Io, plan: &mut PlanBuilder<'_>) -> Result<()> {

@@ -4,6 +4,7 @@ use rayon::prelude::*;
 
 use super::column_sum::Ending;
 use super::conv2d::{COMMON, Geometry, Params};
+use super::floats::Floats;
 use super::gemm::{self, Call, Chosen, Family, Width};
 use super::patches::{Patches, Walk};
 use super::swap::swap;
@@ -19,7 +20,7 @@ use crate::tensor::TensorType;
 const GRADIENT: Family =
     Family::new::<Params>("conv2d_input_gradient", piece!("conv2d_input_gradient.wgsl")).with(COMMON);
 const PLAIN: Kernel = GRADIENT.plain().twin(gradient::<f32>, gradient::<f64>).fast(gradient_fast);
-pub(crate) const KERNELS: &[Kernel] = &GRADIENT.kernels::<{ GRADIENT.count() }>();
+pub(crate) const KERNELS: &[Kernel] = &GRADIENT.kernels::<{ GRADIENT.count() }>(Floats::Float);
 
 /// dx, from dy and weight.
 #[derive(Debug)]

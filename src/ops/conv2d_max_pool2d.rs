@@ -36,7 +36,8 @@ impl Operator for Conv2dMaxPool2d {
 
     fn outputs(&self, inputs: &[TensorType]) -> Result<Vec<TensorType>> {
         let [batch, height, width, channels] = self.geometry(inputs)?.y_shape();
-        Ok(vec![TensorType::f32([batch, height / 2, width / 2, channels])])
+        let shape = [batch, height / 2, width / 2, channels].into();
+        Ok(vec![TensorType { shape, dtype: inputs[0].dtype }])
     }
 
     fn dispatch(&self, io: &Io, plan: &mut PlanBuilder<'_>) -> Result<()> {
@@ -45,7 +46,7 @@ impl Operator for Conv2dMaxPool2d {
         if self.0.dispatch_to(io, plan, y, true)? {
             return Ok(());
         }
-        let between = plan.scratch(TensorType::f32(geometry.y_shape()));
+        let between = plan.scratch(TensorType { shape: geometry.y_shape().into(), dtype: y.ty().dtype });
         self.0.dispatch_to(io, plan, &between, false)?;
         max_pool2d::forward_pass(plan, &between, y, &Pool2d::square(2))
     }

@@ -4,6 +4,7 @@ use rayon::prelude::*;
 
 use super::column_sum::Ending;
 use super::conv2d::{COMMON, Geometry, Params};
+use super::floats::Floats;
 use super::gemm::{self, Call, Chosen, Family, Width};
 use super::patches::Patches;
 use super::ways::Size;
@@ -19,7 +20,7 @@ const GRADIENT: Family =
         .with(COMMON)
         .along_rows();
 const PLAIN: Kernel = GRADIENT.plain().twin(gradient::<f32>, gradient::<f64>).fast(gradient_fast);
-pub(crate) const KERNELS: &[Kernel] = &GRADIENT.kernels::<{ GRADIENT.count() }>();
+pub(crate) const KERNELS: &[Kernel] = &GRADIENT.kernels::<{ GRADIENT.count() }>(Floats::Float);
 
 /// dweight, from x and dy.
 #[derive(Debug)]

@@ -2,6 +2,7 @@
 
 use super::Activation;
 use super::column_sum::Ending;
+use super::floats;
 use super::matmul::{self, Transpose};
 use super::ways::Size;
 use crate::error::expect_rank;
@@ -13,6 +14,7 @@ impl Graph {
     /// y = activation(x · weight + bias), as in Keras.
     ///
     /// `x` has shape `[batch, in]`, `weight` `[in, out]`, `bias` `[out]`; the result `[batch, out]`.
+    /// `x` and `weight` may both hold 16-bit floats; the bias and the result do not, and there is no gradient then.
     ///
     /// # Errors
     /// [`Error::Shape`] if the shapes do not fit or a leaky ReLU's slope is not positive, [`Error::Type`] if an
@@ -52,7 +54,7 @@ impl Operator for Dense {
     }
 
     fn outputs(&self, inputs: &[TensorType]) -> Result<Vec<TensorType>> {
-        super::expect_floats(self.name(), inputs)?;
+        floats::expect(self.name(), inputs, 2)?;
         self.0.check(self.name())?;
         let Size { rows, columns, .. } = Dense::size(inputs)?;
         Ok(vec![TensorType::f32([rows, columns])])

@@ -5,13 +5,15 @@ use bytemuck::{NoUninit, Pod, Zeroable};
 use rayon::prelude::*;
 
 use super::Activation;
+use super::cast;
 use super::column_sum::{Ending, sum_columns};
+use super::floats::Floats;
 use super::ways::{Size, Split, Way};
 use super::winograd::{Layer, Winograd};
 use crate::Result;
 use crate::gpu::{Kernel, Piece, Shader, piece};
 use crate::graph::{Grid, PlanBuilder, Tensor};
-use crate::tensor::TensorType;
+use crate::tensor::{DType, TensorType};
 
 /// The operator's side of a product: what `common/product.wgsl` asks of it.
 #[derive(Clone, Copy, Debug)]
@@ -61,29 +63,30 @@ impl Family {
 
     /// What runs without a GPU, for the operator to give its twins to.
     pub const fn plain(&self) -> Kernel {
-        Kernel { variant: None, ..self.kernel(Way::Tile32, Width::One, Width::One) }
+        self.kernel(Way::Tile32, Width::One, Width::One, Floats::Float).without_variant()
     }
 
-    /// How many kernels it has.
+    /// How many kernels it has for one kind of floats.
     pub const fn count(&self) -> usize {
         self.ways().len() * 4
     }
 
-    /// All its kernels, [`Family::count`] of them.
-    pub const fn kernels<const COUNT: usize>(&self) -> [Kernel; COUNT] {
+    /// All its kernels for such floats, [`Family::count`] of them.
+    pub const fn kernels<const COUNT: usize>(&self, floats: Floats) -> [Kernel; COUNT] {
         let mut all = [self.plain(); COUNT];
         let mut at = 0;
         while at < COUNT {
             let left = if at / 2 % 2 == 1 { Width::Four } else { Width::One };
             let right = if at % 2 == 1 { Width::Four } else { Width::One };
-            all[at] = self.kernel(self.ways()[at / 4], left, right);
+            all[at] = self.kernel(self.ways()[at / 4], left, right, floats);
             at += 1;
         }
         all
     }
 
-    const fn kernel(&self, way: Way, left: Width, right: Width) -> Kernel {
+    const fn kernel(&self, way: Way, left: Width, right: Width, floats: Floats) -> Kernel {
         let mut shader = Shader::new(self.name)
+            .and(floats.piece())
             .and(piece!("common/linear.wgsl"))
             .and(piece!("common/activation.wgsl"))
             .and(piece!("common/product.wgsl"))
@@ -111,6 +114,7 @@ impl Family {
             shader = shader.and(own);
         }
         let kernel = shader.kernel("product").reads(3).writes(1).sized(self.params).variant(way.name());
+        let kernel = floats.mark(kernel);
         if matches!(way, Way::Subgroup) { kernel.subgroups() } else { kernel }
     }
 }
@@ -195,15 +199,24 @@ impl Call<'_> {
         let whole = Split { count: 1, depth: size.depth };
         let Some(way) = way else { return self.pass(plan, self.plain, whole, 1, params) };
         let split = if self.pooled { whole } else { way.split(size) };
-        let kernel = self.family.kernel(way, self.left.1, self.right.1);
         let groups = way.groups(size) * split.count;
         if split.count == 1 {
-            return self.pass(plan, &kernel, split, groups, params);
+            return self.pass(plan, &self.kernel(way), split, groups, params);
         }
         let partial = plan.scratch(TensorType::f32([split.count, size.rows * size.columns]));
         let pieces = Call { y: &partial, ending: Ending::default(), ..self };
-        pieces.pass(plan, &kernel, split, groups, params)?;
-        sum_columns(plan, &partial, self.y, 1.0, self.ending)
+        pieces.pass(plan, &pieces.kernel(way), split, groups, params)?;
+        if self.y.ty().dtype == DType::F32 {
+            return sum_columns(plan, &partial, self.y, 1.0, self.ending);
+        }
+        let sums = plan.scratch(TensorType::f32(&self.y.ty().shape));
+        sum_columns(plan, &partial, &sums, 1.0, self.ending)?;
+        cast::dispatch(plan, &sums, self.y)
+    }
+
+    fn kernel(&self, way: Way) -> Kernel {
+        let floats = Floats::of(self.left.0.ty(), self.y.ty());
+        self.family.kernel(way, self.left.1, self.right.1, floats)
     }
 
     /// Adds the dispatch of pieces of the depth that are products of their own. The way divides their depth.
@@ -214,9 +227,8 @@ impl Call<'_> {
         pieces: Split,
         params: impl FnOnce(Product) -> P,
     ) -> Result<()> {
-        let kernel = self.family.kernel(way, self.left.1, self.right.1);
         let groups = way.groups(self.size) * pieces.count;
-        self.pass(plan, &kernel, pieces, groups, params)
+        self.pass(plan, &self.kernel(way), pieces, groups, params)
     }
 
     fn pass<P: NoUninit>(

@@ -5,6 +5,7 @@ use rayon::prelude::*;
 
 use super::activation::activate;
 use super::column_sum::Ending;
+use super::floats::{self, Floats};
 use super::gemm::{self, Call, Family, Product, Width};
 use super::ways::{Size, Split, Way};
 use crate::cpu::{Float, Matrix, Slots, params, product};
@@ -18,8 +19,10 @@ const PRODUCT: Family = Family::new::<Params>("matmul", piece!("matmul.wgsl"));
 /// Where a is given transposed.
 const TURNED: Family = PRODUCT.along_rows();
 const PLAIN: Kernel = PRODUCT.plain().twin(multiply::<f32>, multiply::<f64>).fast(multiply_fast);
-pub(crate) const KERNELS: &[Kernel] = &PRODUCT.kernels::<{ PRODUCT.count() }>();
-pub(crate) const TURNED_KERNELS: &[Kernel] = &TURNED.kernels::<{ TURNED.count() }>();
+pub(crate) const KERNELS: &[Kernel] = &PRODUCT.kernels::<{ PRODUCT.count() }>(Floats::Float);
+/// For dense layers.
+pub(crate) const HALF_IN_KERNELS: &[Kernel] = &PRODUCT.kernels::<{ PRODUCT.count() }>(Floats::HalfIn);
+pub(crate) const TURNED_KERNELS: &[Kernel] = &TURNED.kernels::<{ TURNED.count() }>(Floats::Float);
 
 /// Which factors of a product are transposed.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -110,7 +113,7 @@ pub(super) fn dispatch(
     ending: Ending<'_>,
 ) -> Result<()> {
     let call = Call { ending, ..call(size, factors, transpose, y) };
-    let way = gemm::choose_way(plan, "matmul", call.family, size);
+    let way = gemm::choose_way(plan, &floats::problem("matmul", factors[0].ty()), call.family, size);
     call.dispatch(plan, way, |product| Params::new(product, size, transpose))
 }
 

@@ -6,23 +6,18 @@ use std::sync::Arc;
 use rayon::prelude::*;
 
 use super::activation::ActivateGradient;
+use super::floats::{self, Floats};
 use super::pool2d::Params;
 use super::{Activation, Pool2d, expect};
 use crate::cpu::{Float, Slots, params};
-use crate::gpu::{Kernel, Shader, shader};
+use crate::gpu::{Kernel, Shader, piece};
 use crate::graph::{Gradients, Graph, Grid, Io, Node, Operator, PlanBuilder, Reader, Tensor, Var};
-use crate::tensor::TensorType;
+use crate::tensor::{DType, TensorType};
 use crate::{Device, Result};
 
-const SHADER: Shader = shader!(
-    "max_pool2d",
-    "common/linear.wgsl",
-    "common/activation.wgsl",
-    "common/pool2d.wgsl",
-    "max_pool2d.wgsl"
-);
-const FORWARD: Kernel =
-    SHADER.kernel("forward").params::<Params>().reads(1).writes(1).twin(forward::<f32>, forward::<f64>);
+const SHADER: Shader = shader(Floats::Float);
+const FORWARD: Kernel = forward_of(Floats::Float);
+const FORWARD_HALF: Kernel = forward_of(Floats::Half);
 const FORWARD_WITHIN: Kernel = SHADER
     .kernel("forward_within")
     .params::<Params>()
@@ -37,7 +32,21 @@ const BACKWARD_DISJOINT: Kernel = SHADER
     .reads(2)
     .writes(1)
     .twin(backward::<f32>, backward::<f64>);
-pub(crate) const KERNELS: &[Kernel] = &[FORWARD, FORWARD_WITHIN, BACKWARD, BACKWARD_DISJOINT];
+pub(crate) const KERNELS: &[Kernel] = &[FORWARD, FORWARD_HALF, FORWARD_WITHIN, BACKWARD, BACKWARD_DISJOINT];
+
+const fn shader(floats: Floats) -> Shader {
+    Shader::new("max_pool2d")
+        .and(floats.piece())
+        .and(piece!("common/linear.wgsl"))
+        .and(piece!("common/activation.wgsl"))
+        .and(piece!("common/pool2d.wgsl"))
+        .and(piece!("max_pool2d.wgsl"))
+}
+
+const fn forward_of(floats: Floats) -> Kernel {
+    let kernel = shader(floats).kernel("forward").params::<Params>().reads(1).writes(1);
+    floats.mark(kernel).twin(forward::<f32>, forward::<f64>)
+}
 
 impl Graph {
     /// Maximum over windows of each channel.
@@ -45,7 +54,7 @@ impl Graph {
     /// `x` is `[batch, height, width, channels]`, the result `[batch, out_height, out_width, channels]` with
     /// `out = (size + padding − window) / stride + 1`, rounded down, or up with `ceil`. Padding never wins. Of
     /// equal values the first in row-major order wins and takes the whole gradient; a NaN wins over numbers,
-    /// as in PyTorch.
+    /// as in PyTorch. `x` may hold 16-bit floats; then so does the result, and there is no gradient.
     ///
     /// # Errors
     /// [`Error::Shape`](crate::Error::Shape) if `x` is not of rank 4, a window does not fit into the padded
@@ -72,7 +81,8 @@ pub(super) struct MaxPool2d(pub Pool2d);
 /// Adds the dispatch of y = the pooled x.
 pub(super) fn forward_pass(plan: &mut PlanBuilder<'_>, x: &Tensor, y: &Tensor, pool: &Pool2d) -> Result<()> {
     let params = Params::new("max_pool2d", x.ty(), pool)?;
-    plan.dispatch(&FORWARD, params, &[x], &[y], Grid::linear(y.len()))
+    let kernel = if y.ty().dtype == DType::F16 { &FORWARD_HALF } else { &FORWARD };
+    plan.dispatch(kernel, params, &[x], &[y], Grid::linear(y.len()))
 }
 
 impl Operator for MaxPool2d {
@@ -81,7 +91,8 @@ impl Operator for MaxPool2d {
     }
 
     fn outputs(&self, inputs: &[TensorType]) -> Result<Vec<TensorType>> {
-        Ok(vec![TensorType::f32(Params::new(self.name(), &inputs[0], &self.0)?.out_shape())])
+        let dtype = floats::expect(self.name(), inputs, 1)?;
+        Ok(vec![TensorType { shape: Params::new(self.name(), &inputs[0], &self.0)?.out_shape(), dtype }])
     }
 
     fn dispatch(&self, io: &Io, plan: &mut PlanBuilder<'_>) -> Result<()> {
@@ -109,6 +120,7 @@ impl Operator for MaxPool2dWithin {
     }
 
     fn outputs(&self, inputs: &[TensorType]) -> Result<Vec<TensorType>> {
+        expect::dtype(self.name(), inputs, 0, DType::F32)?;
         let y = Params::new(self.name(), &inputs[0], &self.0)?.out_shape();
         expect::ty(self.name(), "extent", inputs, 1, &TensorType::u32([y[0], 2]))?;
         Ok(vec![TensorType::f32(y)])

@@ -7,6 +7,7 @@ mod augment;
 mod avg_pool2d;
 mod batch_norm;
 mod batch_norm_inference;
+mod cast;
 mod column_sum;
 mod concat;
 mod conv2d;
@@ -17,6 +18,7 @@ mod correct;
 mod dense;
 mod dropout;
 mod expect;
+mod floats;
 mod gemm;
 mod global_avg_pool2d;
 mod l2_penalty;
@@ -70,9 +72,12 @@ pub(crate) const KERNELS: &[&[Kernel]] = &[
     avg_pool2d::KERNELS,
     batch_norm::KERNELS,
     batch_norm_inference::KERNELS,
+    cast::KERNELS,
     column_sum::KERNELS,
     concat::KERNELS,
     conv2d::KERNELS,
+    conv2d::HALF_KERNELS,
+    conv2d::HALF_IN_KERNELS,
     conv2d_input_gradient::KERNELS,
     conv2d_weight_gradient::KERNELS,
     correct::KERNELS,
@@ -80,6 +85,7 @@ pub(crate) const KERNELS: &[&[Kernel]] = &[
     global_avg_pool2d::KERNELS,
     l2_penalty::KERNELS,
     matmul::KERNELS,
+    matmul::HALF_IN_KERNELS,
     matmul::TURNED_KERNELS,
     max_pool2d::KERNELS,
     moving_average::KERNELS,

@@ -60,9 +60,8 @@ pub(super) struct Params {
 }
 
 impl Params {
-    /// The windows of `pool` over `x`, after every check of both.
+    /// The windows of `pool` over `x`, after every check of both but that of x's type.
     pub fn new(op: &'static str, x: &TensorType, pool: &Pool2d) -> Result<Params> {
-        super::expect_floats(op, std::slice::from_ref(x))?;
         expect_rank(op, "x", &x.shape, 4)?;
         let [batch, height, width, channels] = x.shape.dims().expect("rank 4");
         let slides = [0, 1].map(|i| Slide {

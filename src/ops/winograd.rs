@@ -8,10 +8,11 @@ use bytemuck::{Pod, Zeroable};
 
 use super::column_sum::Ending;
 use super::conv2d::Geometry;
+use super::floats::Floats;
 use super::matmul::{self, Transpose};
 use super::ways::{Size, Split, Way};
 use crate::Result;
-use crate::gpu::{Class, Gpu, Kernel, Piece, Shader, piece};
+use crate::gpu::{Class, Gpu, Kernel, Shader, piece};
 use crate::graph::{Grid, PlanBuilder, Tensor};
 use crate::tensor::TensorType;
 
@@ -33,8 +34,10 @@ struct Kernels {
     weight_gradient: Kernel,
 }
 
-const TWO: Kernels = kernels(piece!("common/winograd_2.wgsl"), "winograd-2");
-const FOUR: Kernels = kernels(piece!("common/winograd_4.wgsl"), "winograd-4");
+const TWO: Kernels = kernels(Winograd::Two, Floats::Float);
+const FOUR: Kernels = kernels(Winograd::Four, Floats::Float);
+const TWO_OF_HALVES: Kernels = kernels(Winograd::Two, Floats::Half);
+const FOUR_OF_HALVES: Kernels = kernels(Winograd::Four, Floats::Half);
 pub(crate) const KERNELS: &[Kernel] = &[
     TWO.input,
     TWO.weights,
@@ -46,18 +49,29 @@ pub(crate) const KERNELS: &[Kernel] = &[
     FOUR.output,
     FOUR.output_gradient,
     FOUR.weight_gradient,
+    TWO_OF_HALVES.input,
+    TWO_OF_HALVES.weights,
+    TWO_OF_HALVES.output,
+    FOUR_OF_HALVES.input,
+    FOUR_OF_HALVES.weights,
+    FOUR_OF_HALVES.output,
 ];
 
-const fn kernels(transforms: Piece, name: &'static str) -> Kernels {
-    let shader = Shader::new(name)
+const fn kernels(winograd: Winograd, floats: Floats) -> Kernels {
+    let transforms = match winograd {
+        Winograd::Two => piece!("common/winograd_2.wgsl"),
+        Winograd::Four => piece!("common/winograd_4.wgsl"),
+    };
+    let shader = Shader::new(winograd.name())
+        .and(floats.piece())
         .and(piece!("common/linear.wgsl"))
         .and(piece!("common/activation.wgsl"))
         .and(transforms)
         .and(piece!("winograd.wgsl"));
     Kernels {
-        input: kernel(shader, "input", 1),
-        weights: kernel(shader, "weights", 1),
-        output: kernel(shader, "output", 2),
+        input: floats.mark(kernel(shader, "input", 1)),
+        weights: floats.mark(kernel(shader, "weights", 1)),
+        output: floats.mark(kernel(shader, "output", 2)),
         output_gradient: kernel(shader, "output_gradient", 1),
         weight_gradient: kernel(shader, "weight_gradient", 1),
     }
@@ -130,8 +144,11 @@ impl Winograd {
     pub const ALL: [Winograd; 2] = [Winograd::Four, Winograd::Two];
 
     /// Its name in profiles and options.
-    pub fn name(self) -> &'static str {
-        self.kernels().input.shader.name
+    pub const fn name(self) -> &'static str {
+        match self {
+            Winograd::Two => "winograd-2",
+            Winograd::Four => "winograd-4",
+        }
     }
 
     /// The one of this name.
@@ -159,10 +176,12 @@ impl Winograd {
         (self.outputs() + 2).pow(2)
     }
 
-    fn kernels(self) -> &'static Kernels {
-        match self {
-            Winograd::Two => &TWO,
-            Winograd::Four => &FOUR,
+    fn kernels(self, floats: Floats) -> &'static Kernels {
+        match (self, floats) {
+            (Winograd::Two, Floats::Half) => &TWO_OF_HALVES,
+            (Winograd::Four, Floats::Half) => &FOUR_OF_HALVES,
+            (Winograd::Two, _) => &TWO,
+            (Winograd::Four, _) => &FOUR,
         }
     }
 
@@ -204,7 +223,7 @@ impl Winograd {
         pooled: bool,
     ) -> Result<()> {
         let Layer { channels, out_channels, .. } = *layer;
-        let (points, kernels) = (self.points(), self.kernels());
+        let (points, kernels) = (self.points(), self.kernels(Floats::of(x.ty(), y.ty())));
         let (params, tiles) = self.params(layer);
         let params = Params {
             tile_stride: (points * channels / 4) as u32,
@@ -248,7 +267,7 @@ impl Winograd {
         [x, dy, dweight]: [&Tensor; 3],
     ) -> Result<()> {
         let Layer { channels, out_channels, .. } = *layer;
-        let (points, kernels) = (self.points(), self.kernels());
+        let (points, kernels) = (self.points(), self.kernels(Floats::Float));
         let (params, tiles) = self.params(layer);
         let chunk = self.chunk(layer);
         for first in (0..tiles).step_by(chunk) {

@@ -9,6 +9,9 @@ use super::Shape;
 pub enum DType {
     /// 32-bit float; the reference device computes it in 64 bits.
     F32,
+    /// 16-bit float, in which tensors are kept to save memory; kernels compute in 32 bits. What is too large becomes the
+    /// largest one, ±65504. Hosts write and read them as 32-bit floats.
+    F16,
     /// 32-bit unsigned integer.
     U32,
     /// Bytes, packed four to a `u32` in device memory, the lowest first.
@@ -20,6 +23,7 @@ impl DType {
     pub fn size(self) -> usize {
         match self {
             DType::F32 | DType::U32 => 4,
+            DType::F16 => 2,
             DType::U8 => 1,
         }
     }
@@ -29,6 +33,7 @@ impl fmt::Display for DType {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
             DType::F32 => "f32",
+            DType::F16 => "f16",
             DType::U32 => "u32",
             DType::U8 => "u8",
         })
@@ -48,6 +53,11 @@ impl TensorType {
     /// A tensor of 32-bit floats.
     pub fn f32(shape: impl Into<Shape>) -> TensorType {
         TensorType { shape: shape.into(), dtype: DType::F32 }
+    }
+
+    /// A tensor of 16-bit floats.
+    pub fn f16(shape: impl Into<Shape>) -> TensorType {
+        TensorType { shape: shape.into(), dtype: DType::F16 }
     }
 
     /// A tensor of 32-bit unsigned integers.

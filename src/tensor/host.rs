@@ -33,11 +33,13 @@ impl Data {
         self.len() == 0
     }
 
-    /// Whether a tensor of type `dtype` can hold these elements. Both float widths count as `f32`.
+    /// Whether a tensor of type `dtype` can hold these elements. Floats of 32 and 64 bits fit floats of any width.
     pub fn fits(&self, dtype: DType) -> bool {
         matches!(
             (self, dtype),
-            (Data::F32(_) | Data::F64(_), DType::F32) | (Data::U32(_), DType::U32) | (Data::U8(_), DType::U8)
+            (Data::F32(_) | Data::F64(_), DType::F32 | DType::F16)
+                | (Data::U32(_), DType::U32)
+                | (Data::U8(_), DType::U8)
         )
     }
 

@@ -2,8 +2,10 @@
 
 mod dtype;
 mod host;
+mod precision;
 mod shape;
 
 pub use dtype::{DType, TensorType};
 pub use host::{Data, HostTensor};
+pub use precision::Precision;
 pub use shape::Shape;

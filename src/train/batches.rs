@@ -97,7 +97,9 @@ impl Batches {
         let mut frozen = Vec::new();
         if self.frozen > 0 {
             for batch in base_batches(self.frozen) {
-                let graphs = base_graphs(&base, batch, options.frozen_augment(task.model), task.normalize)?;
+                let augment = options.frozen_augment(task.model);
+                let precision = task.device.keeps(options.precision);
+                let graphs = base_graphs(&base, batch, augment, task.normalize, precision)?;
                 for graph in &graphs {
                     frozen.push(memory(graph)?);
                 }

@@ -49,7 +49,8 @@ pub struct FitOptions {
     pub fresh: bool,
     /// Where to keep what frozen layers make of pictures.
     pub cache: Caching,
-    /// How it is kept.
+    /// How it is kept, and in which floats frozen layers keep their tensors where the [device](Device::keeps) is better off
+    /// with them.
     pub precision: Precision,
     /// The lower rate of pretrained layers that are trained further.
     pub fine_tune: Option<FineTune>,
@@ -414,7 +415,8 @@ fn features(
     batch: usize,
 ) -> Result<Features> {
     let augment = options.frozen_augment(task.model);
-    let extractor = Extractor::new(base, params, batch, augment, task.normalize)?;
+    let precision = task.device.keeps(options.precision);
+    let extractor = Extractor::new(base, params, batch, augment, task.normalize, precision)?;
     let in_memory = options.memory.unwrap_or(MOST_IN_MEMORY);
     let cache = match &options.cache {
         Caching::Off => None,

@@ -9,9 +9,8 @@ use crate::data::Dataset;
 use crate::data::features::{FeatureCache, RowKey};
 use crate::graph::{Graph, Params, Plan, Var};
 use crate::models::Model;
-use crate::nn::Mode;
 use crate::ops::{Augment, Normalize, picture_hash};
-use crate::tensor::{Data, HostTensor};
+use crate::tensor::{Data, HostTensor, Precision};
 
 /// Where features of frozen layers are kept.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -175,17 +174,18 @@ impl Features {
     }
 }
 
-/// Graphs of the frozen layers for one batch: pictures as they are, and changed at random.
+/// Graphs of the frozen layers, which keep tensors in `precision`, for one batch: pictures as they are, and changed at random.
 pub(super) fn base_graphs(
     base: &Model,
     batch: usize,
     augment: Option<Augment>,
     normalize: Normalize,
+    precision: Precision,
 ) -> Result<Vec<(Graph, Var)>> {
     let graph = |augment: Option<Augment>| {
         let mut graph = Graph::new();
         let x = pictures(&mut graph, base, batch, augment, normalize)?;
-        let y = base.build(&mut graph, x, Mode::Predict, 0, None)?;
+        let y = base.predict(&mut graph, x, precision)?;
         Ok((graph, y))
     };
     std::iter::once(None).chain(augment.map(Some)).map(graph).collect()
@@ -213,9 +213,10 @@ impl Extractor {
         batch: usize,
         augment: Option<Augment>,
         normalize: Normalize,
+        precision: Precision,
     ) -> Result<Extractor> {
         let size = |batch| {
-            let graphs = base_graphs(base, batch, augment, normalize)?;
+            let graphs = base_graphs(base, batch, augment, normalize, precision)?;
             let plan = |(graph, y): (Graph, Var)| Ok((Plan::new(&graph, params, &[y])?, y));
             let mut plans = graphs.into_iter().map(plan).collect::<Result<Vec<_>>>()?.into_iter();
             let plain = plans.next().expect("a graph of pictures as they are");

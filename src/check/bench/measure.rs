@@ -75,7 +75,8 @@ impl Measured {
     }
 }
 
-/// Times every operator of a plan, in the order in which they run.
+/// Times every operator of a plan, in the order in which they run. What a plan does only after a state has changed is no
+/// part of the time, though of the operations.
 ///
 /// # Errors
 /// As [`Plan::profile`].

@@ -9,6 +9,7 @@ use clap::Args;
 use lookalike::models::ModelFile;
 use lookalike::recognize::{Recognition, Recognizer};
 use lookalike::report::{Curve, Panel, confusion, curves};
+use lookalike::tensor::Precision;
 use lookalike::train::{Epoch, Trained};
 use lookalike::vision::sheet::grid;
 use lookalike::vision::{MAX_PIXELS, RgbImage, crop_resize, decode};
@@ -70,7 +71,8 @@ pub fn run(arguments: &Arguments) -> Result<()> {
     write_png(&out.join("curves.png"), &learning_curves(&trained)?)?;
 
     say("\nThe test, on the photos it has never seen:");
-    let evaluation = Evaluation::new(&device, file.clone(), &test, MAX_PIXELS, arguments.plain)?;
+    let evaluation =
+        Evaluation::new(&device, file.clone(), Precision::F32, &test, MAX_PIXELS, arguments.plain)?;
     list_skipped(&evaluation.faces.skipped);
     evaluation.scores.print("accuracy");
     let scores = &evaluation.scores;

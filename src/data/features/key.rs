@@ -31,7 +31,8 @@ impl BaseKey {
         let mut hash = Sha256::new();
         hash.update(env!("CARGO_PKG_VERSION"));
         hash.update(base.to_keras().to_string());
-        hash.update(format!("{normalize:?} {} {}", precision.name(), rounding(device)));
+        let (kept, tensors) = (precision.name(), device.keeps(precision).name());
+        hash.update(format!("{normalize:?} {kept} {tensors} {}", rounding(device)));
         for parameter in base.parameters()? {
             hash.update(&parameter.name);
             if let Some(values) = weights.get(&parameter.name) {

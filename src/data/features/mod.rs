@@ -10,28 +10,12 @@ use half::f16;
 
 pub use key::{BaseKey, RowKey};
 
+pub use crate::tensor::Precision;
+
 use crate::Error;
 use file::RowFile;
 
-/// How a kept number is stored.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub enum Precision {
-    /// 16-bit floats: half the room, relative rounding 2⁻¹¹.
-    F16,
-    /// 32-bit floats: exactly what was computed.
-    #[default]
-    F32,
-}
-
 impl Precision {
-    /// Its name, as `--precision` takes it.
-    pub fn name(self) -> &'static str {
-        match self {
-            Precision::F16 => "f16",
-            Precision::F32 => "f32",
-        }
-    }
-
     /// Bytes of a row of `width` numbers.
     pub fn row_bytes(self, width: usize) -> usize {
         width

@@ -10,7 +10,7 @@ use crate::graph::lower::Program;
 use crate::graph::memory::Memory;
 use crate::graph::program::{Origin, Tensor};
 use crate::graph::state::{Params, PendingState, StateMemory, lock};
-use crate::tensor::Data;
+use crate::tensor::{DType, Data};
 
 /// A float type that an engine can compute in: which body a kernel has for it, and where states lie.
 pub(in crate::graph) trait Engineable: Float {
@@ -64,6 +64,8 @@ struct Step<T> {
     params: Vec<u8>,
     reads: Vec<(usize, usize)>,
     writes: Vec<(usize, usize)>,
+    /// Which of the writes are to tensors of 16-bit floats.
+    halves: Vec<usize>,
 }
 
 impl<T: Engineable> CpuEngine<T> {
@@ -104,6 +106,7 @@ impl<T: Engineable> CpuEngine<T> {
             params: dispatch.params.clone(),
             reads: of(&dispatch.reads),
             writes: of(&dispatch.writes),
+            halves: program.halves(dispatch),
         });
         let engine = CpuEngine {
             steps: steps.collect(),
@@ -116,8 +119,12 @@ impl<T: Engineable> CpuEngine<T> {
         Ok((engine, memory))
     }
 
-    pub fn write(&mut self, tensor: usize, data: &Data) -> Result<()> {
-        self.stored_mut(tensor).write(data);
+    pub fn write(&mut self, tensor: usize, dtype: DType, data: &Data) -> Result<()> {
+        let stored = self.stored_mut(tensor);
+        stored.write(data);
+        if dtype == DType::F16 {
+            stored.round_to_half(data.len());
+        }
         Ok(())
     }
 
@@ -177,7 +184,7 @@ impl<T: Engineable> CpuEngine<T> {
     }
 
     fn step(&mut self, index: usize) {
-        let Step { body, params, reads, writes, .. } = &self.steps[index];
+        let Step { body, params, reads, writes, halves } = &self.steps[index];
         let mut written: Vec<(usize, Storage<T>, usize)> = writes
             .iter()
             .map(|&(place, len)| (place, self.table[place].take().expect("no slot is written twice"), len))
@@ -188,6 +195,10 @@ impl<T: Engineable> CpuEngine<T> {
             .collect();
         let writable = written.iter_mut().map(|(_, storage, len)| (storage, *len)).collect();
         body(params, &mut Slots::new(read, writable));
+        for &at in halves {
+            let (_, storage, len) = &mut written[at];
+            storage.round_to_half(*len);
+        }
         for (place, storage, _) in written {
             self.table[place] = Some(storage);
         }

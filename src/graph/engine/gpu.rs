@@ -9,7 +9,7 @@ use crate::graph::lower::Program;
 use crate::graph::memory::Memory;
 use crate::graph::program::{Origin, Tensor};
 use crate::graph::state::{Params, PendingState, StateMemory, to_bytes};
-use crate::tensor::Data;
+use crate::tensor::{DType, Data};
 
 #[derive(Debug)]
 pub(in crate::graph) struct GpuEngine {
@@ -82,8 +82,8 @@ impl GpuEngine {
         Ok((engine, memory))
     }
 
-    pub fn write(&mut self, tensor: usize, data: &Data) -> Result<()> {
-        self.uploads[self.upload_of[&tensor]].write(&to_bytes(data))
+    pub fn write(&mut self, tensor: usize, dtype: DType, data: &Data) -> Result<()> {
+        self.uploads[self.upload_of[&tensor]].write(&to_bytes(dtype, data))
     }
 
     pub fn run(&mut self, first: usize) -> Result<()> {

@@ -8,7 +8,7 @@ use super::memory::Memory;
 use super::program::Tensor;
 use super::state::{Params, PendingState};
 use crate::Result;
-use crate::tensor::Data;
+use crate::tensor::{DType, Data};
 use cpu::CpuEngine;
 use gpu::GpuEngine;
 
@@ -49,8 +49,8 @@ impl Engine {
         })
     }
 
-    pub fn write(&mut self, tensor: usize, data: &Data) -> Result<()> {
-        each!(self, engine => engine.write(tensor, data))
+    pub fn write(&mut self, tensor: usize, dtype: DType, data: &Data) -> Result<()> {
+        each!(self, engine => engine.write(tensor, dtype, data))
     }
 
     /// Runs the dispatches from the `first` on: all, or those behind the constant ones.

@@ -39,6 +39,10 @@ impl Layer for Activation {
         config([("activation", json!(self.activation.name()))])
     }
 
+    fn takes_halves(&self) -> bool {
+        self.activation != LayerActivation::Softmax
+    }
+
     fn build(&self, build: &mut Build<'_>, x: Var) -> Result<Var> {
         match self.activation {
             LayerActivation::Softmax if build.logits => Ok(x),
@@ -59,6 +63,10 @@ impl Layer for LeakyRelu {
 
     fn config(&self) -> Map<String, Value> {
         config([("negative_slope", json!(self.negative_slope))])
+    }
+
+    fn takes_halves(&self) -> bool {
+        true
     }
 
     fn build(&self, build: &mut Build<'_>, x: Var) -> Result<Var> {

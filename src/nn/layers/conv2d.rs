@@ -6,7 +6,7 @@ use super::{config, padding_name};
 use crate::graph::Var;
 use crate::nn::{Build, Initializer, Layer, LayerActivation, Parameter};
 use crate::ops;
-use crate::tensor::Shape;
+use crate::tensor::{DType, Precision, Shape};
 use crate::{Error, Result};
 
 /// Keras's `Conv2D` on `[batch, height, width, channels]`; kernel `[height, width, in, out]`.
@@ -93,6 +93,10 @@ impl Layer for Conv2d {
         Ok(std::iter::once(kernel).chain(self.use_bias.then_some(bias)).collect())
     }
 
+    fn takes_halves(&self) -> bool {
+        true
+    }
+
     fn build(&self, build: &mut Build<'_>, x: Var) -> Result<Var> {
         let kernel = self.kernel_shape(build.graph.shape(x))?;
         let kernel = build.parameter(&self.name, "kernel", kernel)?;
@@ -105,6 +109,10 @@ impl Layer for Conv2d {
             dilation: self.dilation_rate,
             padding: self.padding,
             activation: self.activation.epilogue(),
+        };
+        let (x, kernel) = match build.precision {
+            Precision::F16 => (build.graph.cast(x, DType::F16)?, build.graph.cast(kernel, DType::F16)?),
+            Precision::F32 => (x, kernel),
         };
         let y = build.graph.conv2d(x, kernel, bias, conv)?;
         self.activation.behind(build.graph, y)

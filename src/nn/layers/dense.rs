@@ -70,6 +70,11 @@ impl Layer for Dense {
         Ok(std::iter::once(kernel).chain(self.use_bias.then_some(bias)).collect())
     }
 
+    fn takes_halves(&self) -> bool {
+        true
+    }
+
+    /// Of 16-bit floats it makes 32-bit ones: they are few.
     fn build(&self, build: &mut Build<'_>, x: Var) -> Result<Var> {
         let kernel = self.kernel_shape(build.graph.shape(x))?;
         let kernel = build.parameter(&self.name, "kernel", kernel)?;
@@ -77,6 +82,7 @@ impl Layer for Dense {
             true => Some(build.parameter(&self.name, "bias", [self.units])?),
             false => None,
         };
+        let kernel = build.graph.cast(kernel, build.graph.ty(x).dtype)?;
         let y = build.graph.dense(x, kernel, bias, self.activation.epilogue())?;
         if build.logits && self.activation == LayerActivation::Softmax {
             return Ok(y);

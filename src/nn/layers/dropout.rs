@@ -31,6 +31,10 @@ impl Layer for Dropout {
         config([("rate", json!(self.rate))])
     }
 
+    fn takes_halves(&self) -> bool {
+        true
+    }
+
     fn build(&self, build: &mut Build<'_>, x: Var) -> Result<Var> {
         let (Mode::Train, Some(step)) = (build.mode, build.step) else { return Ok(x) };
         let shape = build.graph.shape(x);

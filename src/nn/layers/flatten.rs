@@ -27,6 +27,10 @@ impl Layer for Flatten {
         config([("data_format", json!("channels_last"))])
     }
 
+    fn takes_halves(&self) -> bool {
+        true
+    }
+
     fn build(&self, build: &mut Build<'_>, x: Var) -> Result<Var> {
         build.graph.flatten(x)
     }

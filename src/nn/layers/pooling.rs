@@ -70,6 +70,10 @@ impl Layer for MaxPooling2d {
         pool_config(self.pool_size, self.strides, self.padding)
     }
 
+    fn takes_halves(&self) -> bool {
+        true
+    }
+
     fn build(&self, build: &mut Build<'_>, x: Var) -> Result<Var> {
         let pool =
             Pool2d { window: self.pool_size, stride: self.strides, padding: self.padding, ceil: false };
