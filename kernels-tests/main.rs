@@ -40,5 +40,6 @@ mod softmax_cross_entropy;
 mod training;
 mod trials;
 mod update;
+mod verify;
 #[cfg(feature = "train")]
 mod vgg16;

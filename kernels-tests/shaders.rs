@@ -16,7 +16,10 @@ fn resolve(kernel: &KernelSource) -> (Module, ModuleInfo) {
     let module = naga::front::wgsl::parse_str(&kernel.source)
         .unwrap_or_else(|e| shown(e.emit_to_string(&kernel.source)));
     // No capability beyond WebGPU's core but those that the kernel says it needs.
-    let capabilities = if kernel.needs_subgroups { Capabilities::SUBGROUP } else { Capabilities::empty() };
+    let mut capabilities = Capabilities::empty();
+    capabilities.set(Capabilities::SUBGROUP, kernel.needs_subgroups);
+    let matrices = Capabilities::COOPERATIVE_MATRIX | Capabilities::SHADER_FLOAT16;
+    capabilities.set(matrices, kernel.needs_matrices);
     let info = Validator::new(ValidationFlags::all(), capabilities)
         .subgroup_stages(ShaderStages::COMPUTE)
         .subgroup_operations(SubgroupOperationSet::all())
@@ -46,10 +49,16 @@ fn every_entry_point_translates_for_every_backend() {
         assert!(words.unwrap_or_else(|e| panic!("{name} to SPIR-V: {e}")).len() > 100, "{name}");
 
         let options = msl::PipelineOptions { entry_point: entry(), ..Default::default() };
-        let (text, _) = msl::write_string(&module, &info, &msl::Options::default(), &options)
+        // The version that matrices came with.
+        let language = msl::Options { lang_version: (2, 3), ..Default::default() };
+        let (text, _) = msl::write_string(&module, &info, &language, &options)
             .unwrap_or_else(|e| panic!("{name} to MSL: {e}"));
         assert!(text.contains("kernel void"), "{name}");
 
+        // There are no matrices in these languages: DirectX and OpenGL offer no such variant.
+        if kernel.needs_matrices {
+            continue;
+        }
         let options = hlsl::PipelineOptions { entry_point: entry() };
         let mut text = String::new();
         hlsl::Writer::new(&mut text, &hlsl::Options::default(), &options)

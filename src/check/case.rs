@@ -152,16 +152,43 @@ impl Check {
             let problem = format!("variant {name} is not offered, only {offered:?}");
             return Err(self.failure(gpu, &problem));
         }
-        for name in offered {
-            let failure =
-                |problem: &dyn fmt::Display| self.failure(gpu, &format!("variant {name}: {problem}"));
-            let found = self.evaluate(&gpu.preferring(name), build, true).map_err(|e| failure(&e))?;
-            self.compare(expected, &found, loss(name)).map_err(|problem| failure(&problem))?;
-        }
-        Ok(())
+        offered.into_iter().try_for_each(|name| self.check_variant(gpu, name, build, expected))
     }
 
-    fn failure(&self, device: &Device, problem: &dyn fmt::Display) -> Failure {
+    /// Compares a kernel variant on a device with the expected values.
+    fn check_variant(
+        &self,
+        device: &Device,
+        name: &str,
+        build: Builder<'_>,
+        expected: &Values,
+    ) -> std::result::Result<(), Failure> {
+        let failure =
+            |problem: &dyn fmt::Display| self.failure(device, &format!("variant {name}: {problem}"));
+        let found = self.evaluate(&device.preferring(name), build, true).map_err(|e| failure(&e))?;
+        self.compare(expected, &found, loss(name)).map_err(|problem| failure(&problem))
+    }
+
+    /// Checks a kernel variant on a device against the `f64` twins, with poisoned outputs, if the device offers it for the
+    /// case; returns whether it does.
+    pub(super) fn check_on(
+        &self,
+        device: &Device,
+        variant: &str,
+        build: Builder<'_>,
+    ) -> std::result::Result<bool, Failure> {
+        let session =
+            Session::new(self, device, build, self.gradients).map_err(|e| self.failure(device, &e))?;
+        if !session.plan.choices().iter().any(|choice| choice.candidates.contains(&variant)) {
+            return Ok(false);
+        }
+        let reference = Device::reference();
+        let expected = self.evaluate(&reference, build, true).map_err(|e| self.failure(&reference, &e))?;
+        self.check_variant(device, variant, build, &expected)?;
+        Ok(true)
+    }
+
+    pub(super) fn failure(&self, device: &Device, problem: &dyn fmt::Display) -> Failure {
         Failure { case: self.name.clone(), device: device.to_string(), problem: problem.to_string() }
     }
 
@@ -332,12 +359,14 @@ impl<'a> Session<'a> {
     }
 }
 
-/// How many times the usual rounding error a kernel variant may make: Winograd's transforms add and subtract values of
-/// different sizes.
+/// How many times the usual rounding error a kernel variant may make.
 fn loss(variant: &str) -> f64 {
     match variant {
+        // The transforms add and subtract values of different sizes.
         "winograd-2" => 4.0,
         "winograd-4" => 32.0,
+        // 2⁻¹⁰ · √terms · (largest value): both factors of each term are rounded to f16, by up to a part in 2¹¹.
+        "matrix-8" | "matrix-16" => 2f64.powi(-10) / (8.0 * f64::from(f32::EPSILON)),
         _ => 1.0,
     }
 }

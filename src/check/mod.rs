@@ -7,12 +7,14 @@ pub mod mutate;
 mod rival;
 mod turns;
 mod values;
+mod verify;
 
 pub use case::{Check, Failure};
 pub use devices::{folded, gpu};
 pub use rival::{Rival, Step};
 pub use turns::{Times, take_turns};
 pub use values::{apart, bytes, integers, normal, uniform};
+pub use verify::{verified_tensor_cores, verify};
 
 use crate::gpu::Kernel;
 
@@ -33,6 +35,8 @@ pub struct KernelSource {
     pub params: usize,
     /// Whether it uses subgroup operations.
     pub needs_subgroups: bool,
+    /// Whether it uses cooperative matrices.
+    pub needs_matrices: bool,
     /// Values of overridable constants.
     pub constants: &'static [(&'static str, f64)],
 }
@@ -47,6 +51,7 @@ pub fn kernels() -> Vec<KernelSource> {
         bindings: (kernel.reads, kernel.writes),
         params: kernel.params,
         needs_subgroups: kernel.needs_subgroups,
+        needs_matrices: kernel.needs_matrices,
         constants: kernel.constants,
     };
     crate::ops::KERNELS.iter().copied().flatten().map(describe).collect()

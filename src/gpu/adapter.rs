@@ -60,6 +60,9 @@ pub struct GpuOptions {
     pub cache: Option<PathBuf>,
     /// Leave out timestamps, as some adapters do: dispatches are timed by waits for the queue.
     pub no_timestamps: bool,
+    /// Open the adapter's units for small matrices (tensor cores), where it has them: an experimental feature of wgpu.
+    /// Plans use them on a device that [allows](crate::Device::allowing) a kernel variant that needs them.
+    pub tensor_cores: bool,
 }
 
 /// How large a GPU is, for the table of kernel variants. wgpu does not tell its number of compute units.
@@ -89,17 +92,35 @@ pub struct Gpu {
     info: AdapterInfo,
     class: Class,
     tuned: Tuned,
+    /// Those that the device was opened for.
+    matrices: Vec<wgpu::CooperativeMatrixProperties>,
+}
+
+/// Square matrices that the lanes of a subgroup multiply together, with sums in `f32`.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Matrices {
+    /// Rows and columns of each.
+    pub side: u32,
+    /// Whether the factors are in `f16`, not in `f32`.
+    pub half: bool,
+    /// Lanes of the subgroup.
+    pub lanes: u32,
 }
 
 /// Optional features that a device is opened with where the adapter has them.
 const USED: wgpu::Features =
     wgpu::Features::TIMESTAMP_QUERY.union(wgpu::Features::SUBGROUP).union(wgpu::Features::PIPELINE_CACHE);
 
-const FEATURES: [(wgpu::Features, &str); 4] = [
+/// What kernels with matrices need: all are written with `enable f16`.
+const MATRICES: wgpu::Features =
+    wgpu::Features::EXPERIMENTAL_COOPERATIVE_MATRIX.union(wgpu::Features::SHADER_F16);
+
+const FEATURES: [(wgpu::Features, &str); 5] = [
     (wgpu::Features::TIMESTAMP_QUERY, "timestamps"),
     (wgpu::Features::SHADER_F16, "f16"),
     (wgpu::Features::SUBGROUP, "subgroups"),
     (wgpu::Features::PIPELINE_CACHE, "pipeline-cache"),
+    (MATRICES, "tensor-cores"),
 ];
 
 impl Gpu {
@@ -140,10 +161,15 @@ impl Gpu {
         if options.no_timestamps {
             wanted.remove(wgpu::Features::TIMESTAMP_QUERY);
         }
+        let with_matrices = options.tensor_cores && adapter.features().contains(MATRICES);
+        if with_matrices {
+            wanted |= MATRICES;
+        }
         let descriptor = wgpu::DeviceDescriptor {
             label: Some("lookalike"),
             required_features: adapter.features() & wanted,
             required_limits: limits.clone(),
+            experimental_features: if with_matrices { experimental() } else { Default::default() },
             ..Default::default()
         };
         let (device, queue) = pollster::block_on(adapter.request_device(&descriptor))
@@ -177,6 +203,7 @@ impl Gpu {
             info: describe(adapter),
             class: class(&adapter.get_info()),
             tuned: Tuned::open(&adapter.get_info(), folder),
+            matrices: if with_matrices { adapter.cooperative_matrix_properties() } else { vec![] },
         }))
     }
 
@@ -199,6 +226,24 @@ impl Gpu {
     pub(crate) fn has_subgroups_of(&self, lanes: u32) -> bool {
         self.device.features().contains(wgpu::Features::SUBGROUP)
             && self.device.adapter_info().subgroup_min_size >= lanes
+    }
+
+    /// Whether the device was opened for these matrices, and its subgroups always have so many lanes.
+    pub(crate) fn has_matrices(&self, wanted: Matrices) -> bool {
+        let Matrices { side, half, lanes } = wanted;
+        let factors = if half { wgpu::CooperativeScalarType::F16 } else { wgpu::CooperativeScalarType::F32 };
+        let is_wanted = |found: &wgpu::CooperativeMatrixProperties| {
+            [found.m_size, found.n_size, found.k_size] == [side; 3]
+                && found.ab_type == factors
+                && found.cr_type == wgpu::CooperativeScalarType::F32
+        };
+        let info = self.device.adapter_info();
+        // wgpu knows no more of Metal than that there are from 4 to 64 lanes; all of Apple's GPUs have 32.
+        let found = match info.backend {
+            wgpu::Backend::Metal => [32; 2],
+            _ => [info.subgroup_min_size, info.subgroup_max_size],
+        };
+        found == [lanes; 2] && self.matrices.iter().any(is_wanted)
     }
 
     /// Largest storage binding in bytes.
@@ -243,6 +288,14 @@ fn enumerate() -> Vec<wgpu::Adapter> {
     let mut adapters = pollster::block_on(instance.enumerate_adapters(wgpu::Backends::PRIMARY));
     adapters.sort_by_key(|adapter| describe(adapter).kind);
     adapters
+}
+
+/// Leave to open a device with wgpu's experimental features.
+fn experimental() -> wgpu::ExperimentalFeatures {
+    // SAFETY: asks for nothing but consent to features that may misbehave where they are used. Of those, devices are
+    // opened with cooperative matrices alone, if the caller opted in to them; kernels that use them are our own, are
+    // checked by naga in the tests, and run in plans only where the device allows them by name.
+    unsafe { wgpu::ExperimentalFeatures::enabled() }
 }
 
 fn class(info: &wgpu::AdapterInfo) -> Class {

@@ -29,7 +29,7 @@ pub(crate) struct Shader {
     pieces: [Option<Piece>; MOST_PIECES],
 }
 
-const MOST_PIECES: usize = 10;
+const MOST_PIECES: usize = 12;
 
 /// A [`Shader`] of these files under `shaders/`; the last one names it.
 macro_rules! shader {
@@ -65,6 +65,7 @@ impl Shader {
             params: 0,
             variant: None,
             needs_subgroups: false,
+            needs_matrices: false,
             constants: &[],
             twin: None,
             reference: None,
@@ -99,6 +100,8 @@ pub(crate) struct Kernel {
     variant: Option<&'static str>,
     /// Whether it uses subgroup operations, an optional feature.
     pub needs_subgroups: bool,
+    /// Whether it uses cooperative matrices, an optional and experimental feature.
+    pub needs_matrices: bool,
     /// Values of pipeline-overridable constants, where they differ from the shader's.
     pub constants: &'static [(&'static str, f64)],
     twin: Option<Twin<f32>>,
@@ -135,6 +138,11 @@ impl Kernel {
     /// It uses subgroup operations.
     pub const fn subgroups(self) -> Kernel {
         Kernel { needs_subgroups: true, ..self }
+    }
+
+    /// It uses cooperative matrices.
+    pub const fn matrices(self) -> Kernel {
+        Kernel { needs_matrices: true, ..self }
     }
 
     /// Overrides pipeline constants.
