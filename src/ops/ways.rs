@@ -217,8 +217,9 @@ impl Way {
 ///
 /// `matrix-16` and `matrix-8` round the factors of a convolution or a dense layer to `f16` and add up in `f32`:
 ///
-/// - |error| ≤ 2⁻¹⁰ · Σ|a·b| + what `f32` sums lose, for factors from 2⁻¹⁴ to 65504, as each is off by at most a part in
-///   2¹¹. Where the terms of a sum are not all of one sign, that is about 2⁻¹⁰ · √terms times the largest result, or less.
+/// - |error| ≤ 2⁻¹⁰ · Σ|a·b|, and what `f32` sums lose, for factors from 2⁻¹⁴ to 65504, as each is off by at most a part in
+///   2¹¹. With values of either sign, errors cancel as terms do: results are off by no more than 2⁻⁹ times the largest,
+///   which is what checks allow.
 /// - A smaller factor is off by up to 2⁻²⁵, a larger one is infinite. So `matrix-16` is for forward passes alone:
 ///   gradients are often smaller.
 ///
