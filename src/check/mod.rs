@@ -14,7 +14,7 @@ pub use devices::{folded, gpu};
 pub use rival::{Rival, Step};
 pub use turns::{Times, take_turns};
 pub use values::{apart, bytes, integers, normal, uniform};
-pub use verify::{verified_tensor_cores, verify};
+pub use verify::{Verdict, verified_tensor_cores, verify};
 
 use crate::gpu::Kernel;
 
