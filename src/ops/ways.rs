@@ -81,8 +81,8 @@ impl Way {
         Way::Matrix8F32,
         Way::Matrix16,
     ];
-    /// Those for factors of any size. Gradients are often too small for `f16`, which knows nothing under 2⁻²⁵; `Matrix8`
-    /// is there for the tests all the same, as a driver to run the other two on is not at hand.
+    /// All but the last, for factors of any size. Gradients are often too small for `f16`, which knows nothing under 2⁻²⁵.
+    /// `Matrix8` is among them for the tests alone: the only driver that offers its matrices to 8 lanes is a software one.
     pub const ANY_SIZE: &[Way] = Way::ALL.split_at(7).0;
     /// Those of `ANY_SIZE` that can load a along its rows.
     pub const ALONG_ROWS: &[Way] = &[Way::Tile32, Way::Tile64, Way::Tile128, Way::Matrix8, Way::Matrix8F32];
