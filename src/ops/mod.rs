@@ -54,6 +54,7 @@ pub use matmul::Transpose;
 pub use normalize::Normalize;
 pub use pool2d::Pool2d;
 pub use sgd::Sgd;
+pub use ways::tensor_core_variants;
 pub use window::Padding;
 #[cfg(feature = "train")]
 pub(crate) use window::{Slide, slide};
