@@ -77,7 +77,7 @@ pub struct Arguments {
     json: bool,
 }
 
-const MEASURING: [&str; 9] =
+const MEASURING: [&str; 10] =
     ["networks", "batch", "conv2d", "dense", "variants", "all", "html", "adapter", "tune", "tensor_cores"];
 
 const EXAMPLES: &str = "\
