@@ -42,6 +42,44 @@ fn tiny_shapes_are_measured_on_the_cpu_and_in_the_shaders() {
 }
 
 #[test]
+fn variants_are_measured_side_by_side() {
+    let scene = Scene::new(&[]);
+    let adapter = std::env::var("LOOKALIKE_ADAPTER").unwrap_or_else(|_| "llvmpipe".into());
+    let of = |operator| [&TINY[..], &["--variants", operator, "--adapter", &adapter]].concat();
+    let document = scene.json(&of("conv2d"));
+    let rows = document["variants"].as_array().expect("variants");
+    let names: Vec<&str> = rows.iter().filter_map(|row| row["variant"].as_str()).collect();
+    // Winograd's method asks for multiples of eight channels.
+    for name in ["tile-32", "tile-64", "tile-128", "narrow"] {
+        assert!(names.contains(&name), "{name} among {names:?}");
+    }
+    let marked = |mark: &str| rows.iter().filter(|row| row[mark] == true).collect::<Vec<_>>();
+    assert_eq!(marked("by_table").len(), 1);
+    let [fastest] = marked("fastest")[..] else { panic!("one is the fastest: {rows:?}") };
+    assert!(rows.iter().all(|row| row["median"].as_f64() >= fastest["median"].as_f64()));
+    assert!(rows.iter().all(|row| row["flops"] == 2 * (2 * 9 * 10) * 5 * 27));
+    assert_eq!(document["operators"], json!([]));
+    assert_eq!(document["variants_that_failed"], json!([]));
+
+    let html = [&of("matmul")[..], &["--html", "page.html"]].concat();
+    let text = scene.ok(&html).stdout;
+    // The two gradients.
+    assert_eq!(text.matches("dense 3,20,7: matmul ").count(), 2, "{text}");
+    assert!(text.contains("fastest") && text.contains("Winograd"), "{text}");
+    let page = fs::read_to_string(scene.path("page.html")).expect("a page");
+    assert!(page.contains("<circle") && page.contains("<td>tile-64</td>"), "{page}");
+
+    let cpu = [&TINY[..], &["--variants", "conv2d", "--adapter", "cpu"]].concat();
+    scene.fails(&cpu, &["conv2d has no variants on the CPU", "--adapter"]);
+    let none = ["bench", "--variants", "dense", "--conv2d", "1,4,4,1,1,3", "--seconds", "0"];
+    scene.fails(&[&none[..], &["--adapter", &adapter]].concat(), &["there is no dense"]);
+    let wrong = scene.run(&of("conv3d"));
+    assert_eq!(wrong.code, 2);
+    assert!(wrong.stderr.contains("conv2d_weight_gradient"), "{}", wrong.stderr);
+    scene.fails(&[&TINY[..], &["--tune", "--adapter", "cpu"]].concat(), &["nothing to tune"]);
+}
+
+#[test]
 fn networks_are_measured_whole() {
     let scene = Scene::new(&[]);
     let arguments = ["bench", "--networks", "scratch", "--batch", "1", "--seconds", "0", "--adapter", "cpu"];
@@ -57,7 +95,7 @@ fn networks_are_measured_whole() {
     assert!(gradient["layer"] == "conv3" || gradient["layer"] == "conv2", "{gradient}");
 
     let text = scene.ok(&arguments).stdout;
-    for part in ["ceilings: ", "conv2 · conv2d/forward  [1×112×112×16] [3×3×16×32]", "pictures/s", "(--all)"]
+    for part in ["ceilings: ", "conv2 · conv2d/tile-32  [1×112×112×16] [3×3×16×32]", "pictures/s", "(--all)"]
     {
         assert!(text.contains(part), "'{part}' in: {text}");
     }
@@ -113,12 +151,12 @@ fn any_run_can_be_profiled() {
     let scene = Scene::new(&[("s01", 2)]);
     let faces = ["faces", "photos/s01/01.png", "photos/s01/02.png", "--adapter", "cpu", "--profile"];
     let text = scene.ok(&faces).stdout;
-    for part in ["profile, by the host's clock", "FLOP/s", "pnet/conv1 · conv2d/forward", " all\n"] {
+    for part in ["profile, by the host's clock", "FLOP/s", "pnet/conv1 · conv2d/tile-32", " all\n"] {
         assert!(text.contains(part), "'{part}' in: {text}");
     }
     // Beside the result, where that is a JSON document.
     let run = scene.ok(&[&faces[..], &["--json"]].concat());
     serde_json::from_str::<Value>(&run.stdout).expect("a document alone");
-    assert!(run.stderr.contains("onet/conv1 · conv2d/forward"), "{}", run.stderr);
+    assert!(run.stderr.contains("onet/conv1 · conv2d/tile-32"), "{}", run.stderr);
     assert!(!scene.ok(&faces[..5]).stdout.contains("profile"), "only when asked for");
 }

@@ -1,9 +1,10 @@
 //! The kernels that a device's ceilings are measured with compute what they say.
 
 use lookalike::Device;
-use lookalike::check::bench::ceilings::{copy, multiply_add};
+use lookalike::check::bench::ceilings::{Floats, copy, multiply_add};
 use lookalike::check::bench::{Ceilings, Effort};
 use lookalike::check::{Check, gpu, uniform};
+use lookalike::tensor::HostTensor;
 
 #[test]
 fn copies_are_copies() {
@@ -28,7 +29,23 @@ fn every_step_is_computed() {
             .input(uniform([len], 3, 10.0, 20.0))
             .terms(16 * (8 * rounds as usize + 1))
             .without_gradients()
-            .run(|graph, v| Ok(vec![multiply_add(graph, v[0], rounds)?]));
+            .run(|graph, v| Ok(vec![multiply_add(graph, v[0], rounds, Floats::Single)?]));
+    }
+}
+
+/// In f16 all numbers are exact: a step less moves each chain by 1/1024.
+#[test]
+fn every_step_is_computed_in_half_floats() {
+    if !gpu().has_f16() {
+        println!("skipped: {} does not compute in 16-bit floats", gpu());
+        return;
+    }
+    for (len, rounds) in [(1, 0), (255, 1), (257, 5), (1000, 7)] {
+        let x: Vec<f32> = (0..len).map(|i| (i % 64) as f32 / 1024.0).collect();
+        Check::new(&format!("{len} floats, {rounds} rounds"))
+            .input(HostTensor::new([len], x))
+            .without_gradients()
+            .run(|graph, v| Ok(vec![multiply_add(graph, v[0], rounds, Floats::Half)?]));
     }
 }
 
@@ -36,10 +53,12 @@ fn every_step_is_computed() {
 fn ceilings_are_measured() {
     let effort = Effort { seconds: 0.0, runs: 1 };
     for device in [gpu().clone(), Device::cpu()] {
-        let Ceilings { memory, compute } = Ceilings::measure(&device, &effort).expect("rates");
+        let Ceilings { memory, compute, half } = Ceilings::measure(&device, &effort).expect("rates");
         // No machine that runs these tests is slower, or as fast.
         assert!(memory.rate > 1e8 && memory.rate < 1e14, "{memory:?}");
         assert!(compute.rate > 1e8 && compute.rate < 1e16, "{compute:?}");
+        assert_eq!(half.is_some(), device.gpu().is_some_and(|gpu| gpu.has_f16()));
+        assert!(half.is_none_or(|half| half.rate > 1e8 && half.rate < 1e16));
         assert_eq!((memory.seconds.len(), compute.seconds.len()), (1, 1));
     }
 }

@@ -18,7 +18,9 @@ fn resolve(kernel: &KernelSource) -> (Module, ModuleInfo) {
     // No capability beyond WebGPU's core but those that the kernel says it needs.
     let mut capabilities = Capabilities::empty();
     capabilities.set(Capabilities::SUBGROUP, kernel.needs_subgroups);
+    let matrices = Capabilities::COOPERATIVE_MATRIX | Capabilities::SHADER_FLOAT16;
     capabilities.set(Capabilities::SHADER_FLOAT16, kernel.needs_f16);
+    capabilities.set(matrices, kernel.needs_matrices);
     let info = Validator::new(ValidationFlags::all(), capabilities)
         .subgroup_stages(ShaderStages::COMPUTE)
         .subgroup_operations(SubgroupOperationSet::all())
@@ -48,10 +50,16 @@ fn every_entry_point_translates_for_every_backend() {
         assert!(words.unwrap_or_else(|e| panic!("{name} to SPIR-V: {e}")).len() > 100, "{name}");
 
         let options = msl::PipelineOptions { entry_point: entry(), ..Default::default() };
-        let (text, _) = msl::write_string(&module, &info, &msl::Options::default(), &options)
+        // The version that matrices came with.
+        let language = msl::Options { lang_version: (2, 3), ..Default::default() };
+        let (text, _) = msl::write_string(&module, &info, &language, &options)
             .unwrap_or_else(|e| panic!("{name} to MSL: {e}"));
         assert!(text.contains("kernel void"), "{name}");
 
+        // There are no matrices in these languages: DirectX and OpenGL offer no such variant.
+        if kernel.needs_matrices {
+            continue;
+        }
         let options = hlsl::PipelineOptions { entry_point: entry() };
         let mut text = String::new();
         hlsl::Writer::new(&mut text, &hlsl::Options::default(), &options)
@@ -139,6 +147,30 @@ fn every_binding_is_what_its_kernel_says() {
                     kernel.name
                 );
             }
+        }
+    }
+}
+
+/// The driver is told so, as it may then unroll them.
+#[test]
+fn every_loop_counts_to_an_end() {
+    for kernel in kernels() {
+        for line in kernel.source.lines().map(|line| line.split("//").next().unwrap().trim()) {
+            assert!(!line.starts_with("loop") && !line.starts_with("while"), "{}: {line}", kernel.name);
+            let Some(head) = line.strip_prefix("for (var ") else {
+                assert!(!line.starts_with("for"), "{}: {line}", kernel.name);
+                continue;
+            };
+            let head = head.split(" {").next().unwrap();
+            let [start, end, step] = head.split("; ").collect::<Vec<_>>()[..] else { panic!("{line}") };
+            let name = start.split(' ').next().unwrap();
+            let up = end.starts_with(&format!("{name} < "))
+                && (step.starts_with(&format!("{name}++)")) || step.starts_with(&format!("{name} += ")));
+            let down = [format!("{name} > "), format!("{name} >= ")].iter().any(|from| end.starts_with(from))
+                && [format!("{name} /= 2u)"), format!("{name} >>= 1u)")]
+                    .iter()
+                    .any(|to| step.starts_with(to));
+            assert!(up || down, "{}: {line}", kernel.name);
         }
     }
 }

@@ -1,7 +1,7 @@
 // ceilings: what a device can do at best, to hold every other kernel against.
 //
 //   copy           y[i] = x[i]
-//   multiply_add   y[i] = the sum over 0 <= k < 16 of z[k], where z[k] = x[i] + k at first,
+//   multiply_add   y[i] = the sum over 0 <= k < 16 of z[k], where z[k] = x[i] + k * apart at first,
 //                  and then, 8 * rounds times, z[k] = z[k] * factor + addend
 //
 // Shapes   x, y   any; `len` elements, for copy a multiple of 4
@@ -10,7 +10,7 @@
 // Cost     copy: 8 bytes per element. multiply_add: 256 * rounds operations per element and as good as no memory;
 //          the 16 chains do not depend on each other, so that one hides the latency of the next.
 
-struct Params { len: u32, rounds: u32, factor: f32, addend: f32 }
+struct Params { len: u32, rounds: u32, factor: f32, addend: f32, apart: f32 }
 
 @group(0) @binding(0) var<uniform> p: Params;
 
@@ -41,10 +41,10 @@ fn eight_steps(z: vec4<f32>) -> vec4<f32> {
 fn multiply_add(@builtin(global_invocation_id) id: vec3<u32>, @builtin(num_workgroups) groups: vec3<u32>) {
     let i = linear_index(id, groups);
     if i >= p.len { return; }
-    var a = x[i] + vec4<f32>(0.0, 1.0, 2.0, 3.0);
-    var b = a + 4.0;
-    var c = a + 8.0;
-    var d = a + 12.0;
+    var a = x[i] + vec4<f32>(0.0, 1.0, 2.0, 3.0) * p.apart;
+    var b = a + 4.0 * p.apart;
+    var c = b + 4.0 * p.apart;
+    var d = c + 4.0 * p.apart;
     for (var round = 0u; round < p.rounds; round++) {
         a = eight_steps(a);
         b = eight_steps(b);

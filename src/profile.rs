@@ -76,14 +76,14 @@ pub struct Spent {
 }
 
 impl Spent {
-    /// Layer and kernels, as a profile shows them: `conv1 · conv2d_weight_gradient/gradient`.
+    /// Layer and kernels, as a profile shows them: `conv1 · conv2d_weight_gradient/tile-32`.
     pub fn name(&self) -> String {
         name(&self.layer, self.operator, &self.kernels)
     }
 }
 
-/// Layer and kernels, as profiles show them: `conv1 · conv2d_weight_gradient/gradient`; with the operator where it runs
-/// on a kernel of another name: `dense1 · dense: matmul/product`.
+/// Layer and kernels, as profiles show them: `conv1 · conv2d_weight_gradient/tile-32`; with the operator where it runs
+/// on a kernel of another name: `dense1 · dense: matmul/tile-32`.
 pub fn name(layer: &str, operator: &str, kernels: &[String]) -> String {
     let mut name = if layer.is_empty() { String::new() } else { format!("{layer} · ") };
     let shader = kernels.first().and_then(|kernel| kernel.split('/').next()).unwrap_or_default();

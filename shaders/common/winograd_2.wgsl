@@ -2,6 +2,7 @@
 // products in place of 36. Each line of numbers is a matrix times a vector.
 //
 // Points   0, 1, -1, infinity
+// Error    below 2e-6 of the largest value
 // Source   Lavin, Gray, "Fast algorithms for convolutional neural networks", CVPR 2016, section 4.1
 
 const OUT = 2u;

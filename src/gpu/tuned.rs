@@ -4,20 +4,55 @@
 //! all. One that is damaged or belongs to something else is as good as none.
 
 use std::collections::BTreeMap;
+use std::fmt;
 use std::fs;
 use std::path::{Path, PathBuf};
-use std::sync::Mutex;
+use std::sync::{Mutex, MutexGuard};
 
 use serde_json::{Value, json};
 
+use crate::Result;
 use crate::formats::atomic::write_atomically;
 
 /// The fastest variants that are known of an adapter.
 #[derive(Debug)]
 pub(crate) struct Tuned {
-    fastest: Mutex<BTreeMap<String, String>>,
+    known: Mutex<Known>,
     owner: Value,
     path: Option<PathBuf>,
+}
+
+#[derive(Debug, Default)]
+struct Known {
+    fastest: BTreeMap<String, String>,
+    measured: usize,
+    is_kept: bool,
+}
+
+/// What is known of a GPU's kernel variants by measuring them.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Tuning {
+    /// Problems that were measured since the GPU was opened.
+    pub measured: usize,
+    /// Problems whose fastest variant is known: these and earlier ones.
+    pub known: usize,
+    /// Where they are kept for later runs; `None` if the GPU was opened without a cache or it cannot be written to.
+    pub file: Option<PathBuf>,
+}
+
+impl fmt::Display for Tuning {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Tuning { measured, known, file } = self;
+        let problems = |count: usize| if count == 1 { "problem" } else { "problems" };
+        match measured {
+            0 => write!(f, "nothing new to measure, {known} {} known", problems(*known))?,
+            _ => write!(f, "{measured} {} measured, {known} known", problems(*measured))?,
+        }
+        match file {
+            Some(path) => write!(f, ", kept in {}", path.display()),
+            None => f.write_str(", kept for this run only: there is no cache folder to write to"),
+        }
+    }
 }
 
 impl Tuned {
@@ -33,29 +68,43 @@ impl Tuned {
         });
         let plain = |text: &str| text.replace(|c: char| !c.is_ascii_alphanumeric(), "-");
         let path = folder.map(|folder| folder.join(format!("tuned-{}-{}.json", plain(name), plain(&driver))));
-        let fastest = path.as_deref().and_then(|path| read(path, &owner)).unwrap_or_default();
-        Tuned { fastest: Mutex::new(fastest), owner, path }
+        let fastest = path.as_deref().and_then(|path| read(path, &owner));
+        let known = Known { is_kept: fastest.is_some(), fastest: fastest.unwrap_or_default(), measured: 0 };
+        Tuned { known: Mutex::new(known), owner, path }
     }
 
     /// The fastest variant for a problem, if it was measured.
     pub fn get(&self, problem: &str) -> Option<String> {
-        self.fastest.lock().expect("the variants' lock").get(problem).cloned()
+        self.lock().fastest.get(problem).cloned()
     }
 
-    /// Takes `variant` for a problem from now on.
+    /// Takes `variant` for a problem from now on, and writes the file. A folder that cannot be written to costs the next
+    /// run the measuring, and no run fails for that.
     pub fn remember(&self, problem: &str, variant: &str) {
-        self.fastest.lock().expect("the variants' lock").insert(problem.into(), variant.into());
+        let mut known = self.lock();
+        known.fastest.insert(problem.into(), variant.into());
+        known.measured += 1;
+        known.is_kept = self.path.as_deref().is_some_and(|path| self.write(path, &known.fastest).is_ok());
     }
 
-    /// Writes the file. A folder that cannot be written to costs the next run the measuring, and no run fails for that.
-    pub fn save(&self) {
-        let Some(path) = &self.path else { return };
+    /// How much is known.
+    pub fn report(&self) -> Tuning {
+        let known = self.lock();
+        let file = self.path.clone().filter(|_| known.is_kept);
+        Tuning { measured: known.measured, known: known.fastest.len(), file }
+    }
+
+    fn write(&self, path: &Path, fastest: &BTreeMap<String, String>) -> Result<()> {
         if let Some(folder) = path.parent() {
+            // Where it fails, so does writing.
             let _ = fs::create_dir_all(folder);
         }
-        let fastest = self.fastest.lock().expect("the variants' lock");
-        let document = json!({ "owner": self.owner, "fastest": *fastest });
-        let _ = write_atomically(path, |out| out.write_all(format!("{document:#}\n").as_bytes()));
+        let document = json!({ "owner": self.owner, "fastest": fastest });
+        write_atomically(path, |out| out.write_all(format!("{document:#}\n").as_bytes()))
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Known> {
+        self.known.lock().expect("nothing panics while it is held")
     }
 }
 
@@ -81,10 +130,16 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let first = Tuned::open(&adapter("GPU 1"), Some(folder.path()));
         assert_eq!(first.get("conv2d"), None);
+        let file = first.report().file;
+        assert_eq!(file, None, "nothing is kept yet");
         first.remember("conv2d", "tile-64");
-        first.save();
+        first.remember("conv2d", "tile-128");
+        first.remember("dense", "narrow");
         let again = Tuned::open(&adapter("GPU 1"), Some(folder.path()));
-        assert_eq!(again.get("conv2d").as_deref(), Some("tile-64"));
+        assert_eq!(again.get("conv2d").as_deref(), Some("tile-128"));
+        let told = |tuned: &Tuned| tuned.report().to_string();
+        assert!(told(&first).starts_with("3 problems measured, 2 known, kept in "), "{}", told(&first));
+        assert!(told(&again).starts_with("nothing new to measure, 2 problems known, kept in "));
         // The names of both files are the same, as they keep letters and digits only.
         assert_eq!(Tuned::open(&adapter("GPU/1"), Some(folder.path())).get("conv2d"), None);
         assert_eq!(Tuned::open(&adapter("GPU 2"), Some(folder.path())).get("conv2d"), None);
@@ -100,7 +155,9 @@ mod tests {
     fn without_a_folder_nothing_is_written() {
         let tuned = Tuned::open(&adapter("GPU 1"), None);
         tuned.remember("conv2d", "tile-64");
-        tuned.save();
         assert_eq!(tuned.get("conv2d").as_deref(), Some("tile-64"));
+        let told =
+            "1 problem measured, 1 known, kept for this run only: there is no cache folder to write to";
+        assert_eq!(tuned.report().to_string(), told);
     }
 }

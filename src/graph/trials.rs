@@ -1,6 +1,7 @@
-//! Kernel variants, measured on the device that is to run them.
+//! Kernel variants, each tried on the device that is to run them.
 
 use std::collections::{BTreeMap, HashSet};
+use std::sync::Arc;
 
 use super::arena::Source;
 use super::lower::Program;
@@ -10,78 +11,54 @@ use crate::device::Device;
 use crate::tensor::{DType, Data, HostTensor, TensorType};
 use crate::{Error, Result};
 
-/// What each variant took for one operator of a graph.
+/// An operator of a graph that a device can compute in several ways.
 #[derive(Clone, Debug)]
 pub struct Trial {
-    /// The choice that the operator's plan would make, and between what.
-    pub choice: Choice,
+    /// The layer, empty outside of layers.
+    pub layer: Arc<str>,
     /// The operator.
     pub operator: &'static str,
     /// Types of its inputs.
     pub inputs: Vec<TensorType>,
-    /// Floating-point operations of a run.
-    pub flops: u64,
-    /// Seconds of each measured run of each candidate, in the order of the candidates.
-    pub seconds: Vec<(&'static str, Vec<f64>)>,
-}
-
-impl Trial {
-    /// The candidate with the least median time.
-    pub fn fastest(&self) -> &'static str {
-        let median = |seconds: &[f64]| {
-            let mut sorted = seconds.to_vec();
-            sorted.sort_by(f64::total_cmp);
-            sorted[sorted.len() / 2]
-        };
-        let times = self.seconds.iter().map(|(name, seconds)| (median(seconds), *name));
-        times.min_by(|a, b| a.0.total_cmp(&b.0)).expect("a choice has candidates").1
-    }
+    /// What a plan takes, and between what.
+    pub choice: Choice,
+    /// Nothing but the operator.
+    graph: Graph,
+    y: Var,
 }
 
 impl Graph {
-    /// Measures every candidate for each problem that a plan for `outputs` on `device` meets, `runs` times after one that
-    /// does not count, on made-up values. Problems for which `skip` holds are left out. A weight that the plan does not
-    /// update is prepared once, as there.
+    /// The operators that a plan for `outputs` has several kernel variants for on `device`, in the order in which they run.
+    /// There are none without a GPU.
     ///
     /// # Errors
-    /// As [`Plan::new`] and [`Plan::profile`].
-    pub fn trials(
-        &self,
-        device: &Device,
-        outputs: &[Var],
-        runs: usize,
-        skip: impl Fn(&Choice) -> bool,
-    ) -> Result<Vec<Trial>> {
+    /// As [`Plan::new`].
+    pub fn trials(&self, device: &Device, outputs: &[Var]) -> Result<Vec<Trial>> {
         let updated: HashSet<usize> =
             self.nodes.iter().flat_map(|node| node.updated().map(|var| self.root(var.node))).collect();
-        let mut trials: BTreeMap<String, Trial> = BTreeMap::new();
+        let mut trials = Vec::new();
         for index in schedule(self, outputs)? {
             let Source::Operator(operator) = &self.nodes[index].source else { continue };
             if operator.is_view() || !operator.updates().is_empty() {
                 continue;
             }
-            let (alone, y) = self.alone(index, &updated);
-            let (program, _) = Program::of(&alone, device, &[y])?;
+            let (graph, y) = self.alone(index, &updated);
+            let (program, _) = Program::of(&graph, device, &[y])?;
             let [choice] = &program.choices[..] else { continue };
-            if trials.contains_key(&choice.problem) || skip(choice) {
-                continue;
-            }
-            let time = |name: &&'static str| Ok((*name, alone.time(&device.preferring(name), y, runs)?));
-            let seconds = choice.candidates.iter().map(time).collect::<Result<_>>()?;
-            let inputs = self.nodes[index].inputs.iter().map(|&input| self.ty(input).clone()).collect();
-            let trial = Trial {
-                choice: choice.clone(),
+            trials.push(Trial {
+                layer: self.nodes[index].label.clone(),
                 operator: operator.name(),
-                inputs,
-                flops: alone.flops(),
-                seconds,
-            };
-            trials.insert(choice.problem.clone(), trial);
+                inputs: self.nodes[index].inputs.iter().map(|&input| self.ty(input).clone()).collect(),
+                choice: choice.clone(),
+                graph,
+                y,
+            });
         }
-        Ok(trials.into_values().collect())
+        Ok(trials)
     }
 
-    /// A graph of one of this graph's operators, and its first output. States that are not updated stay states.
+    /// A graph of one of this graph's operators, and its first output. States that are not updated stay states, so that a
+    /// weight that a plan prepares once is prepared once here too.
     fn alone(&self, index: usize, updated: &HashSet<usize>) -> (Graph, Var) {
         let node = &self.nodes[index];
         let mut alone = Graph::new();
@@ -98,25 +75,68 @@ impl Graph {
         let y = alone.push(node.source.clone(), inputs, node.outputs.clone());
         (alone, y)
     }
+}
 
-    /// Seconds of each of `runs` runs on a device, after one that does not count.
-    fn time(&self, device: &Device, y: Var, runs: usize) -> Result<Vec<f64>> {
-        let params = Params::new(device);
-        for node in &self.nodes {
+impl Trial {
+    /// A plan of the operator alone, computed by `variant`, one of the candidates, on made-up values.
+    ///
+    /// # Errors
+    /// As [`Plan::new`].
+    pub fn plan(&self, device: &Device, variant: &str) -> Result<Plan> {
+        let params = Params::new(&device.preferring(variant));
+        for node in &self.graph.nodes {
             if let Source::State { name, .. } = &node.source {
                 let ty = &node.outputs[0];
                 params.set(name, &HostTensor::new(ty.shape.clone(), made_up(ty)))?;
             }
         }
-        let mut plan = Plan::new(self, &params, &[y])?;
-        for node in &self.nodes {
+        let mut plan = Plan::new(&self.graph, &params, &[self.y])?;
+        for node in &self.graph.nodes {
             if let Source::Input(name) = &node.source {
                 plan.write(name, &made_up(&node.outputs[0]))?;
             }
         }
-        plan.run()?;
-        (0..runs).map(|_| Ok(plan.profile()?.iter().map(|time| time.seconds).sum())).collect()
+        Ok(plan)
     }
+
+    /// The candidate that is the fastest on `device`, by the median of a few runs after one that does not count. One that
+    /// cannot win is not run again, and one that the device does not run is left out.
+    ///
+    /// # Errors
+    /// What keeps the last candidate from running, if none runs.
+    pub fn fastest(&self, device: &Device) -> Result<&'static str> {
+        let mut best: Option<(f64, &'static str)> = None;
+        let mut problem = None;
+        for &variant in &self.choice.candidates {
+            let least = best.map_or(f64::INFINITY, |(seconds, _)| seconds);
+            match self.plan(device, variant).and_then(|mut plan| median(&mut plan, least)) {
+                Ok(seconds) if seconds < least => best = Some((seconds, variant)),
+                Ok(_) => {}
+                Err(error) => problem = Some(error),
+            }
+        }
+        match best {
+            Some((_, variant)) => Ok(variant),
+            None => {
+                Err(problem.unwrap_or_else(|| Error::Gpu("its clock does not move while it computes".into())))
+            }
+        }
+    }
+}
+
+/// Median seconds of a few runs, or those of the first if they show that `least` stays out of reach.
+fn median(plan: &mut Plan, least: f64) -> Result<f64> {
+    const RUNS: usize = 3;
+    /// How much slower than later ones a first run may be.
+    const COLD: f64 = 2.0;
+    let mut run = || Ok(plan.profile()?.iter().map(|time| time.seconds).sum::<f64>());
+    let first = run()?;
+    if first > COLD * least {
+        return Ok(first);
+    }
+    let mut seconds = (0..RUNS).map(|_| run()).collect::<Result<Vec<f64>>>()?;
+    seconds.sort_by(f64::total_cmp);
+    Ok(seconds[RUNS / 2])
 }
 
 /// Values without a pattern that a kernel could profit from: floats in [−1, 1).
@@ -134,17 +154,14 @@ fn made_up(ty: &TensorType) -> Data {
 
 /// Measures what the device does not know yet, and has it remember the fastest.
 pub(super) fn tune(graph: &Graph, device: &Device, outputs: &[Var]) -> Result<()> {
-    /// Measured runs of each candidate.
-    const RUNS: usize = 3;
     let Some(gpu) = device.gpu() else {
         return Err(Error::Gpu("the CPU path has no kernel variants to tune".into()));
     };
-    let trials = graph.trials(device, outputs, RUNS, |choice| gpu.tuned().get(&choice.problem).is_some())?;
-    for trial in &trials {
-        gpu.tuned().remember(&trial.choice.problem, trial.fastest());
-    }
-    if !trials.is_empty() {
-        gpu.tuned().save();
+    for trial in graph.trials(device, outputs)? {
+        let problem = &trial.choice.problem;
+        if gpu.tuned().get(problem).is_none() {
+            gpu.tuned().remember(problem, trial.fastest(device)?);
+        }
     }
     Ok(())
 }

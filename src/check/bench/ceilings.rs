@@ -10,7 +10,7 @@ use crate::check::values;
 use crate::cpu::{Float, Matrix, Slots, elements, params, product};
 use crate::gpu::{Kernel, Shader, shader};
 use crate::graph::{Graph, Grid, Io, Operator, Params as Store, Plan, PlanBuilder, Var};
-use crate::tensor::{HostTensor, TensorType};
+use crate::tensor::{Data, TensorType};
 use crate::{Device, Error, Result};
 
 const SHADER: Shader = shader!("ceilings", "common/linear.wgsl", "ceilings.wgsl");
@@ -22,7 +22,16 @@ const MULTIPLY_ADD: Kernel = SHADER
     .reads(1)
     .writes(1)
     .twin(multiply_add_twin::<f32>, multiply_add_twin::<f64>);
-pub(crate) const KERNELS: &[Kernel] = &[COPY, MULTIPLY_ADD];
+/// The same in 16-bit floats.
+const HALF: Shader = shader!("ceilings-half", "ceilings_half.wgsl", "common/linear.wgsl");
+const MULTIPLY_ADD_HALF: Kernel = HALF
+    .kernel("multiply_add")
+    .params::<Params>()
+    .reads(1)
+    .writes(1)
+    .halves()
+    .twin(multiply_add_twin::<f32>, multiply_add_twin::<f64>);
+pub(crate) const KERNELS: &[Kernel] = &[COPY, MULTIPLY_ADD, MULTIPLY_ADD_HALF];
 
 /// Elements of the tensor that is copied: 128 MiB, far more than caches hold and as much as WebGPU binds.
 const COPIED: usize = 1 << 25;
@@ -50,13 +59,15 @@ pub struct Ceiling {
     pub seconds: Vec<f64>,
 }
 
-/// The two lines of a roofline.
+/// The two lines of a roofline, and what lies above them.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Ceilings {
     /// Bytes per second, read and written.
     pub memory: Ceiling,
     /// Operations per second in f32; a multiplication with an addition counts as two.
     pub compute: Ceiling,
+    /// The same in f16, where the device computes in it. No kernel does: they keep tensors in f16 and sum in f32.
+    pub half: Option<Ceiling>,
 }
 
 impl Ceiling {
@@ -73,10 +84,14 @@ impl Ceilings {
     /// [`Error::Gpu`] if the device fails, or its clock does not move.
     pub fn measure(device: &Device, effort: &Effort) -> Result<Ceilings> {
         let compute = match device.gpu() {
-            Some(_) => multiply_add_rate(device, effort)?,
+            Some(_) => multiply_add_rate(device, effort, Floats::Single)?,
             None => product_rate(effort),
         };
-        Ok(Ceilings { memory: copy_rate(device, effort)?, compute })
+        let half = match device.gpu() {
+            Some(gpu) if gpu.has_f16() => Some(multiply_add_rate(device, effort, Floats::Half)?),
+            _ => None,
+        };
+        Ok(Ceilings { memory: copy_rate(device, effort)?, compute, half })
     }
 }
 
@@ -87,8 +102,9 @@ fn copy_rate(device: &Device, effort: &Effort) -> Result<Ceiling> {
     Ok(Ceiling::of(format!("copy of {len} floats"), 8 * len as u64, seconds))
 }
 
-fn multiply_add_rate(device: &Device, effort: &Effort) -> Result<Ceiling> {
-    let measure = |effort, rounds| time(device, effort, BUSY, |graph, x| multiply_add(graph, x, rounds));
+fn multiply_add_rate(device: &Device, effort: &Effort, floats: Floats) -> Result<Ceiling> {
+    let measure =
+        |effort, rounds| time(device, effort, BUSY, |graph, x| multiply_add(graph, x, rounds, floats));
     let once = Effort { seconds: 0.0, runs: 1 };
     let mut rounds = 4;
     while rounds < 1 << 16 && measure(&once, rounds)?[0] < SHORTEST {
@@ -105,13 +121,13 @@ fn time(
     len: usize,
     append: impl Fn(&mut Graph, Var) -> Result<Var>,
 ) -> Result<Vec<f64>> {
-    let store = Store::new(device);
-    // A state, as it takes no staging buffer. Not all equal, which some memories compress.
-    store.set("x", &HostTensor::new([len], (0..len).map(|i| (i % 251) as f32).collect::<Vec<f32>>()))?;
     let mut graph = Graph::new();
-    let x = graph.state("x", TensorType::f32([len]))?;
+    // No state: what depends on states alone is computed once.
+    let x = graph.input("x", TensorType::f32([len]));
     let y = append(&mut graph, x)?;
-    let mut plan = Plan::new(&graph, &store, &[y])?;
+    let mut plan = Plan::new(&graph, &Store::new(device), &[y])?;
+    // Not all equal, which some memories compress.
+    plan.write("x", &Data::F32((0..len).map(|i| (i % 251) as f32).collect()))?;
     let seconds = operators(&mut plan, effort)?.swap_remove(0).seconds;
     match seconds.iter().all(|&seconds| seconds > 0.0) {
         true => Ok(seconds),
@@ -153,12 +169,21 @@ pub fn copy(graph: &mut Graph, x: Var) -> Result<Var> {
     graph.apply(Copy, &[x])
 }
 
-/// Appends `multiply_add` of `ceilings.wgsl`.
+/// What `multiply_add` computes in.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Floats {
+    /// f32.
+    Single,
+    /// f16.
+    Half,
+}
+
+/// Appends `multiply_add` of `ceilings.wgsl` or `ceilings_half.wgsl`.
 ///
 /// # Errors
 /// [`Error::Shape`] if `x` is empty.
-pub fn multiply_add(graph: &mut Graph, x: Var, rounds: u32) -> Result<Var> {
-    graph.apply(MultiplyAdd { rounds }, &[x])
+pub fn multiply_add(graph: &mut Graph, x: Var, rounds: u32, floats: Floats) -> Result<Var> {
+    graph.apply(MultiplyAdd { rounds, floats }, &[x])
 }
 
 #[derive(Debug)]
@@ -189,6 +214,7 @@ impl Operator for Copy {
 #[derive(Debug)]
 struct MultiplyAdd {
     rounds: u32,
+    floats: Floats,
 }
 
 impl Operator for MultiplyAdd {
@@ -202,7 +228,11 @@ impl Operator for MultiplyAdd {
 
     fn dispatch(&self, io: &Io, plan: &mut PlanBuilder<'_>) -> Result<()> {
         let (x, y) = (io.input(0), io.output(0));
-        plan.dispatch(&MULTIPLY_ADD, Params::new(y.len(), self.rounds), &[x], &[y], Grid::linear(y.len()))
+        let (kernel, params) = match self.floats {
+            Floats::Single => (&MULTIPLY_ADD, Params::new(y.len(), self.rounds)),
+            Floats::Half => (&MULTIPLY_ADD_HALF, Params::half(y.len(), self.rounds)),
+        };
+        plan.dispatch(kernel, params, &[x], &[y], Grid::linear(y.len()))
     }
 
     fn flops(&self, inputs: &[TensorType], _outputs: &[TensorType]) -> u64 {
@@ -218,15 +248,17 @@ fn copy_twin<T: Float>(_params: &[u8], slots: &mut Slots<'_, T>) {
     y.par_chunks_mut(piece).zip(x.par_chunks(piece)).for_each(|(y, x)| y.copy_from_slice(x));
 }
 
-/// Twin of `multiply_add` in `ceilings.wgsl`.
+/// Twin of both `multiply_add`. In f16 the numbers are exact for the few rounds of a test, and only grow no more after those
+/// of a measurement.
 fn multiply_add_twin<T: Float>(bytes: &[u8], slots: &mut Slots<'_, T>) {
     let p: Params = params(bytes);
     let (factor, addend) = (T::of(p.factor.into()), T::of(p.addend.into()));
+    let apart = T::of(p.apart.into());
     let chain = move |start: T| (0..STEPS * p.rounds).fold(start, |z, _| z * factor + addend);
     let x = slots.float(0);
     elements(slots.out())
         .zip(x)
-        .for_each(move |(y, &x)| *y = (0..CHAINS).map(|k| chain(x + T::count(k))).sum());
+        .for_each(move |(y, &x)| *y = (0..CHAINS).map(|k| chain(x + T::count(k) * apart)).sum());
 }
 
 /// `Params` of `ceilings.wgsl`, field for field.
@@ -237,11 +269,18 @@ struct Params {
     rounds: u32,
     factor: f32,
     addend: f32,
+    /// From one chain's first number to the next one's.
+    apart: f32,
 }
 
 impl Params {
     /// Factor and addend keep the numbers near 1, however many rounds there are.
     fn new(len: usize, rounds: u32) -> Params {
-        Params { len: len as u32, rounds, factor: 0.9990234, addend: 0.0009765625 }
+        Params { len: len as u32, rounds, factor: 0.9990234, addend: 0.0009765625, apart: 1.0 }
+    }
+
+    /// Such that the first thousand steps from numbers below 1/16 are exact in f16.
+    fn half(len: usize, rounds: u32) -> Params {
+        Params { factor: 1.0, apart: 0.0625, ..Params::new(len, rounds) }
     }
 }

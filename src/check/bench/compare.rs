@@ -73,9 +73,11 @@ fn rows(document: &Value) -> Result<BTreeMap<String, f64>, String> {
         None => return Err("is not a document of `lookalike bench --json`".into()),
     }
     let mut rows = BTreeMap::new();
-    for (list, fields) in
-        [("operators", &["work", "layer", "operator", "inputs"][..]), ("networks", &["work"])]
-    {
+    for (list, fields) in [
+        ("operators", &["work", "layer", "operator", "inputs"][..]),
+        ("networks", &["work"]),
+        ("variants", &["work", "operator", "inputs", "variant"]),
+    ] {
         let entries = document[list].as_array().ok_or_else(|| format!("has no list '{list}'"))?;
         for (index, entry) in entries.iter().enumerate() {
             let at = |field: &str| format!("{list}[{index}] has no usable '{field}'");
@@ -109,6 +111,7 @@ mod tests {
             "clock": "host",
             "operators": operators.iter().map(row).collect::<Vec<_>>(),
             "networks": [{"work": "w", "median": step}],
+            "variants": [{"work": "w", "operator": "conv2d", "inputs": "f32 [1]", "variant": "narrow", "median": 1}],
         })
     }
 
@@ -119,7 +122,8 @@ mod tests {
         let comparison = compare([&before, &after]).unwrap();
         let names: Vec<&str> = comparison.changes.iter().map(|change| change.name.as_str()).collect();
         let of = |layer| format!("w · {layer} · conv2d · f32 [1]");
-        assert_eq!(names, [&of("a"), "w", &format!("{} (2)", of("b")), &of("b")]);
+        let variant = "w · conv2d · f32 [1] · narrow";
+        assert_eq!(names, [&of("a"), "w", &format!("{} (2)", of("b")), variant, &of("b")]);
         assert_eq!(comparison.only, [vec![of("gone")], vec![of("new")]]);
         assert_eq!(comparison.differs, None);
         assert_eq!([0.3, 0.1, 0.01].map(|threshold| comparison.slower(threshold)), [0, 1, 2]);

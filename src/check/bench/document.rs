@@ -5,6 +5,7 @@ use serde_json::{Value, json};
 use super::ceilings::{Ceiling, Ceilings};
 use super::measure::Measured;
 use super::roofline::{Point, Roof};
+use super::variants::{Contest, Variant};
 use crate::Device;
 use crate::check::Times;
 use crate::gpu::AdapterKind;
@@ -49,6 +50,8 @@ pub struct Bench {
     pub groups: Vec<Group>,
     /// Networks.
     pub wholes: Vec<Whole>,
+    /// Kernel variants side by side.
+    pub contests: Vec<Contest>,
 }
 
 impl Measured {
@@ -83,25 +86,26 @@ impl Bench {
 
     /// Where and by what was measured, a line each.
     pub fn facts(&self) -> [String; 3] {
-        let Ceilings { memory, compute } = &self.ceilings;
+        let Ceilings { memory, compute, half } = &self.ceilings;
         let name = format!("lookalike {}, {}", env!("CARGO_PKG_VERSION"), system());
+        let rate =
+            |ceiling: &Ceiling, unit: &str| format!("{:.1} {unit} ({})", ceiling.rate / 1e9, ceiling.how);
+        let mut ceilings = vec![rate(memory, "GB/s"), rate(compute, "GFLOP/s in f32")];
+        ceilings.extend(half.as_ref().map(|half| rate(half, "GFLOP/s in f16")));
         [
             format!("{}; {name}", self.device),
             format!("operators are timed by {}", self.device.clock()),
-            format!(
-                "ceilings: {:.1} GB/s ({}), {:.1} GFLOP/s in f32 ({})",
-                memory.rate / 1e9,
-                memory.how,
-                compute.rate / 1e9,
-                compute.how
-            ),
+            format!("ceilings: {}", ceilings.join(", ")),
         ]
     }
 
     /// Everything, with all times.
     pub fn document(&self) -> Value {
-        let operators =
-            self.groups.iter().flat_map(|group| group.rows.iter().map(|row| self.row(group, row)));
+        let rows =
+            |group: &Group| group.rows.iter().map(|row| self.row(&group.title, row)).collect::<Vec<_>>();
+        let operators: Vec<Value> = self.groups.iter().flat_map(rows).collect();
+        let variants: Vec<Value> = self.contests.iter().flat_map(|contest| self.variants(contest)).collect();
+        let failed: Vec<Value> = self.contests.iter().flat_map(failed).collect();
         json!({
             "format": FORMAT,
             "lookalike": env!("CARGO_PKG_VERSION"),
@@ -115,9 +119,12 @@ impl Bench {
             "ceilings": {
                 "memory": ceiling(&self.ceilings.memory),
                 "compute": ceiling(&self.ceilings.compute),
+                "half": self.ceilings.half.as_ref().map(ceiling),
             },
-            "operators": operators.collect::<Vec<_>>(),
+            "operators": operators,
             "networks": self.wholes.iter().map(network).collect::<Vec<_>>(),
+            "variants": variants,
+            "variants_that_failed": failed,
         })
     }
 
@@ -142,10 +149,24 @@ impl Bench {
         })
     }
 
-    fn row(&self, group: &Group, row: &Measured) -> Value {
+    fn variants(&self, contest: &Contest) -> Vec<Value> {
+        let row = |(place, variant): (usize, &Variant)| {
+            let mut row = self.row(&contest.title, &variant.row);
+            row["layer"] = contest.layer().into();
+            row["problem"] = contest.problem.as_str().into();
+            row["variant"] = variant.name.into();
+            row["by_table"] = variant.by_table.into();
+            row["by_tuning"] = variant.by_tuning.into();
+            row["fastest"] = (place == 0).into();
+            row
+        };
+        contest.variants.iter().enumerate().map(row).collect()
+    }
+
+    fn row(&self, work: &str, row: &Measured) -> Value {
         let (roof, point) = (self.roof(), row.point());
         json!({
-            "work": group.title,
+            "work": work,
             "layer": &*row.layer,
             "operator": row.operator,
             "inputs": &*row.inputs,
@@ -160,6 +181,20 @@ impl Bench {
             "bound": roof.bound(&point).to_string(),
         })
     }
+}
+
+fn failed(contest: &Contest) -> Vec<Value> {
+    let entry = |(variant, problem): &(&'static str, String)| {
+        json!({
+            "work": contest.title,
+            "layer": contest.layer(),
+            "operator": contest.operator,
+            "inputs": contest.inputs,
+            "variant": variant,
+            "error": problem,
+        })
+    };
+    contest.failed.iter().map(entry).collect()
 }
 
 fn system() -> String {

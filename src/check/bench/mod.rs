@@ -7,6 +7,7 @@ mod measure;
 mod networks;
 mod roofline;
 mod shapes;
+pub mod variants;
 
 pub use ceilings::{Ceiling, Ceilings};
 pub use compare::{Change, Comparison, compare};
@@ -15,3 +16,4 @@ pub use measure::{Effort, Measured, operators, whole};
 pub use networks::{NETWORKS, Network};
 pub use roofline::{Bound, Point, Roof};
 pub use shapes::Given;
+pub use variants::{Contest, Variant};

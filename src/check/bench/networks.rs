@@ -2,10 +2,11 @@
 
 use super::document::{Group, Whole};
 use super::measure::{Effort, operators, whole};
+use super::variants::{Contest, contests};
 use crate::check::values;
 use crate::graph::{Params, Plan};
 use crate::models::{Model, ScratchCnn, Vgg16, Workload, scratch_cnn, vgg16};
-use crate::tensor::{DType, Data, HostTensor, TensorType};
+use crate::tensor::{DType, Data, TensorType};
 use crate::{Device, Result};
 
 /// People that the networks tell apart.
@@ -51,16 +52,11 @@ impl Network {
     /// # Errors
     /// [`Error::TooLarge`](crate::Error::TooLarge) if the device does not hold a tensor of the batch.
     pub fn measure(&self, device: &Device, batch: usize, effort: &Effort) -> Result<(Group, Whole)> {
-        let model = (self.build)()?;
-        let workload = match self.trains {
-            true => Workload::training(&model, batch)?,
-            false => Workload::prediction(&model, batch)?,
-        };
+        let (model, workload) = self.workload(batch)?;
         let params = Params::new(device);
         model.initialize(&params, 1)?;
         let mut plan = Plan::new(&workload.graph, &params, &workload.outputs)?;
-        let inputs = inputs(&plan);
-        inputs.iter().try_for_each(|(name, data)| plan.write(name, data))?;
+        let inputs = fill(&mut plan)?;
         let rows = operators(&mut plan, effort)?;
         let seconds = whole(&mut plan, &inputs, &workload.outputs, effort)?;
         let title = self.title(batch);
@@ -68,22 +64,45 @@ impl Network {
         let whole = Whole { title: title.clone(), batch, flops, traffic: plan.traffic(), seconds };
         Ok((Group { title, rows }, whole))
     }
+
+    /// Times all variants of one of its operators.
+    ///
+    /// # Errors
+    /// As [`Network::measure`].
+    pub fn contests(
+        &self,
+        operator: &str,
+        device: &Device,
+        batch: usize,
+        effort: &Effort,
+    ) -> Result<Vec<Contest>> {
+        let (_, Workload { graph, outputs, .. }) = self.workload(batch)?;
+        contests(operator, &self.title(batch), &graph, &outputs, device, effort)
+    }
+
+    /// The model and what it computes.
+    fn workload(&self, batch: usize) -> Result<(Model, Workload)> {
+        let model = (self.build)()?;
+        let workload = match self.trains {
+            true => Workload::training(&model, batch)?,
+            false => Workload::prediction(&model, batch)?,
+        };
+        Ok((model, workload))
+    }
 }
 
-/// Something for every input of a plan.
-fn inputs(plan: &Plan) -> Vec<(String, Data)> {
-    plan.inputs().map(|(name, ty)| (name.to_owned(), filled(ty))).collect()
+/// Something for every input of a plan, which it gets.
+pub(super) fn fill(plan: &mut Plan) -> Result<Vec<(String, Data)>> {
+    let inputs: Vec<(String, Data)> = plan.inputs().map(|(name, ty)| (name.to_owned(), filled(ty))).collect();
+    inputs.iter().try_for_each(|(name, data)| plan.write(name, data))?;
+    Ok(inputs)
 }
 
+/// Bytes, labels of two classes, or numbers between 0 and 1, as they come out of a ReLU.
 fn filled(ty: &TensorType) -> Data {
     match ty.dtype {
         DType::U8 => values::bytes(ty.shape.clone(), 1).data().clone(),
         DType::U32 => values::integers(ty.shape.clone(), 1, 2).data().clone(),
-        DType::F32 | DType::F16 => Data::F32(floats(ty, 1).to_f32()),
+        DType::F32 | DType::F16 => Data::F32(values::uniform(ty.shape.clone(), 1, 0.0, 1.0).to_f32()),
     }
-}
-
-/// Numbers between 0 and 1, as they come out of a ReLU.
-pub(super) fn floats(ty: &TensorType, seed: u64) -> HostTensor {
-    HostTensor::new(ty.shape.clone(), values::uniform(ty.shape.clone(), seed, 0.0, 1.0).to_f32())
 }

@@ -2,7 +2,8 @@
 
 use super::document::Group;
 use super::measure::{Effort, operators};
-use super::networks::floats;
+use super::networks::fill;
+use super::variants::{Contest, contests};
 use crate::graph::{Graph, Params, Plan, Var};
 use crate::ops::{self, Activation, Padding};
 use crate::tensor::TensorType;
@@ -79,6 +80,23 @@ impl Given {
     /// # Errors
     /// [`Error::TooLarge`](crate::Error::TooLarge) if the device does not hold one of its tensors.
     pub fn measure(&self, device: &Device, effort: &Effort) -> Result<Group> {
+        let (graph, outputs) = self.graph()?;
+        let mut plan = Plan::new(&graph, &Params::new(device), &outputs)?;
+        fill(&mut plan)?;
+        Ok(Group { title: self.title(), rows: operators(&mut plan, effort)? })
+    }
+
+    /// Times all variants of it, or of what its gradient takes.
+    ///
+    /// # Errors
+    /// As [`Given::measure`].
+    pub fn contests(&self, operator: &str, device: &Device, effort: &Effort) -> Result<Vec<Contest>> {
+        let (graph, outputs) = self.graph()?;
+        contests(operator, &self.title(), &graph, &outputs, device, effort)
+    }
+
+    /// The operator and its gradients, and what is read of them.
+    fn graph(&self) -> Result<(Graph, Vec<Var>)> {
         let [x, weight, outputs] = match *self {
             Given::Conv2d { batch, height, width, inputs, outputs, window } => {
                 let weight = TensorType::f32([window, window, inputs, outputs]);
@@ -89,22 +107,14 @@ impl Given {
                 [x, TensorType::f32([inputs, outputs]), TensorType::f32([outputs])]
             }
         };
-        let params = Params::new(device);
+        // No states: what depends on states alone is computed once.
         let mut graph = Graph::new();
-        let state = |graph: &mut Graph, name: &str, ty: TensorType, seed| {
-            params.set(name, &floats(&ty, seed))?;
-            graph.state(name, ty)
-        };
-        let x = state(&mut graph, "x", x, 1)?;
-        let weight = state(&mut graph, "weight", weight, 2)?;
-        let bias = state(&mut graph, "bias", outputs, 3)?;
+        let [x, weight, bias] =
+            [("x", x), ("weight", weight), ("bias", outputs)].map(|(name, ty)| graph.input(name, ty));
         let y = self.append(&mut graph, [x, weight, bias])?;
-        let result = graph.ty(y).clone();
-        let dy = state(&mut graph, "dy", result, 4)?;
+        let dy = graph.input("dy", graph.ty(y).clone());
         let gradients = graph.gradients_of(&[(y, dy)], &[x, weight, bias])?;
-        let outputs: Vec<Var> = gradients.into_iter().chain([y]).collect();
-        let mut plan = Plan::new(&graph, &params, &outputs)?;
-        Ok(Group { title: self.title(), rows: operators(&mut plan, effort)? })
+        Ok((graph, gradients.into_iter().chain([y]).collect()))
     }
 
     fn append(&self, graph: &mut Graph, [x, weight, bias]: [Var; 3]) -> Result<Var> {

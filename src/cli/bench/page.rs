@@ -6,6 +6,7 @@ use lookalike::check::bench::{Bench, Measured, Roof, Whole};
 
 use super::plot::{COLOURS, Dot, plot};
 use super::table::{notable, of_roof, shapes};
+use super::variants::{EFFECTIVE, add_html};
 use crate::cli::display::percent;
 use crate::cli::display::quantity::{bytes, flops, rate, seconds};
 
@@ -18,16 +19,24 @@ pub fn page(bench: &Bench) -> String {
         let _ = writeln!(body, "<p>{}</p>", escaped(&fact));
     }
     let dots = dots(bench);
-    let _ = writeln!(body, r#"<figure class="scroll">{}</figure>"#, plot(&dots, &bench.roof()));
+    let _ = writeln!(
+        body,
+        r#"<figure class="scroll">{}</figure>"#,
+        plot(&dots, &bench.roof(), bench.ceilings.half.as_ref().map(|half| half.rate))
+    );
     body += r#"<p class="legend">"#;
-    for (index, group) in bench.groups.iter().enumerate() {
-        let _ = write!(body, r#"<span class="g{}">● {}</span> "#, index % COLOURS, escaped(&group.title));
+    let titles = bench.groups.iter().map(|group| &group.title).chain(bench.contests.iter().map(|c| &c.title));
+    let titles: Vec<&String> = titles.collect();
+    for (index, title) in titles.iter().enumerate() {
+        let _ = write!(body, r#"<span class="g{}">● {}</span> "#, index % COLOURS, escaped(title));
     }
     body += "</p>\n<p>Work below the slope waits for memory, work below the flat line for arithmetic. Numbers are those \
              of the tables; what computes nothing has no place in the plot. A share above 100 % means that tensors \
-             stayed in caches.</p>\n";
+             stayed in caches, or Winograd's method: ";
+    let _ = writeln!(body, "{EFFECTIVE}.</p>");
     add_networks(&mut body, &bench.wholes, &bench.roof());
     add_operators(&mut body, bench);
+    add_html(&mut body, bench);
     format!(
         "<!DOCTYPE html>\n<html lang=\"en\">\n<head>\n<meta charset=\"utf-8\">\n<meta name=\"viewport\" \
          content=\"width=device-width, initial-scale=1\">\n<meta name=\"color-scheme\" content=\"light dark\">\n\
@@ -44,11 +53,28 @@ pub fn escaped(text: &str) -> String {
 
 /// The notable operators, numbered through all groups.
 fn dots(bench: &Bench) -> Vec<Dot> {
+    if !bench.contests.is_empty() {
+        return variants(bench);
+    }
     let of_groups = bench.groups.iter().enumerate();
     let rows = of_groups
         .flat_map(|(group, rows)| notable(rows, false).0.into_iter().map(move |(row, _)| (group, row)));
     rows.zip(1..)
         .map(|((group, row), number)| Dot { number, group, name: row.name(), point: row.point() })
+        .collect()
+}
+
+/// The variants, numbered through all contests, which are the groups.
+fn variants(bench: &Bench) -> Vec<Dot> {
+    let of_contests = bench.contests.iter().enumerate();
+    let rows = of_contests.flat_map(|(group, contest)| contest.variants.iter().map(move |v| (group, v)));
+    rows.zip(1..)
+        .map(|((group, variant), number)| Dot {
+            number,
+            group,
+            name: format!("{}, {}", bench.contests[group].operator, variant.name),
+            point: variant.row.point(),
+        })
         .collect()
 }
 
@@ -103,7 +129,8 @@ fn add_operators(body: &mut String, bench: &Bench) {
     }
 }
 
-fn add_table<const N: usize>(
+/// Adds a table; what is in its cells is HTML.
+pub fn add_table<const N: usize>(
     body: &mut String,
     class: &str,
     head: [&str; N],
@@ -144,7 +171,8 @@ mod tests {
         let title = "scratch, prediction, 2 pictures".to_string();
         Bench {
             device: Device::cpu(),
-            ceilings: Ceilings { memory: ceiling(1e5), compute: ceiling(2e6) },
+            ceilings: Ceilings { memory: ceiling(1e5), compute: ceiling(2e6), half: Some(ceiling(4e6)) },
+            contests: vec![],
             groups: vec![Group { title: title.clone(), rows }],
             wholes: vec![Whole { title, batch: 2, flops: 1_003_000, traffic, seconds: vec![4.0] }],
         }
@@ -166,6 +194,8 @@ mod tests {
         // The copy has no place in the plot, but one in the table.
         assert_eq!((count("svg"), count("circle"), count("table"), count("tr")), (1, 2, 2, 2 + 4));
         assert!(page.contains("a&amp;b · conv2d/forward") && !page.contains("a&b"));
+        assert_eq!(page.matches("class=\"roof\"").count(), 1);
+        assert!(page.contains(">4.00 MFLOP/s in f16</text>"));
         assert!(page.contains("50 %"), "a million operations at half the roof");
     }
 

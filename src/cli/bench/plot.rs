@@ -32,7 +32,7 @@ struct Axes {
 }
 
 impl Axes {
-    fn around(dots: &[Dot], roof: &Roof) -> Axes {
+    fn around(dots: &[Dot], roof: &Roof, half: Option<f64>) -> Axes {
         let decades = |values: &mut dyn Iterator<Item = f64>| {
             let logs: Vec<f64> = values.filter(|v| v.is_finite() && *v > 0.0).map(f64::log10).collect();
             let [low, high] = logs
@@ -45,7 +45,7 @@ impl Axes {
         let intensities = dots.iter().map(|dot| dot.point.intensity());
         let rates = dots.iter().map(|dot| dot.point.flops_per_second());
         let x = decades(&mut intensities.chain([roof.ridge() / 3.0, roof.ridge() * 3.0]));
-        let y = decades(&mut rates.chain([roof.compute]));
+        let y = decades(&mut rates.chain([roof.compute]).chain(half));
         Axes { x, y }
     }
 
@@ -113,11 +113,12 @@ fn power(exponent: i32) -> String {
     }
 }
 
-/// The plot. Dots of work without operations are left out: their place would be at minus infinity.
-pub fn plot(dots: &[Dot], roof: &Roof) -> String {
+/// The plot, with the rate of f16 arithmetic where there is one. Dots of work without operations are left out: their place
+/// would be at minus infinity.
+pub fn plot(dots: &[Dot], roof: &Roof, half: Option<f64>) -> String {
     let is_seen = |dot: &&Dot| dot.point.flops > 0 && dot.point.bytes > 0 && dot.point.seconds > 0.0;
     let dots: Vec<Dot> = dots.iter().filter(is_seen).cloned().collect();
-    let axes = Axes::around(&dots, roof);
+    let axes = Axes::around(&dots, roof, half);
     let mut svg = format!(
         r#"<svg viewBox="0 0 {WIDTH} {HEIGHT}" role="img" aria-label="Roofline plot; the table below holds its numbers">"#
     );
@@ -129,6 +130,9 @@ pub fn plot(dots: &[Dot], roof: &Roof) -> String {
     );
     axes.draw(&mut svg);
     draw_roof(&mut svg, &axes, roof);
+    if let Some(half) = half {
+        draw_half(&mut svg, &axes, &Roof { compute: half, ..*roof });
+    }
     let places: Vec<[f64; 2]> =
         dots.iter().map(|dot| axes.at(dot.point.intensity(), dot.point.flops_per_second())).collect();
     let labels = place(&places, LABEL, FRAME);
@@ -180,6 +184,23 @@ fn draw_roof(svg: &mut String, axes: &Axes, roof: &Roof) {
         x - 8.0,
         y - 4.0,
         bytes(roof.memory)
+    );
+}
+
+/// The part of the roof of f16 arithmetic that lies above the other one, and its rate.
+fn draw_half(svg: &mut String, axes: &Axes, roof: &Roof) {
+    let [x1, y] = axes.at(roof.ridge(), roof.compute);
+    let [x2, _] = axes.at(10f64.powi(axes.x[1]), roof.compute);
+    let _ = writeln!(
+        svg,
+        r#"<polyline class="higher" clip-path="url(#frame)" points="{x1:.1},{y:.1} {x2:.1},{y:.1}"/>"#
+    );
+    let rate = spaced(&flops(roof.compute));
+    let _ = writeln!(
+        svg,
+        r#"<text class="axis" x="{:.1}" y="{:.1}" text-anchor="end">{rate}FLOP/s in f16</text>"#,
+        x2 - 4.0,
+        y - 6.0
     );
 }
 

@@ -17,6 +17,7 @@ pub fn table(bench: &Bench, all: bool) -> String {
     if !bench.wholes.is_empty() {
         add_networks(&mut text, &bench.wholes, &bench.roof());
     }
+    super::variants::add_text(&mut text, bench);
     text.trim_end().to_string()
 }
 
@@ -31,7 +32,12 @@ pub fn notable(group: &Group, all: bool) -> (Vec<(&Measured, f64)>, usize) {
 
 /// The shapes of the first two inputs, which tell most.
 pub fn shapes(row: &Measured) -> String {
-    let shapes = row.inputs.split_inclusive(']').map(|input| input.trim_start_matches([',', ' ']));
+    short(&row.inputs)
+}
+
+/// The same of a list of types.
+pub fn short(inputs: &str) -> String {
+    let shapes = inputs.split_inclusive(']').map(|input| input.trim_start_matches([',', ' ']));
     let shapes: Vec<String> =
         shapes.take(2).map(|input| input.trim_start_matches("f32 ").replace(", ", "×")).collect();
     shapes.join(" ")
