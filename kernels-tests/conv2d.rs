@@ -134,6 +134,23 @@ fn winograd() {
 }
 
 #[test]
+fn winograd_on_the_cpu() {
+    let case = |name, x, out, conv| Case { name, x, window: [3, 3], out, conv };
+    let relu = Conv2d { activation: Activation::Relu, ..same() };
+    let cases = [
+        case("whole tiles", [1, 16, 16, 64], 64, relu),
+        case("parts of tiles", [2, 15, 17, 64], 80, relu),
+        case("valid", [1, 19, 16, 80], 64, Conv2d::default()),
+        case("more than one group of bands", [2, 57, 62, 64], 64, same()),
+        case("one side padded", [1, 17, 18, 64], 64, padded([[2, 0], [0, 1]])),
+    ];
+    for case in cases {
+        // Its loss is that of winograd-4; the plain body covers the gradients.
+        case.run(case.check().factor(64.0).without_gradients());
+    }
+}
+
+#[test]
 fn halves_in_every_way() {
     let case = |name, x, window, out, conv| Case { name, x, window, out, conv };
     let relu = Conv2d { activation: Activation::Relu, ..same() };

@@ -44,6 +44,7 @@ mod softmax_cross_entropy;
 mod training;
 mod trials;
 mod update;
+mod verify;
 #[cfg(feature = "train")]
 mod vgg16;
 mod winograd;

@@ -18,7 +18,9 @@ fn resolve(kernel: &KernelSource) -> (Module, ModuleInfo) {
     // No capability beyond WebGPU's core but those that the kernel says it needs.
     let mut capabilities = Capabilities::empty();
     capabilities.set(Capabilities::SUBGROUP, kernel.needs_subgroups);
+    let matrices = Capabilities::COOPERATIVE_MATRIX | Capabilities::SHADER_FLOAT16;
     capabilities.set(Capabilities::SHADER_FLOAT16, kernel.needs_f16);
+    capabilities.set(matrices, kernel.needs_matrices);
     let info = Validator::new(ValidationFlags::all(), capabilities)
         .subgroup_stages(ShaderStages::COMPUTE)
         .subgroup_operations(SubgroupOperationSet::all())
@@ -48,10 +50,16 @@ fn every_entry_point_translates_for_every_backend() {
         assert!(words.unwrap_or_else(|e| panic!("{name} to SPIR-V: {e}")).len() > 100, "{name}");
 
         let options = msl::PipelineOptions { entry_point: entry(), ..Default::default() };
-        let (text, _) = msl::write_string(&module, &info, &msl::Options::default(), &options)
+        // The version that matrices came with.
+        let language = msl::Options { lang_version: (2, 3), ..Default::default() };
+        let (text, _) = msl::write_string(&module, &info, &language, &options)
             .unwrap_or_else(|e| panic!("{name} to MSL: {e}"));
         assert!(text.contains("kernel void"), "{name}");
 
+        // There are no matrices in these languages: DirectX and OpenGL offer no such variant.
+        if kernel.needs_matrices {
+            continue;
+        }
         let options = hlsl::PipelineOptions { entry_point: entry() };
         let mut text = String::new();
         hlsl::Writer::new(&mut text, &hlsl::Options::default(), &options)

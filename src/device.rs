@@ -16,6 +16,7 @@ pub const ADAPTER_VARIABLE: &str = "LOOKALIKE_ADAPTER";
 pub struct Device {
     kind: Kind,
     preferred: Option<Arc<str>>,
+    allowed: Vec<Arc<str>>,
     tunes: bool,
     profiler: Option<Arc<Profiler>>,
 }
@@ -180,13 +181,26 @@ impl Device {
         self.tunes && self.preferred.is_none()
     }
 
+    /// The same device, on which plans may also take the kernel variant of this name, one of those that need leave:
+    /// [`tensor_core_variants`](crate::ops::tensor_core_variants).
+    pub fn allowing(&self, variant: &str) -> Device {
+        let mut allowed = self.allowed.clone();
+        allowed.push(variant.into());
+        Device { allowed, ..self.clone() }
+    }
+
+    /// Whether plans may take a kernel variant that needs leave.
+    pub(crate) fn allows(&self, variant: &str) -> bool {
+        self.allowed.iter().any(|allowed| **allowed == *variant)
+    }
+
     /// The kernel variant that it prefers.
     pub(crate) fn preferred(&self) -> Option<&str> {
         self.preferred.as_deref()
     }
 
     fn of(kind: Kind) -> Device {
-        Device { kind, preferred: None, tunes: false, profiler: None }
+        Device { kind, preferred: None, allowed: vec![], tunes: false, profiler: None }
     }
 }
 

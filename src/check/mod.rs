@@ -8,12 +8,14 @@ pub mod mutate;
 mod rival;
 mod turns;
 mod values;
+mod verify;
 
 pub use case::{Check, Failure};
 pub use devices::{folded, gpu};
 pub use rival::{Rival, Step};
 pub use turns::{Times, take_turns};
 pub use values::{apart, bytes, halves, integers, normal, uniform};
+pub use verify::{Verdict, verified_tensor_cores, verify};
 
 use crate::gpu::Kernel;
 
@@ -36,6 +38,8 @@ pub struct KernelSource {
     pub needs_subgroups: bool,
     /// Whether it reads or writes 16-bit floats.
     pub needs_f16: bool,
+    /// Whether it uses cooperative matrices.
+    pub needs_matrices: bool,
     /// Values of overridable constants.
     pub constants: &'static [(&'static str, f64)],
 }
@@ -51,6 +55,7 @@ pub fn kernels() -> Vec<KernelSource> {
         params: kernel.params,
         needs_subgroups: kernel.needs_subgroups,
         needs_f16: kernel.needs_f16,
+        needs_matrices: kernel.needs_matrices,
         constants: kernel.constants,
     };
     let ceilings = [bench::ceilings::KERNELS];

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use clap::Args;
+use lookalike::check::verified_tensor_cores;
 use lookalike::folders::cache_folder;
 use lookalike::gpu::GpuOptions;
 use lookalike::profile::Profiler;
@@ -23,11 +24,15 @@ pub struct AdapterArguments {
 impl AdapterArguments {
     /// Opens the device and says which it is: beside the result, where that is a JSON document.
     pub fn open(&self, json: bool) -> Result<Device> {
+        self.open_with(GpuOptions::default(), json)
+    }
+
+    fn open_with(&self, options: GpuOptions, json: bool) -> Result<Device> {
         let chosen =
             self.adapter.is_some() || std::env::var_os("LOOKALIKE_ADAPTER").is_some_and(|v| !v.is_empty());
         // Without a cache folder a run is slower to start, not less right.
         let cache = cache_folder().ok().map(|folder| folder.join("gpu"));
-        let options = GpuOptions { cache, ..GpuOptions::default() };
+        let options = GpuOptions { cache, ..options };
         let device = match &self.adapter {
             Some(name) => Device::named_with(name, &options)?,
             None => Device::open_with(&options)?,
@@ -52,21 +57,28 @@ pub struct RunArguments {
     #[arg(long)]
     profile: bool,
     #[command(flatten)]
-    tune: TuneArguments,
+    kernels: KernelArguments,
 }
 
 /// Choice of the kernels.
 #[derive(Args, Clone, Copy, Debug)]
-pub struct TuneArguments {
+pub struct KernelArguments {
     /// First measure which kernels are the fastest on this GPU, and remember it for later runs too. Results may differ in
     /// the last digits from those before
     #[arg(long)]
     tune: bool,
+    /// Compute convolutions and dense layers on the GPU's units for small matrices (tensor cores), where it has them and
+    /// they pass a check first: faster, with factors rounded to 16 bits
+    #[arg(long)]
+    tensor_cores: bool,
 }
 
-impl TuneArguments {
-    /// The device, which measures kernels if that was asked for.
-    pub fn apply(&self, device: Device) -> Result<Device> {
+impl KernelArguments {
+    /// As [`AdapterArguments::open`]: a device that takes these kernels.
+    pub fn open(&self, adapter: &AdapterArguments, json: bool) -> Result<Device> {
+        let options = GpuOptions { tensor_cores: self.tensor_cores, ..GpuOptions::default() };
+        let device = adapter.open_with(options, json)?;
+        let device = if self.tensor_cores { with_tensor_cores(&device) } else { device };
         if self.tune { device.tuning() } else { Ok(device) }
     }
 
@@ -81,23 +93,41 @@ impl TuneArguments {
 impl RunArguments {
     /// As [`AdapterArguments::open`]; prints the profile when the run is over.
     pub fn open(&self, json: bool) -> Result<RunDevice> {
-        let device = self.adapter.open(json)?;
-        let device = self.tune.apply(device)?;
-        let tune = self.tune;
+        let kernels = self.kernels;
+        let device = kernels.open(&self.adapter, json)?;
         if !self.profile {
-            return Ok(RunDevice { device, tune, profile: None });
+            return Ok(RunDevice { device, kernels, profile: None });
         }
         let profiler = Arc::new(Profiler::default());
         let device = device.profiled(profiler.clone());
-        Ok(RunDevice { device, tune, profile: Some(Profile { profiler, start: Instant::now(), json }) })
+        Ok(RunDevice { device, kernels, profile: Some(Profile { profiler, start: Instant::now(), json }) })
     }
+}
+
+/// The device with those variants for its tensor cores that pass their check. Says what came of it, beside the result.
+fn with_tensor_cores(device: &Device) -> Device {
+    let (device, verified) = verified_tensor_cores(device);
+    if verified.is_empty() {
+        note(format_args!(
+            "warning: {device} offers no matrices that Lookalike has kernels for; --tensor-cores changes nothing"
+        ));
+    }
+    for (variant, result) in verified {
+        match result {
+            Ok(()) => note(format_args!("tensor cores: {variant}, which passed its check here")),
+            Err(failure) => {
+                note(format_args!("warning: {variant} fails its check and is not used: {failure}"))
+            }
+        }
+    }
+    device
 }
 
 /// The device of a run. At its end, which is that of the run, it says what was measured to tune it, and the profile is
 /// printed, if these were asked for: beside the result, where that is a JSON document.
 pub struct RunDevice {
     device: Device,
-    tune: TuneArguments,
+    kernels: KernelArguments,
     profile: Option<Profile>,
 }
 
@@ -117,7 +147,7 @@ impl Deref for RunDevice {
 
 impl Drop for RunDevice {
     fn drop(&mut self) {
-        self.tune.report(&self.device);
+        self.kernels.report(&self.device);
         let Some(Profile { profiler, start, json }) = &self.profile else { return };
         let table = profile_table(&profiler.spent(), self.device.clock(), start.elapsed().as_secs_f64());
         if *json { note(table) } else { say(table) }

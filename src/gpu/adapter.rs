@@ -62,6 +62,9 @@ pub struct GpuOptions {
     pub no_timestamps: bool,
     /// Leave out 16-bit floats, as some adapters do.
     pub no_f16: bool,
+    /// Open the adapter's units for small matrices (tensor cores), where it has them: an experimental feature of wgpu.
+    /// Plans use them on a device that [allows](crate::Device::allowing) a kernel variant that needs them.
+    pub tensor_cores: bool,
 }
 
 /// How large a GPU is, for the table of kernel variants. wgpu does not tell its number of compute units.
@@ -91,6 +94,19 @@ pub struct Gpu {
     info: AdapterInfo,
     class: Class,
     tuned: Tuned,
+    /// Those that the device was opened for.
+    matrices: Vec<wgpu::CooperativeMatrixProperties>,
+}
+
+/// Square matrices that the lanes of a subgroup multiply together, with sums in `f32`.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Matrices {
+    /// Rows and columns of each.
+    pub side: u32,
+    /// Whether the factors are in `f16`, not in `f32`.
+    pub half: bool,
+    /// Lanes of the subgroup.
+    pub lanes: u32,
 }
 
 /// Optional features that a device is opened with where the adapter has them.
@@ -99,11 +115,16 @@ const USED: wgpu::Features = wgpu::Features::TIMESTAMP_QUERY
     .union(wgpu::Features::PIPELINE_CACHE)
     .union(wgpu::Features::SHADER_F16);
 
-const FEATURES: [(wgpu::Features, &str); 4] = [
+/// What kernels with matrices need: all are written with `enable f16`.
+const MATRICES: wgpu::Features =
+    wgpu::Features::EXPERIMENTAL_COOPERATIVE_MATRIX.union(wgpu::Features::SHADER_F16);
+
+const FEATURES: [(wgpu::Features, &str); 5] = [
     (wgpu::Features::TIMESTAMP_QUERY, "timestamps"),
     (wgpu::Features::SHADER_F16, "f16"),
     (wgpu::Features::SUBGROUP, "subgroups"),
     (wgpu::Features::PIPELINE_CACHE, "pipeline-cache"),
+    (MATRICES, "tensor-cores"),
 ];
 
 impl Gpu {
@@ -147,10 +168,15 @@ impl Gpu {
         if options.no_f16 {
             wanted.remove(wgpu::Features::SHADER_F16);
         }
+        let with_matrices = options.tensor_cores && adapter.features().contains(MATRICES);
+        if with_matrices {
+            wanted |= MATRICES;
+        }
         let descriptor = wgpu::DeviceDescriptor {
             label: Some("lookalike"),
             required_features: adapter.features() & wanted,
             required_limits: limits.clone(),
+            experimental_features: if with_matrices { experimental() } else { Default::default() },
             ..Default::default()
         };
         let (device, queue) = pollster::block_on(adapter.request_device(&descriptor))
@@ -184,6 +210,7 @@ impl Gpu {
             info: describe(adapter),
             class: class(&adapter.get_info()),
             tuned: Tuned::open(&adapter.get_info(), folder),
+            matrices: if with_matrices { adapter.cooperative_matrix_properties() } else { vec![] },
         }))
     }
 
@@ -216,6 +243,24 @@ impl Gpu {
     /// Whether kernels can read and write 16-bit floats.
     pub fn has_f16(&self) -> bool {
         self.device.features().contains(wgpu::Features::SHADER_F16)
+    }
+
+    /// Whether the device was opened for these matrices, and its subgroups always have so many lanes.
+    pub(crate) fn has_matrices(&self, wanted: Matrices) -> bool {
+        let Matrices { side, half, lanes } = wanted;
+        let factors = if half { wgpu::CooperativeScalarType::F16 } else { wgpu::CooperativeScalarType::F32 };
+        let is_wanted = |found: &wgpu::CooperativeMatrixProperties| {
+            [found.m_size, found.n_size, found.k_size] == [side; 3]
+                && found.ab_type == factors
+                && found.cr_type == wgpu::CooperativeScalarType::F32
+        };
+        let info = self.device.adapter_info();
+        // wgpu knows no more of Metal than that there are from 4 to 64 lanes; all of Apple's GPUs have 32.
+        let found = match info.backend {
+            wgpu::Backend::Metal => [32; 2],
+            _ => [info.subgroup_min_size, info.subgroup_max_size],
+        };
+        found == [lanes; 2] && self.matrices.iter().any(is_wanted)
     }
 
     /// Largest storage binding in bytes.
@@ -260,6 +305,14 @@ fn enumerate() -> Vec<wgpu::Adapter> {
     let mut adapters = pollster::block_on(instance.enumerate_adapters(wgpu::Backends::PRIMARY));
     adapters.sort_by_key(|adapter| describe(adapter).kind);
     adapters
+}
+
+/// Leave to open a device with wgpu's experimental features.
+fn experimental() -> wgpu::ExperimentalFeatures {
+    // SAFETY: asks for nothing but consent to features that may misbehave where they are used. Of those, devices are
+    // opened with cooperative matrices alone, if the caller opted in to them; kernels that use them are our own, are
+    // checked by naga in the tests, and run in plans only where the device allows them by name.
+    unsafe { wgpu::ExperimentalFeatures::enabled() }
 }
 
 fn class(info: &wgpu::AdapterInfo) -> Class {

@@ -66,6 +66,7 @@ impl Shader {
             variant: None,
             needs_subgroups: false,
             needs_f16: false,
+            needs_matrices: false,
             constants: &[],
             twin: None,
             reference: None,
@@ -102,6 +103,8 @@ pub(crate) struct Kernel {
     pub needs_subgroups: bool,
     /// Whether it reads or writes 16-bit floats, an optional feature.
     pub needs_f16: bool,
+    /// Whether it uses cooperative matrices, an optional and experimental feature.
+    pub needs_matrices: bool,
     /// Values of pipeline-overridable constants, where they differ from the shader's.
     pub constants: &'static [(&'static str, f64)],
     twin: Option<Twin<f32>>,
@@ -135,6 +138,11 @@ impl Kernel {
         Kernel { variant: Some(variant), ..self }
     }
 
+    /// The only one for its purpose.
+    pub const fn without_variant(self) -> Kernel {
+        Kernel { variant: None, ..self }
+    }
+
     /// It uses subgroup operations.
     pub const fn subgroups(self) -> Kernel {
         Kernel { needs_subgroups: true, ..self }
@@ -143,6 +151,11 @@ impl Kernel {
     /// It reads or writes 16-bit floats.
     pub const fn halves(self) -> Kernel {
         Kernel { needs_f16: true, ..self }
+    }
+
+    /// It uses cooperative matrices.
+    pub const fn matrices(self) -> Kernel {
+        Kernel { needs_matrices: true, ..self }
     }
 
     /// Overrides pipeline constants.

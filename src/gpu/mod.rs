@@ -9,8 +9,8 @@ mod queue;
 mod sequence;
 mod tuned;
 
-pub(crate) use adapter::Class;
 pub use adapter::{AdapterInfo, AdapterKind, Gpu, GpuOptions};
+pub(crate) use adapter::{Class, Matrices};
 pub(crate) use buffers::Buffer;
 pub(crate) use kernel::{Kernel, Piece, Shader, piece, shader};
 pub(crate) use queue::{ReadBack, Upload};

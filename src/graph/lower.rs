@@ -114,6 +114,23 @@ fn lower(
     Ok(())
 }
 
+/// Gives the operations of an operator to those of its dispatches that every run does.
+fn attributed(mut dispatches: Vec<Dispatch>, constants: usize) -> Vec<Dispatch> {
+    let (once, always) = dispatches.split_at_mut(constants);
+    for dispatch in once {
+        let node = dispatch.work.node;
+        let count = always.iter().filter(|other| other.work.node == node).count() as u64;
+        if let Some(share) = dispatch.work.flops.checked_div(count) {
+            always
+                .iter_mut()
+                .filter(|other| other.work.node == node)
+                .for_each(|other| other.work.flops += share);
+            dispatch.work.flops = 0;
+        }
+    }
+    dispatches
+}
+
 impl Program {
     /// The dispatches that `outputs` and the graph's updates need on `device`, and the outputs' tensors.
     pub(super) fn of(
@@ -160,6 +177,7 @@ impl Program {
         let mut marked: Vec<(bool, Dispatch)> = constant.into_iter().zip(dispatches).collect();
         marked.sort_by_key(|(constant, _)| !constant);
         let dispatches: Vec<Dispatch> = marked.into_iter().map(|(_, dispatch)| dispatch).collect();
+        let dispatches = attributed(dispatches, constants);
         let mut lifetimes: HashMap<usize, Lifetime> = HashMap::new();
         for (step, dispatch) in dispatches.iter().enumerate() {
             for &(id, _) in dispatch.reads.iter().chain(&dispatch.writes) {

@@ -16,12 +16,13 @@ use super::patches::{Patches, Walk};
 use super::ways::Size;
 use super::window::{Axis, Slide, slide};
 use super::winograd::Layer;
+use super::winograd_cpu;
 use super::{Activation, Padding};
 use crate::cpu::{Float, Matrix, Slots, params};
 use crate::error::expect_rank;
 use crate::gpu::{Kernel, Piece, piece};
-use crate::graph::{Gradients, Graph, Io, Node, Operator, PlanBuilder, Reader, Tensor, Var};
-use crate::tensor::{Shape, TensorType};
+use crate::graph::{Gradients, Graph, Grid, Io, Node, Operator, PlanBuilder, Reader, Tensor, Var};
+use crate::tensor::{DType, Shape, TensorType};
 use crate::{Device, Error, Result};
 
 const FORWARD: Family = Family::new::<Params>("conv2d", piece!("conv2d.wgsl")).with(COMMON);
@@ -30,6 +31,10 @@ pub(crate) const KERNELS: &[Kernel] = &FORWARD.kernels::<{ FORWARD.count() }>(Fl
 pub(crate) const HALF_KERNELS: &[Kernel] = &FORWARD.kernels::<{ FORWARD.count() }>(Floats::Half);
 /// Where the depth is split.
 pub(crate) const HALF_IN_KERNELS: &[Kernel] = &FORWARD.kernels::<{ FORWARD.count() }>(Floats::HalfIn);
+
+/// Bodies for the CPU path alone: a GPU has `winograd.wgsl`.
+const WINOGRAD_WEIGHTS: Kernel = FORWARD.plain().variant("winograd weights").fast(winograd_cpu::weights);
+const WINOGRAD: Kernel = FORWARD.plain().variant("winograd").fast(winograd_cpu::convolve);
 
 /// What a convolution and its gradients share.
 pub(super) const COMMON: Piece = piece!("common/conv2d.wgsl");
@@ -89,6 +94,24 @@ impl Conv2d {
         let ending = Ending { bias, activation: self.activation };
         let size = if pooled { geometry.pooled() } else { geometry.forward() };
         let winograd = Layer::forward(&geometry);
+        let cpu =
+            plan.device().gpu().is_none() && !plan.device().is_reference() && x.ty().dtype == DType::F32;
+        if let Some(layer) = winograd.filter(|layer| cpu && winograd_cpu::suits(layer)) {
+            let Layer { channels, out_channels, .. } = layer;
+            let u = plan.scratch(TensorType::f32([channels, winograd_cpu::POINTS, out_channels]));
+            let params = |ending: Ending<'_>| Params::new(Product::new(size, size.depth, ending), &geometry);
+            let one = Grid::groups(1);
+            plan.dispatch(
+                &WINOGRAD_WEIGHTS,
+                params(Ending::default()),
+                &[weight, weight, weight],
+                &[&u],
+                one,
+            )?;
+            let reads = [x, &u, ending.bias.unwrap_or(x)];
+            plan.dispatch(&WINOGRAD, params(ending), &reads, &[y], one)?;
+            return Ok(true);
+        }
         let way = match gemm::choose(
             plan,
             &floats::problem(self.name(), x.ty()),

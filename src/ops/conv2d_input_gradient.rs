@@ -17,8 +17,9 @@ use crate::gpu::{Kernel, piece};
 use crate::graph::{Io, Operator, PlanBuilder};
 use crate::tensor::TensorType;
 
-const GRADIENT: Family =
-    Family::new::<Params>("conv2d_input_gradient", piece!("conv2d_input_gradient.wgsl")).with(COMMON);
+const GRADIENT: Family = Family::new::<Params>("conv2d_input_gradient", piece!("conv2d_input_gradient.wgsl"))
+    .with(COMMON)
+    .any_size();
 const PLAIN: Kernel = GRADIENT.plain().twin(gradient::<f32>, gradient::<f64>).fast(gradient_fast);
 pub(crate) const KERNELS: &[Kernel] = &GRADIENT.kernels::<{ GRADIENT.count() }>(Floats::Float);
 

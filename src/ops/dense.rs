@@ -64,7 +64,7 @@ impl Operator for Dense {
         let size = Dense::size(&io.input_types())?;
         let bias = (io.input_count() == 3).then(|| io.input(2));
         let ending = Ending { bias, activation: self.0 };
-        matmul::dispatch(plan, size, [io.input(0), io.input(1)], Transpose::default(), io.output(0), ending)
+        matmul::layer(plan, size, [io.input(0), io.input(1)], io.output(0), ending)
     }
 
     fn gradient(&self, graph: &mut Graph, node: &Node, dy: &[Option<Var>]) -> Result<Gradients> {

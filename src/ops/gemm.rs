@@ -24,6 +24,8 @@ pub(super) struct Family {
     /// Size of its `Params`.
     params: usize,
     along_rows: bool,
+    /// Its factors may be as small as gradients are.
+    any_size: bool,
 }
 
 /// Elements that are loaded and stored at once: four where rows have a multiple of four.
@@ -43,7 +45,8 @@ impl Width {
 impl Family {
     /// Of an operator's own file with parameters `P`, which loads a along the depth.
     pub const fn new<P>(name: &'static str, own: Piece) -> Family {
-        Family { name, pieces: [None, Some(own)], params: size_of::<P>(), along_rows: false }
+        let pieces = [None, Some(own)];
+        Family { name, pieces, params: size_of::<P>(), along_rows: false, any_size: false }
     }
 
     /// With declarations that it shares with other operators.
@@ -51,19 +54,28 @@ impl Family {
         Family { pieces: [Some(common), self.pieces[1]], ..self }
     }
 
-    /// It loads a along its rows instead.
+    /// Of factors that may be too small or too large for `f16`, such as gradients.
+    pub const fn any_size(self) -> Family {
+        Family { any_size: true, ..self }
+    }
+
+    /// It loads a along its rows instead, and its factors have any size.
     pub const fn along_rows(self) -> Family {
-        Family { along_rows: true, ..self }
+        Family { along_rows: true, any_size: true, ..self }
     }
 
     /// How it can be computed; the first way is the plain one.
     pub const fn ways(&self) -> &'static [Way] {
-        if self.along_rows { Way::ALONG_ROWS } else { Way::ALONG_DEPTH }
+        match (self.along_rows, self.any_size) {
+            (true, _) => Way::ALONG_ROWS,
+            (false, true) => Way::ANY_SIZE,
+            (false, false) => Way::ALL,
+        }
     }
 
-    /// The kernel for any device and any sizes: the one that has the operator's twins.
+    /// What runs without a GPU, for the operator to give its twins to.
     pub const fn plain(&self) -> Kernel {
-        self.kernel(Way::Tile32, Width::One, Width::One, Floats::Float)
+        self.kernel(Way::Tile32, Width::One, Width::One, Floats::Float).without_variant()
     }
 
     /// How many kernels it has for one kind of floats.
@@ -85,7 +97,14 @@ impl Family {
     }
 
     const fn kernel(&self, way: Way, left: Width, right: Width, floats: Floats) -> Kernel {
-        let mut shader = Shader::new(self.name)
+        let mut shader = Shader::new(self.name);
+        if way.matrices().is_some() {
+            shader = shader.and(piece!("common/enable_matrix.wgsl")).and(match self.along_rows {
+                true => piece!("common/matrix_rows.wgsl"),
+                false => piece!("common/matrix_depth.wgsl"),
+            });
+        }
+        shader = shader
             .and(floats.piece())
             .and(piece!("common/linear.wgsl"))
             .and(piece!("common/activation.wgsl"))
@@ -101,6 +120,7 @@ impl Family {
             .and(match way {
                 Way::Narrow => piece!("common/gemm_narrow.wgsl"),
                 Way::Subgroup => piece!("common/gemm_subgroup.wgsl"),
+                Way::Matrix16 | Way::Matrix8 | Way::Matrix8F32 => piece!("common/gemm_matrix.wgsl"),
                 _ if self.along_rows => piece!("common/gemm_rows.wgsl"),
                 _ => piece!("common/gemm.wgsl"),
             });
@@ -115,7 +135,11 @@ impl Family {
         }
         let kernel = shader.kernel("product").reads(3).writes(1).sized(self.params).variant(way.name());
         let kernel = floats.mark(kernel);
-        if matches!(way, Way::Subgroup) { kernel.subgroups() } else { kernel }
+        match way {
+            Way::Subgroup => kernel.subgroups(),
+            _ if way.matrices().is_some() => kernel.matrices(),
+            _ => kernel,
+        }
     }
 }
 
@@ -134,6 +158,20 @@ pub(super) struct Product {
 }
 
 impl Product {
+    /// Of a product whose depth is computed in pieces of `split_depth`.
+    pub fn new(size: Size, split_depth: usize, ending: Ending<'_>) -> Product {
+        Product {
+            rows: size.rows as u32,
+            columns: size.columns as u32,
+            depth: size.depth as u32,
+            split_depth: split_depth as u32,
+            biased: ending.bias.is_some().into(),
+            kind: ending.activation.kind(),
+            slope: ending.activation.slope(),
+            pooled: 0,
+        }
+    }
+
     /// Adds the bias and applies the activation to a finished row of sums, as `store` does.
     pub fn end_row(&self, sums: &mut [f32], bias: &[f32]) {
         if self.biased == 1 {
@@ -226,16 +264,7 @@ impl Call<'_> {
         params: impl FnOnce(Product) -> P,
     ) -> Result<()> {
         let Call { size, left: (left, _), right: (right, _), y, ending, .. } = self;
-        let product = Product {
-            rows: size.rows as u32,
-            columns: size.columns as u32,
-            depth: size.depth as u32,
-            split_depth: split.depth as u32,
-            biased: ending.bias.is_some().into(),
-            kind: ending.activation.kind(),
-            slope: ending.activation.slope(),
-            pooled: self.pooled.into(),
-        };
+        let product = Product { pooled: self.pooled.into(), ..Product::new(size, split.depth, ending) };
         let reads = [left, right, ending.bias.unwrap_or(right)];
         plan.dispatch(kernel, params(product), &reads, &[y], Grid::groups(groups))
     }
@@ -271,13 +300,20 @@ pub(super) fn choose<'a>(
     layer: Option<&'a Layer>,
 ) -> Option<Chosen<'a>> {
     let gpu = plan.device().gpu()?;
-    let mut names: Vec<&'static str> =
-        Way::ranked(family.ways(), gpu, size).into_iter().map(Way::name).collect();
+    let ways = Way::ranked(family.ways(), plan.device(), size);
+    let mut names: Vec<&'static str> = ways.iter().map(|way| way.name()).collect();
     if let Some(layer) = layer {
-        let at = if Winograd::suits(gpu, layer) { 0 } else { names.len() };
+        let at = match ways[0] {
+            // Its units are many times as fast as those that Winograd's method spares.
+            Way::Matrix16 => 1,
+            _ if Winograd::suits(gpu, layer) => 0,
+            _ => names.len(),
+        };
         names.splice(at..at, Winograd::ALL.map(Winograd::name));
     }
-    let taken = plan.choose(&size.problem(operator), &names);
+    // What is the fastest among all need not be so without matrices.
+    let among = if ways.iter().any(|way| way.matrices().is_some()) { ", tensor cores" } else { "" };
+    let taken = plan.choose(&(size.problem(operator) + among), &names);
     match (Winograd::named(taken), layer) {
         (Some(winograd), Some(layer)) => Some(Chosen::Winograd(winograd, layer)),
         _ => Way::named(taken).map(Chosen::Product),

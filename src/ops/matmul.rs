@@ -15,13 +15,15 @@ use crate::graph::{Gradients, Graph, Io, Node, Operator, PlanBuilder, Tensor, Va
 use crate::tensor::TensorType;
 use crate::{Error, Result};
 
-const PRODUCT: Family = Family::new::<Params>("matmul", piece!("matmul.wgsl"));
+/// Of a dense layer's input and weight.
+const LAYER: Family = Family::new::<Params>("matmul", piece!("matmul.wgsl"));
+const PRODUCT: Family = LAYER.any_size();
 /// Where a is given transposed.
 const TURNED: Family = PRODUCT.along_rows();
 const PLAIN: Kernel = PRODUCT.plain().twin(multiply::<f32>, multiply::<f64>).fast(multiply_fast);
-pub(crate) const KERNELS: &[Kernel] = &PRODUCT.kernels::<{ PRODUCT.count() }>(Floats::Float);
+pub(crate) const KERNELS: &[Kernel] = &LAYER.kernels::<{ LAYER.count() }>(Floats::Float);
 /// For dense layers.
-pub(crate) const HALF_IN_KERNELS: &[Kernel] = &PRODUCT.kernels::<{ PRODUCT.count() }>(Floats::HalfIn);
+pub(crate) const HALF_IN_KERNELS: &[Kernel] = &LAYER.kernels::<{ LAYER.count() }>(Floats::HalfIn);
 pub(crate) const TURNED_KERNELS: &[Kernel] = &TURNED.kernels::<{ TURNED.count() }>(Floats::Float);
 
 /// Which factors of a product are transposed.
@@ -80,7 +82,8 @@ impl Operator for Matmul {
 
     fn dispatch(&self, io: &Io, plan: &mut PlanBuilder<'_>) -> Result<()> {
         let (a, b) = (io.input(0), io.input(1));
-        dispatch(plan, self.size(a.ty(), b.ty())?, [a, b], self.0, io.output(0), Ending::default())
+        let size = self.size(a.ty(), b.ty())?;
+        dispatch(plan, call(size, [a, b], self.0, io.output(0)), self.0)
     }
 
     /// With Y = A·B: dA = dY·Bᵀ and dB = Aᵀ·dY; where A or B is given transposed, so is its gradient.
@@ -103,17 +106,22 @@ impl Operator for Matmul {
     }
 }
 
-/// Adds the dispatches of the product of `a` and `b` with an ending.
-pub(super) fn dispatch(
+/// Adds the dispatches of a layer: the product of its input and its weight, with an ending.
+pub(super) fn layer(
     plan: &mut PlanBuilder<'_>,
     size: Size,
     factors: [&Tensor; 2],
-    transpose: Transpose,
     y: &Tensor,
     ending: Ending<'_>,
 ) -> Result<()> {
-    let call = Call { ending, ..call(size, factors, transpose, y) };
-    let way = gemm::choose_way(plan, &floats::problem("matmul", factors[0].ty()), call.family, size);
+    let transpose = Transpose::default();
+    let call = Call { family: &LAYER, ending, ..call(size, factors, transpose, y) };
+    dispatch(plan, call, transpose)
+}
+
+fn dispatch(plan: &mut PlanBuilder<'_>, call: Call<'_>, transpose: Transpose) -> Result<()> {
+    let size = call.size;
+    let way = gemm::choose_way(plan, &floats::problem("matmul", call.left.0.ty()), call.family, size);
     call.dispatch(plan, way, |product| Params::new(product, size, transpose))
 }
 
@@ -128,8 +136,7 @@ pub(super) fn pieces(
     pieces: Split,
 ) -> Result<()> {
     let call = call(size, factors, transpose, y);
-    let gpu = plan.device().gpu().expect("pieces are for GPUs");
-    let way = Way::for_pieces(call.family.ways(), gpu, size, pieces);
+    let way = Way::for_pieces(call.family.ways(), plan.device(), size, pieces);
     call.dispatch_pieces(plan, way, pieces, |product| Params::new(product, size, transpose))
 }
 

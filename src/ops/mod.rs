@@ -41,6 +41,7 @@ mod update;
 mod ways;
 mod window;
 mod winograd;
+mod winograd_cpu;
 
 pub use activation::Activation;
 pub use adam::{Adam, AdamForm};
@@ -53,6 +54,7 @@ pub use matmul::Transpose;
 pub use normalize::Normalize;
 pub use pool2d::Pool2d;
 pub use sgd::Sgd;
+pub use ways::tensor_core_variants;
 pub use window::Padding;
 #[cfg(feature = "train")]
 pub(crate) use window::{Slide, slide};

@@ -84,14 +84,14 @@ const fn kernel(shader: Shader, entry: &'static str, reads: usize) -> Kernel {
 /// A convolution that it computes: 3 × 3 windows, one pixel apart.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Layer {
-    batch: usize,
+    pub batch: usize,
     /// Vertical, horizontal.
-    size: [usize; 2],
-    out: [usize; 2],
+    pub size: [usize; 2],
+    pub out: [usize; 2],
     /// Pixels added before the first.
-    before: [usize; 2],
-    channels: usize,
-    out_channels: usize,
+    pub before: [usize; 2],
+    pub channels: usize,
+    pub out_channels: usize,
     /// Whether the weight is read with its window flipped and its channels swapped.
     flipped: bool,
 }

@@ -81,15 +81,10 @@ impl Measured {
 /// # Errors
 /// As [`Plan::profile`].
 pub fn operators(plan: &mut Plan, effort: &Effort) -> Result<Vec<Measured>> {
-    // The first run is the one that does the constant dispatches, which stand in front.
     let runs = effort.repeat(|| plan.profile())?;
-    let (constant, repeated) = plan.works().split_at(plan.constant_dispatches());
-    // The dispatches of an operator follow each other.
-    let describe = |works: &[Work]| {
-        let once = constant.iter().filter(|work| work.node == works[0].node);
-        describe(works, once.map(|work| work.flops).sum())
-    };
-    let mut measured: Vec<Measured> = repeated.chunk_by(|a, b| a.node == b.node).map(describe).collect();
+    // The dispatches of an operator follow each other. Those of a warm run: what depends on states alone was done before.
+    let works: Vec<Work> = runs[0].iter().map(|time| time.work.clone()).collect();
+    let mut measured: Vec<Measured> = works.chunk_by(|a, b| a.node == b.node).map(describe).collect();
     for times in runs {
         for (measured, times) in measured.iter_mut().zip(times.chunk_by(|a, b| a.work.node == b.work.node)) {
             measured.seconds.push(times.iter().map(|time| time.seconds).sum());
@@ -98,14 +93,14 @@ pub fn operators(plan: &mut Plan, effort: &Effort) -> Result<Vec<Measured>> {
     Ok(measured)
 }
 
-fn describe(works: &[Work], flops_done_once: u64) -> Measured {
+fn describe(works: &[Work]) -> Measured {
     let Work { layer, operator, inputs, .. } = works[0].clone();
     Measured {
         layer,
         operator,
         inputs,
         kernels: works.iter().map(|work| work.kernel.clone()).collect(),
-        flops: flops_done_once + works.iter().map(|work| work.flops).sum::<u64>(),
+        flops: works.iter().map(|work| work.flops).sum(),
         bytes: works.iter().map(|work| work.bytes).sum(),
         seconds: vec![],
     }

@@ -15,7 +15,7 @@ use lookalike::check::bench::{Bench, Ceilings, Effort, Given, NETWORKS, Network}
 use lookalike::formats::atomic::check_writable;
 use lookalike::{Error, Result};
 
-use super::device::{AdapterArguments, TuneArguments};
+use super::device::{AdapterArguments, KernelArguments};
 use super::display::{self, note, say};
 use super::number::{at_least_one, percentage, seconds};
 use super::output::write;
@@ -71,14 +71,14 @@ pub struct Arguments {
     #[command(flatten)]
     adapter: AdapterArguments,
     #[command(flatten)]
-    tune: TuneArguments,
+    kernels: KernelArguments,
     /// Print one JSON document, with the seconds of every run
     #[arg(long)]
     json: bool,
 }
 
-const MEASURING: [&str; 9] =
-    ["networks", "batch", "conv2d", "dense", "variants", "all", "html", "adapter", "tune"];
+const MEASURING: [&str; 10] =
+    ["networks", "batch", "conv2d", "dense", "variants", "all", "html", "adapter", "tune", "tensor_cores"];
 
 const EXAMPLES: &str = "\
 Examples:
@@ -109,7 +109,7 @@ pub fn run(arguments: &Arguments) -> Result<()> {
 }
 
 fn measure(arguments: &Arguments) -> Result<Bench> {
-    let device = arguments.tune.apply(arguments.adapter.open(arguments.json)?)?;
+    let device = arguments.kernels.open(&arguments.adapter, arguments.json)?;
     if let (Some(operator), None) = (&arguments.variants, device.gpu()) {
         return Err(Error::Input(format!(
             "{operator} has no variants on the CPU, which computes each operator in one way; name a GPU with --adapter"
@@ -124,7 +124,7 @@ fn measure(arguments: &Arguments) -> Result<Bench> {
         Some(operator) => arguments.measure_variants(operator, &mut bench, &effort)?,
         None => arguments.measure_all(&mut bench, &effort)?,
     }
-    arguments.tune.report(&bench.device);
+    arguments.kernels.report(&bench.device);
     Ok(bench)
 }
 
