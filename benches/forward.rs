@@ -8,7 +8,8 @@
 //! ```
 //!
 //! and the other options of benches/training.rs. Everyone has the same weights and pictures, and has read the features when a
-//! step ends. They must agree before anything is measured. Our step also takes in the pictures as bytes and scales them.
+//! step ends. They must agree before anything is measured. Our step also takes in the pictures as bytes and scales them. Where
+//! ours runs on a GPU that has 16-bit floats, it takes part a second time with tensors of these.
 
 mod common;
 mod networks;
@@ -21,9 +22,8 @@ use lookalike::Device;
 use lookalike::check::{Rival, Step, take_turns};
 use lookalike::graph::{Graph, Plan, Var};
 use lookalike::models::vgg16_base;
-use lookalike::nn::Mode;
 use lookalike::ops::Normalize;
-use lookalike::tensor::{Data, TensorType};
+use lookalike::tensor::{Data, Precision, TensorType};
 use networks::options::Options;
 use networks::task::{SIDE, Task, network_pixels};
 use networks::{answer_path, rivals, warm_up};
@@ -42,7 +42,7 @@ fn main() -> Result<()> {
     let options = Options::parse(4, 7)?;
     let task = Task::new(vgg16_base(SIDE)?)?;
     let device = options.device()?;
-    let mut forward = Forward::new(&task, &device, options.batch)?;
+    let mut forward = Forward::new(&task, &device, options.batch, Precision::F32)?;
     if options.serve {
         return Rival::serve(|| Ok(forward.step()?.0));
     }
@@ -54,8 +54,15 @@ fn main() -> Result<()> {
     let flops = forward.flops;
     let mut contenders =
         vec![Contender::new(format!("Lookalike on {device}"), move || Ok(forward.step()?.0))];
+    if device.keeps(Precision::F16) == Precision::F16 {
+        let mut half = Forward::new(&task, &device, options.batch, Precision::F16)?;
+        let name = "Lookalike, half";
+        judge(name, &half.step()?.1, &features);
+        contenders.push(Contender::new(name.into(), move || Ok(half.step()?.0)));
+    }
+    let ours = contenders.len();
     contenders.extend(rivals(&options, "forward", folder.path(), &file)?);
-    for contender in &contenders[1..] {
+    for contender in &contenders[ours..] {
         compare(&contender.name, &answer_path(folder.path(), &contender.name), &features)?;
     }
     warm_up(&mut contenders, WARM_UP)?;
@@ -81,15 +88,21 @@ fn compare(name: &str, path: &Path, ours: &[f32]) -> Result<()> {
         println!("{name} DIFFERS: {} bytes for {} features", bytes.len(), ours.len());
         return Ok(());
     }
-    let theirs = words.iter().map(|&word| f64::from(f32::from_le_bytes(word)));
-    let apart: f64 = theirs.zip(ours).map(|(theirs, &ours)| (theirs - f64::from(ours)).powi(2)).sum();
+    let theirs: Vec<f32> = words.iter().map(|&word| f32::from_le_bytes(word)).collect();
+    judge(name, &theirs, ours);
+    Ok(())
+}
+
+/// Says how far features are from ours.
+fn judge(name: &str, theirs: &[f32], ours: &[f32]) {
+    let pairs = theirs.iter().zip(ours);
+    let apart: f64 = pairs.map(|(&theirs, &ours)| (f64::from(theirs) - f64::from(ours)).powi(2)).sum();
     let length: f64 = ours.iter().map(|&ours| f64::from(ours).powi(2)).sum();
     let error = (apart / length).sqrt();
     let tolerance = if name.contains("half") { HALF_TOLERANCE } else { TOLERANCE };
     // Not a number is not within any tolerance.
     let verdict = if error < tolerance { "agrees" } else { "DIFFERS" };
     println!("{name} {verdict}: features differ by {error:.1e}, relative L2");
-    Ok(())
 }
 
 /// Our forward pass.
@@ -102,12 +115,12 @@ struct Forward {
 }
 
 impl Forward {
-    fn new(task: &Task, device: &Device, batch: usize) -> Result<Forward> {
+    fn new(task: &Task, device: &Device, batch: usize, precision: Precision) -> Result<Forward> {
         let params = task.params(device)?;
         let mut graph = Graph::new();
         let pixels = graph.input("pixels", TensorType::u8([batch, SIDE, SIDE, 3]));
         let x = graph.normalize(pixels, Normalize::unit())?;
-        let features = task.model().build(&mut graph, x, Mode::Predict, 0, None)?;
+        let features = task.model().predict(&mut graph, x, precision)?;
         let plan = Plan::new(&graph, &params, &[features])?;
         Ok(Forward { plan, features, flops: graph.flops(), pixels: Data::U8(network_pixels(batch)), batch })
     }
