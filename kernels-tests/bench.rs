@@ -95,7 +95,7 @@ fn networks_are_measured_whole() {
     assert!(gradient["layer"] == "conv3" || gradient["layer"] == "conv2", "{gradient}");
 
     let text = scene.ok(&arguments).stdout;
-    for part in ["ceilings: ", "conv2 · conv2d/tile-32  [1×112×112×16] [3×3×16×32]", "pictures/s", "(--all)"]
+    for part in ["ceilings: ", "conv2 · conv2d/product  [1×112×112×16] [3×3×16×32]", "pictures/s", "(--all)"]
     {
         assert!(text.contains(part), "'{part}' in: {text}");
     }
@@ -151,12 +151,12 @@ fn any_run_can_be_profiled() {
     let scene = Scene::new(&[("s01", 2)]);
     let faces = ["faces", "photos/s01/01.png", "photos/s01/02.png", "--adapter", "cpu", "--profile"];
     let text = scene.ok(&faces).stdout;
-    for part in ["profile, by the host's clock", "FLOP/s", "pnet/conv1 · conv2d/tile-32", " all\n"] {
+    for part in ["profile, by the host's clock", "FLOP/s", "pnet/conv1 · conv2d/product", " all\n"] {
         assert!(text.contains(part), "'{part}' in: {text}");
     }
     // Beside the result, where that is a JSON document.
     let run = scene.ok(&[&faces[..], &["--json"]].concat());
     serde_json::from_str::<Value>(&run.stdout).expect("a document alone");
-    assert!(run.stderr.contains("onet/conv1 · conv2d/tile-32"), "{}", run.stderr);
+    assert!(run.stderr.contains("onet/conv1 · conv2d/product"), "{}", run.stderr);
     assert!(!scene.ok(&faces[..5]).stdout.contains("profile"), "only when asked for");
 }

@@ -122,7 +122,7 @@ mod tests {
             found.unwrap_or_else(|| panic!("no {layer} · {operator} among {works:#?}"))
         };
         let gradient = find("conv1", "conv2d_weight_gradient");
-        assert_eq!(gradient.kernel, "conv2d_weight_gradient/tile-32");
+        assert_eq!(gradient.kernel, "conv2d_weight_gradient/product");
         let conv = find("conv1", "conv2d");
         assert_eq!(&*conv.inputs, "f32 [2, 8, 8, 3], f32 [3, 3, 3, 2], f32 [2]");
         // Pictures, kernel, bias, result.
