@@ -54,9 +54,13 @@ fn main() -> Result<()> {
     let flops = forward.flops;
     let mut contenders =
         vec![Contender::new(format!("Lookalike on {device}"), move || Ok(forward.step()?.0))];
-    if device.keeps(Precision::F16) == Precision::F16 {
-        let mut half = Forward::new(&task, &device, options.batch, Precision::F16)?;
-        let name = "Lookalike, half";
+    let plain = Some(&device).filter(|device| device.keeps(Precision::F16) == Precision::F16);
+    let tensor_cores = options.on_tensor_cores()?;
+    for (name, device) in
+        [("Lookalike, half", plain), ("Lookalike, half on tensor cores", tensor_cores.as_ref())]
+    {
+        let Some(device) = device else { continue };
+        let mut half = Forward::new(&task, device, options.batch, Precision::F16)?;
         judge(name, &half.step()?.1, &features);
         contenders.push(Contender::new(name.into(), move || Ok(half.step()?.0)));
     }

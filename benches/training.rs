@@ -12,6 +12,7 @@
 //!                      `cargo build --release --manifest-path benches/rivals/Cargo.toml --keep-going` puts them
 //!   --limit SECONDS    how long a rival's step may take; default 600
 //!   --before PROGRAM   another build of this bench, for what a change is worth
+//!   --tensor-cores     ours takes part a second time, with products on the adapter's tensor cores
 //!   --profile          also what each dispatch takes
 //!   --serve            only train, one step for each line of standard input; what --before runs
 //! ```
@@ -67,6 +68,14 @@ fn main() -> Result<()> {
     let mut ours = Contender::new(format!("Lookalike on {device}"), move || training.step());
     ours.values.push(first);
     let mut contenders = vec![ours];
+    if let Some(device) = options.on_tensor_cores()? {
+        let mut training = Training::new(&task, &device, options.batch)?;
+        let first = training.step()?.value;
+        let name = "Lookalike, half on tensor cores";
+        let mut half = Contender::new(name.into(), move || training.step());
+        half.values.push(first);
+        contenders.push(half);
+    }
     contenders.extend(rivals(&options, "train", folder.path(), &file)?);
     warm_up(&mut contenders, WARM_UP)?;
     compare(&contenders)?;
