@@ -18,9 +18,8 @@ fn resolve(kernel: &KernelSource) -> (Module, ModuleInfo) {
     // No capability beyond WebGPU's core but those that the kernel says it needs.
     let mut capabilities = Capabilities::empty();
     capabilities.set(Capabilities::SUBGROUP, kernel.needs_subgroups);
-    let matrices = Capabilities::COOPERATIVE_MATRIX | Capabilities::SHADER_FLOAT16;
-    capabilities.set(Capabilities::SHADER_FLOAT16, kernel.needs_f16);
-    capabilities.set(matrices, kernel.needs_matrices);
+    capabilities.set(Capabilities::COOPERATIVE_MATRIX, kernel.needs_matrices);
+    capabilities.set(Capabilities::SHADER_FLOAT16, kernel.needs_f16 || kernel.needs_matrices);
     let info = Validator::new(ValidationFlags::all(), capabilities)
         .subgroup_stages(ShaderStages::COMPUTE)
         .subgroup_operations(SubgroupOperationSet::all())

@@ -98,14 +98,18 @@ impl Family {
 
     const fn kernel(&self, way: Way, left: Width, right: Width, floats: Floats) -> Kernel {
         let mut shader = Shader::new(self.name);
+        // What a module enables stands before all that it declares.
         if way.matrices().is_some() {
-            shader = shader.and(piece!("common/enable_matrix.wgsl")).and(match self.along_rows {
+            shader = shader.and(piece!("common/enable_matrix.wgsl"));
+        }
+        shader = shader.and(floats.piece());
+        if way.matrices().is_some() {
+            shader = shader.and(match self.along_rows {
                 true => piece!("common/matrix_rows.wgsl"),
                 false => piece!("common/matrix_depth.wgsl"),
             });
         }
         shader = shader
-            .and(floats.piece())
             .and(piece!("common/linear.wgsl"))
             .and(piece!("common/activation.wgsl"))
             .and(piece!("common/product.wgsl"))
