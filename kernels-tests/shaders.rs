@@ -16,13 +16,10 @@ fn resolve(kernel: &KernelSource) -> (Module, ModuleInfo) {
     let module = naga::front::wgsl::parse_str(&kernel.source)
         .unwrap_or_else(|e| shown(e.emit_to_string(&kernel.source)));
     // No capability beyond WebGPU's core but those that the kernel says it needs.
-    let needed = [
-        (kernel.needs_subgroups, Capabilities::SUBGROUP),
-        (kernel.needs_f16 || kernel.needs_matrices, Capabilities::SHADER_FLOAT16),
-        (kernel.needs_matrices, Capabilities::COOPERATIVE_MATRIX),
-    ];
-    let capabilities =
-        needed.into_iter().filter(|(needs, _)| *needs).map(|(_, capability)| capability).collect();
+    let mut capabilities = Capabilities::empty();
+    capabilities.set(Capabilities::SUBGROUP, kernel.needs_subgroups);
+    capabilities.set(Capabilities::COOPERATIVE_MATRIX, kernel.needs_matrices);
+    capabilities.set(Capabilities::SHADER_FLOAT16, kernel.needs_f16 || kernel.needs_matrices);
     let info = Validator::new(ValidationFlags::all(), capabilities)
         .subgroup_stages(ShaderStages::COMPUTE)
         .subgroup_operations(SubgroupOperationSet::all())

@@ -98,7 +98,7 @@ impl Family {
 
     const fn kernel(&self, way: Way, left: Width, right: Width, floats: Floats) -> Kernel {
         let mut shader = Shader::new(self.name);
-        // What a module enables stands before all else in it.
+        // What a module enables stands before all that it declares.
         if way.matrices().is_some() {
             shader = shader.and(piece!("common/enable_matrix.wgsl"));
         }
