@@ -57,6 +57,17 @@ impl Gpu {
 
     fn compile_one(&self, kernel: &Kernel) -> Result<Pipeline> {
         let name = kernel.name();
+        let features = self.device.features();
+        for (needed, feature, what) in [
+            (kernel.needs_subgroups, wgpu::Features::SUBGROUP, "subgroups"),
+            (kernel.needs_f16, wgpu::Features::SHADER_F16, "16-bit floats"),
+            (kernel.needs_matrices, wgpu::Features::EXPERIMENTAL_COOPERATIVE_MATRIX, "cooperative matrices"),
+        ] {
+            if needed && !features.contains(feature) {
+                let problem = format!("it needs {what}, which this device was opened without");
+                return Err(Error::Kernel { kernel: name, problem });
+            }
+        }
         let scope = self.device.push_error_scope(wgpu::ErrorFilter::Validation);
         let layout = self.bind_group_layout(kernel);
         let descriptor = wgpu::ShaderModuleDescriptor {

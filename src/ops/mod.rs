@@ -63,7 +63,8 @@ use crate::gpu::Kernel;
 use crate::tensor::{DType, Shape, TensorType};
 use crate::{Error, Result};
 
-/// The kernels of every operator: validation, warm-up and profiles follow from this list.
+/// The kernels of every operator: validation and the checks of variants follow from this list.
+#[cfg_attr(not(feature = "check"), allow(dead_code))] // plans find their kernels by themselves
 pub(crate) const KERNELS: &[&[Kernel]] = &[
     crate::graph::BUILTIN_KERNELS,
     activation::KERNELS,

@@ -4,6 +4,8 @@
 //! Bands of four rows of outputs are worked on in groups: their tiles of inputs are transformed, multiplied, a product
 //! for each point, and transformed back, so that what lies between stays in a shared cache.
 
+use std::array::from_fn;
+
 use rayon::prelude::*;
 
 use super::conv2d::{Geometry, Params};
@@ -40,13 +42,9 @@ pub(super) fn weights(bytes: &[u8], slots: &mut Slots<'_, f32>) {
     slots.out().par_chunks_mut(POINTS * out_channels).enumerate().for_each(|(c, u)| {
         for o in (0..out_channels).step_by(LANES) {
             let tap = |tap: usize| lanes(&weight[(tap * channels + c) * out_channels + o..]);
-            let mut rows = [[[0.0; LANES]; 3]; SIDE];
-            for column in 0..3 {
-                let line = weight_line([0, 1, 2].map(|row| tap(row * 3 + column)));
-                (0..SIDE).for_each(|row| rows[row][column] = line[row]);
-            }
-            for (row, taps) in rows.into_iter().enumerate() {
-                for (column, value) in weight_line(taps).iter().enumerate() {
+            let columns = [0, 1, 2].map(|column| weight_line([0, 1, 2].map(|row| tap(row * 3 + column))));
+            for row in 0..SIDE {
+                for (column, value) in weight_line(columns.map(|line| line[row])).iter().enumerate() {
                     u[(row * SIDE + column) * out_channels + o..][..LANES].copy_from_slice(value);
                 }
             }
@@ -98,20 +96,16 @@ fn transform_input(geometry: &Geometry, x: &[f32], [n, i, j]: [usize; 3], v: &mu
     let at = |axis: super::window::Axis, first: usize, step: usize| {
         (first + step).checked_sub(axis.before).filter(|&pixel| pixel < axis.size)
     };
-    let pixels: [Option<usize>; POINTS] = std::array::from_fn(|point| {
+    let pixels: [Option<usize>; POINTS] = from_fn(|point| {
         let (h, w) = (at(down, i, point / SIDE)?, at(right, j, point % SIDE)?);
         Some(((n * down.size + h) * right.size + w) * channels)
     });
     for c in (0..channels).step_by(LANES) {
-        let mut rows = [[[0.0; LANES]; SIDE]; SIDE];
-        for column in 0..SIDE {
-            let pixel =
-                |row: usize| pixels[row * SIDE + column].map_or([0.0; LANES], |at| lanes(&x[at + c..]));
-            let line = input_line(std::array::from_fn(pixel));
-            (0..SIDE).for_each(|row| rows[row][column] = line[row]);
-        }
-        for (row, d) in rows.into_iter().enumerate() {
-            for (column, value) in input_line(d).iter().enumerate() {
+        let pixel = |point: usize| pixels[point].map_or([0.0; LANES], |at| lanes(&x[at + c..]));
+        let columns: [[Lanes; SIDE]; SIDE] =
+            from_fn(|column| input_line(from_fn(|row| pixel(row * SIDE + column))));
+        for row in 0..SIDE {
+            for (column, value) in input_line(columns.map(|line| line[row])).iter().enumerate() {
                 v[(row * SIDE + column) * channels + c..][..LANES].copy_from_slice(value);
             }
         }
@@ -128,14 +122,12 @@ fn transform_output<'a>(
     y: &mut [f32],
 ) {
     for o in (0..out_channels).step_by(LANES) {
-        let mut rows = [[[0.0; LANES]; SIDE]; OUT];
-        for column in 0..SIDE {
-            let sums = output_line(std::array::from_fn(|row| lanes(&m(row * SIDE + column)[o..])));
-            (0..OUT).for_each(|row| rows[row][column] = sums[row]);
-        }
-        for (row, y) in rows.into_iter().zip(y.chunks_mut(line)) {
+        let sums = |point: usize| lanes(&m(point)[o..]);
+        let columns: [[Lanes; OUT]; SIDE] =
+            from_fn(|column| output_line(from_fn(|row| sums(row * SIDE + column))));
+        for (row, y) in y.chunks_mut(line).enumerate() {
             let pixels = y[first * out_channels..].chunks_mut(out_channels);
-            for (value, pixel) in output_line(row).iter().zip(pixels) {
+            for (value, pixel) in output_line(columns.map(|line| line[row])).iter().zip(pixels) {
                 pixel[o..o + LANES].copy_from_slice(value);
             }
         }
