@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use super::{Node, Operator};
-use crate::tensor::TensorType;
+use crate::tensor::{DType, TensorType};
 use crate::{Error, Result};
 
 /// One output of one node of a [`Graph`].
@@ -82,6 +82,11 @@ impl Graph {
     /// The type of a tensor of this graph.
     pub fn ty(&self, var: Var) -> &TensorType {
         &self.nodes[var.node].outputs[var.output]
+    }
+
+    /// Whether one of its tensors has this element type.
+    pub fn holds(&self, dtype: DType) -> bool {
+        self.nodes.iter().any(|node| node.outputs.iter().any(|output| output.dtype == dtype))
     }
 
     /// The sizes of a tensor's axes.
