@@ -1,6 +1,7 @@
 //! A rival in a process of its own, which runs one step when told to.
 
-use std::io::{self, BufRead, BufReader, Write};
+use std::fs::File;
+use std::io::{self, BufRead, BufReader, Read, Seek, SeekFrom, Write};
 use std::process::{Child, ChildStdin, Command, Stdio};
 use std::sync::mpsc::{Receiver, RecvTimeoutError, channel};
 use std::thread;
@@ -22,22 +23,26 @@ pub struct Rival {
     /// Lines, which a thread reads: nobody can stop waiting for a pipe.
     answers: Receiver<io::Result<String>>,
     limit: Duration,
+    /// What it complains about.
+    complaints: File,
 }
 
 impl Rival {
-    /// Starts the program and waits for nothing. What it complains about is not shown. A step may take as long as `limit`.
+    /// Starts the program and waits for nothing. What it complains about last is part of an error. A step may take as long as `limit`.
     ///
     /// # Errors
     /// If there is no such program.
     pub fn start(command: &mut Command, limit: Duration) -> io::Result<Rival> {
-        let pipes = command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::null());
+        // Not a pipe, which would have to be emptied all the time.
+        let complaints = tempfile::tempfile()?;
+        let pipes = command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(complaints.try_clone()?);
         let mut process = pipes.spawn()?;
         let orders = process.stdin.take().expect("standard input is a pipe");
         let output = BufReader::new(process.stdout.take().expect("standard output is a pipe"));
         let (sender, answers) = channel();
         // It ends with the process, whose end of the pipe closes then.
         thread::spawn(move || output.lines().try_for_each(|line| sender.send(line)));
-        Ok(Rival { process, orders, answers, limit })
+        Ok(Rival { process, orders, answers, limit, complaints })
     }
 
     /// Has it run a step.
@@ -52,13 +57,25 @@ impl Rival {
                 let problem = format!("did not finish a step in {} s", self.limit.as_secs_f64());
                 return Err(io::Error::new(io::ErrorKind::TimedOut, problem));
             }
-            Err(RecvTimeoutError::Disconnected) => return Err(io::Error::other("ended without an answer")),
+            Err(RecvTimeoutError::Disconnected) => {
+                let (end, complaint) = (self.process.wait()?, self.last_complaint()?);
+                return Err(io::Error::other(format!("ended without an answer, {end}: {complaint}")));
+            }
         };
         let mut numbers = answer.split_whitespace().map(str::parse);
         match (numbers.next(), numbers.next(), numbers.next()) {
             (Some(Ok(seconds)), Some(Ok(value)), None) => Ok(Step { seconds, value }),
             _ => Err(io::Error::other(format!("expected seconds and a value, it answered {answer:?}"))),
         }
+    }
+
+    /// Where a program crashes, this says why, or where.
+    fn last_complaint(&mut self) -> io::Result<String> {
+        self.complaints.seek(SeekFrom::Start(0))?;
+        let mut bytes = Vec::new();
+        self.complaints.read_to_end(&mut bytes)?;
+        let text = String::from_utf8_lossy(&bytes);
+        Ok(text.lines().rfind(|line| !line.trim().is_empty()).unwrap_or("no complaint").trim().to_owned())
     }
 
     /// The other side: answers each line of standard input with a step.
@@ -99,8 +116,9 @@ mod tests {
         assert_eq!([good.step().unwrap(), good.step().unwrap()], [expected; 2]);
         let slow = shell("read line; exec sleep 60", Duration::from_millis(50)).step().unwrap_err();
         assert!(slow.to_string().contains("did not finish a step in 0.05 s"), "{slow}");
-        let ended = shell("read line", minute).step().unwrap_err();
-        assert!(ended.to_string().contains("ended"), "{ended}");
+        let ended =
+            shell("read line; echo 'out of luck' >&2; exit 3", minute).step().unwrap_err().to_string();
+        assert!(ended.contains("ended") && ended.contains('3') && ended.contains("out of luck"), "{ended}");
         let wrong = shell("read line; echo well", minute).step().unwrap_err();
         assert!(wrong.to_string().contains("well"), "{wrong}");
     }

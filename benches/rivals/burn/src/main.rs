@@ -114,7 +114,9 @@ fn main() {
     } else {
         let model = Network::new(&task, &device);
         let x: Tensor<4> = tensor(&task, "x", &device);
-        task.serve(|| model.features(x.clone()).into_data().try_to_vec::<f32>().expect("features are floats"));
+        task.serve(|| {
+            model.features(x.clone()).into_data().try_to_vec::<f32>().expect("features are floats")
+        });
     }
 }
 

@@ -81,6 +81,14 @@ impl Builder<'_> {
     }
 }
 
+/// On Mesa 22.3.6's lavapipe the first step after the weights were set computes as if the pictures or the weights were zeros
+/// (its features are all 0), every later one with what was set. No optimizer is there yet, so it changes nothing.
+fn first_step(session: &mut Session, pictures: &[f32]) {
+    session.set_input("x", pictures);
+    session.step();
+    session.wait();
+}
+
 fn main() {
     let task = Task::from_arguments();
     let pictures = task.array("x");
@@ -103,6 +111,8 @@ fn main() {
             .iter()
             .flat_map(|&label| (0..classes).map(move |class| f32::from(u8::from(class == label as usize))))
             .collect();
+        session.set_input("targets", &hot);
+        first_step(&mut session, &pictures.values);
         session.set_adam(RATE as f32, 0.9, 0.999, EPSILON as f32);
         task.serve(|| {
             session.set_input("x", &pictures.values);
@@ -113,6 +123,7 @@ fn main() {
         });
     } else {
         let mut session = builder.session(features);
+        first_step(&mut session, &pictures.values);
         task.serve(|| {
             session.set_input("x", &pictures.values);
             session.step();
