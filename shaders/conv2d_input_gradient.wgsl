@@ -46,15 +46,4 @@ fn load_a(pixel: vec3<u32>, tap: vec3<u32>) -> vec4<f32> {
     return vec4(dy_at(pixel, tap), dy_at(pixel, tap1), dy_at(pixel, tap2), dy_at(pixel, tap3));
 }
 
-fn weight_at(k: u32, column: u32) -> f32 {
-    if column >= p.columns { return 0.0; }
-    return right_at(k * p.columns + column);
-}
-
-fn load_b(k: u32, column: u32) -> vec4<f32> {
-    if k >= p.depth || column >= p.columns { return vec4(0.0); }
-    if RIGHT_WIDTH == 4u { return right_four(k * p.columns + column); }
-    return vec4(
-        weight_at(k, column), weight_at(k, column + 1u), weight_at(k, column + 2u), weight_at(k, column + 3u),
-    );
-}
+fn load_b(k: u32, column: u32) -> vec4<f32> { return right_rows(k, column); }

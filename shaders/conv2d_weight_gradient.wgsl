@@ -31,13 +31,4 @@ fn load_a_rows(tap: vec3<u32>, out: vec3<u32>) -> vec4<f32> {
     return vec4(x_at(tap, out), x_at(tap1, out), x_at(tap2, out), x_at(tap3, out));
 }
 
-fn dy_at(k: u32, column: u32) -> f32 {
-    if column >= p.columns { return 0.0; }
-    return right_at(k * p.columns + column);
-}
-
-fn load_b(k: u32, column: u32) -> vec4<f32> {
-    if k >= p.depth || column >= p.columns { return vec4(0.0); }
-    if RIGHT_WIDTH == 4u { return right_four(k * p.columns + column); }
-    return vec4(dy_at(k, column), dy_at(k, column + 1u), dy_at(k, column + 2u), dy_at(k, column + 3u));
-}
+fn load_b(k: u32, column: u32) -> vec4<f32> { return right_rows(k, column); }

@@ -49,9 +49,6 @@ fn load_a_rows(row: vec3<u32>, depth: vec3<u32>) -> vec4<f32> {
 }
 
 fn load_b(k: u32, column: u32) -> vec4<f32> {
-    if RIGHT_WIDTH == 4u && p.b_column_stride == 1u {
-        if k >= p.depth || column >= p.columns { return vec4(0.0); }
-        return right_four(k * p.b_depth_stride + column);
-    }
+    if p.b_column_stride == 1u { return right_rows(k, column); }
     return vec4(b_at(k, column), b_at(k, column + 1u), b_at(k, column + 2u), b_at(k, column + 3u));
 }

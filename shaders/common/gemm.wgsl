@@ -31,25 +31,18 @@ fn product(
     @builtin(num_workgroups) groups: vec3<u32>,
     @builtin(local_invocation_index) thread: u32,
 ) {
-    let group = group_index(id, groups);
-    let tile_columns = (p.columns + TILE - 1u) / TILE;
-    let tile_rows = (p.rows + TILE - 1u) / TILE;
-    let first_column = group % tile_columns * TILE;
-    let first_row = group / tile_columns % tile_rows * TILE;
-    let split = group / tile_columns / tile_rows;
-    // Groups that a folded grid has too many start behind the depth: they load zeros and store nothing.
-    let first_k = split * p.split_depth;
+    let tile = tile_of(group_index(id, groups), TILE, TILE);
 
     var rows: array<vec3<u32>, LOADS>;
     for (var i = 0u; i < LOADS; i++) {
-        rows[i] = a_row(first_row + row_of(thread / A_WIDTH + i * (THREADS / A_WIDTH)));
+        rows[i] = a_row(tile.row + row_of(thread / A_WIDTH + i * (THREADS / A_WIDTH)));
     }
     var sums: array<vec4<f32>, ROWS * VECTORS>;
     let x = thread % SIDE;
     let y = thread / SIDE;
 
     for (var step = 0u; step < p.split_depth; step += TILE_DEPTH) {
-        let k = first_k + step;
+        let k = tile.k + step;
         let depth = a_depth(k + thread % A_WIDTH * 4u);
         for (var i = 0u; i < LOADS; i++) {
             let slot = thread / A_WIDTH + i * (THREADS / A_WIDTH);
@@ -57,7 +50,7 @@ fn product(
         }
         for (var i = 0u; i < LOADS; i++) {
             let row = thread / B_WIDTH + i * (THREADS / B_WIDTH);
-            b_tile[row * B_WIDTH + thread % B_WIDTH] = load_b(k + row, first_column + thread % B_WIDTH * 4u);
+            b_tile[row * B_WIDTH + thread % B_WIDTH] = load_b(k + row, tile.column + thread % B_WIDTH * 4u);
         }
         workgroupBarrier();
         for (var q = 0u; q < A_WIDTH; q++) {
@@ -76,13 +69,13 @@ fn product(
         workgroupBarrier();
     }
 
-    if first_k >= p.depth { return; }
+    if tile.k >= p.depth { return; }
     for (var r = 0u; r < ROWS; r += 4u) {
-        let row = first_row + row_of(y + r * SIDE);
+        let row = tile.row + row_of(y + r * SIDE);
         for (var v = 0u; v < VECTORS; v++) {
             let at = r * VECTORS + v;
             store_rows(
-                split, row, first_column + (x + v * SIDE) * 4u,
+                tile.split, row, tile.column + (x + v * SIDE) * 4u,
                 sums[at], sums[at + VECTORS], sums[at + 2u * VECTORS], sums[at + 3u * VECTORS],
             );
         }

@@ -60,14 +60,7 @@ fn product(
     @builtin(num_workgroups) groups: vec3<u32>,
     @builtin(local_invocation_index) thread: u32,
 ) {
-    let group = group_index(id, groups);
-    let tile_columns = (p.columns + TILE - 1u) / TILE;
-    let tile_rows = (p.rows + TILE - 1u) / TILE;
-    let first_column = group % tile_columns * TILE;
-    let first_row = group / tile_columns % tile_rows * TILE;
-    let split = group / tile_columns / tile_rows;
-    // Groups that a folded grid has too many start behind the depth: they load zeros and store nothing.
-    let first_k = split * p.split_depth;
+    let tile = tile_of(group_index(id, groups), TILE, TILE);
 
     let subgroup = thread / LANES;
     let lane = thread % LANES;
@@ -75,7 +68,7 @@ fn product(
     let right = subgroup % 2u * 2u * FRAGMENT;
     let own = subgroup * AREA;
 
-    prepare_a(first_row, thread);
+    prepare_a(tile.row, thread);
     // Zeros are loaded, as Metal has no matrix of zeros to begin with.
     for (var i = lane; i < AREA; i += LANES) { c_tile[own + i] = 0.0; }
     workgroupBarrier();
@@ -85,8 +78,8 @@ fn product(
     var c11 = coopLoadT<Sums>(&c_tile[own], FRAGMENT);
 
     for (var step = 0u; step < p.split_depth; step += TILE_DEPTH) {
-        stage_a(first_k + step, thread);
-        stage_b(first_k + step, first_column, thread);
+        stage_a(tile.k + step, thread);
+        stage_b(tile.k + step, tile.column, thread);
         workgroupBarrier();
         for (var k = 0u; k < TILE_DEPTH; k += FRAGMENT) {
             let a0 = coopLoadT<Left>(&a_tile[down * A_PITCH + k], A_PITCH);
@@ -101,22 +94,22 @@ fn product(
         workgroupBarrier();
     }
 
-    if first_k >= p.depth { return; }
-    let row = first_row + down;
-    let column = first_column + right;
+    if tile.k >= p.depth { return; }
+    let row = tile.row + down;
+    let column = tile.column + right;
     coopStoreT(c00, &c_tile[own], FRAGMENT);
     workgroupBarrier();
-    end_matrix(own, lane, split, row, column);
+    end_matrix(own, lane, tile.split, row, column);
     workgroupBarrier();
     coopStoreT(c01, &c_tile[own], FRAGMENT);
     workgroupBarrier();
-    end_matrix(own, lane, split, row, column + FRAGMENT);
+    end_matrix(own, lane, tile.split, row, column + FRAGMENT);
     workgroupBarrier();
     coopStoreT(c10, &c_tile[own], FRAGMENT);
     workgroupBarrier();
-    end_matrix(own, lane, split, row + FRAGMENT, column);
+    end_matrix(own, lane, tile.split, row + FRAGMENT, column);
     workgroupBarrier();
     coopStoreT(c11, &c_tile[own], FRAGMENT);
     workgroupBarrier();
-    end_matrix(own, lane, split, row + FRAGMENT, column + FRAGMENT);
+    end_matrix(own, lane, tile.split, row + FRAGMENT, column + FRAGMENT);
 }

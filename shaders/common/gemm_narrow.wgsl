@@ -20,14 +20,8 @@ fn product(
     @builtin(num_workgroups) groups: vec3<u32>,
     @builtin(local_invocation_index) thread: u32,
 ) {
-    let group = group_index(id, groups);
-    let tile_columns = (p.columns + TILE_COLUMNS - 1u) / TILE_COLUMNS;
-    let tile_rows = (p.rows + TILE_ROWS - 1u) / TILE_ROWS;
-    let first_column = group % tile_columns * TILE_COLUMNS;
-    let first_row = group / tile_columns % tile_rows * TILE_ROWS + thread * ROWS;
-    let split = group / tile_columns / tile_rows;
-    // Groups that a folded grid has too many start behind the depth: they load zeros and store nothing.
-    let first_k = split * p.split_depth;
+    let tile = tile_of(group_index(id, groups), TILE_ROWS, TILE_COLUMNS);
+    let first_row = tile.row + thread * ROWS;
 
     var rows: array<vec3<u32>, ROWS>;
     for (var r = 0u; r < ROWS; r++) {
@@ -38,12 +32,12 @@ fn product(
     for (var step = 0u; step < p.split_depth; step += TILE_DEPTH) {
         for (var i = 0u; i < LOADS; i++) {
             let at = thread + i * THREADS;
-            b_tile[at] = load_b(first_k + step + at / VECTORS, first_column + at % VECTORS * 4u);
+            b_tile[at] = load_b(tile.k + step + at / VECTORS, tile.column + at % VECTORS * 4u);
         }
         workgroupBarrier();
-        let length = min(TILE_DEPTH, p.depth - min(p.depth, first_k + step));
+        let length = min(TILE_DEPTH, p.depth - min(p.depth, tile.k + step));
         for (var q = 0u; q < length; q += 4u) {
-            let depth = a_depth(first_k + step + q);
+            let depth = a_depth(tile.k + step + q);
             for (var r = 0u; r < ROWS; r++) {
                 let a = load_a(rows[r], depth);
                 for (var v = 0u; v < VECTORS; v++) {
@@ -56,10 +50,10 @@ fn product(
         workgroupBarrier();
     }
 
-    if first_k >= p.depth { return; }
+    if tile.k >= p.depth { return; }
     for (var v = 0u; v < VECTORS; v++) {
         store_rows(
-            split, first_row, first_column + v * 4u,
+            tile.split, first_row, tile.column + v * 4u,
             sums[v], sums[VECTORS + v], sums[2u * VECTORS + v], sums[3u * VECTORS + v],
         );
     }

@@ -19,17 +19,10 @@ fn product(
     @builtin(num_workgroups) groups: vec3<u32>,
     @builtin(local_invocation_index) thread: u32,
 ) {
-    let group = group_index(id, groups);
-    let tile_columns = (p.columns + TILE - 1u) / TILE;
-    let tile_rows = (p.rows + TILE - 1u) / TILE;
-    let first_column = group % tile_columns * TILE;
-    let first_row = group / tile_columns % tile_rows * TILE;
-    let split = group / tile_columns / tile_rows;
-    // Groups that a folded grid has too many start behind the depth: they load zeros and store nothing.
-    let first_k = split * p.split_depth;
+    let tile = tile_of(group_index(id, groups), TILE, TILE);
 
     let quad = thread % WIDTH * 4u;
-    let a_rows = a_row(first_row + quad);
+    let a_rows = a_row(tile.row + quad);
     var sums: array<vec4<f32>, QUADS * QUADS * 4u>;
     let x = thread % SIDE;
     let y = thread / SIDE;
@@ -37,9 +30,9 @@ fn product(
     for (var step = 0u; step < p.split_depth; step += TILE_DEPTH) {
         for (var i = 0u; i < LOADS; i++) {
             let at = thread / WIDTH + i * (THREADS / WIDTH);
-            let k = first_k + step + at;
+            let k = tile.k + step + at;
             a_tile[at * WIDTH + thread % WIDTH] = load_a_rows(a_rows, a_depth(k));
-            b_tile[at * WIDTH + thread % WIDTH] = load_b(k, first_column + quad);
+            b_tile[at * WIDTH + thread % WIDTH] = load_b(k, tile.column + quad);
         }
         workgroupBarrier();
         for (var k = 0u; k < TILE_DEPTH; k++) {
@@ -58,12 +51,12 @@ fn product(
         workgroupBarrier();
     }
 
-    if first_k >= p.depth { return; }
+    if tile.k >= p.depth { return; }
     for (var r = 0u; r < QUADS; r++) {
         for (var v = 0u; v < QUADS; v++) {
             let at = (r * QUADS + v) * 4u;
             store_rows(
-                split, first_row + (y + r * SIDE) * 4u, first_column + (x + v * SIDE) * 4u,
+                tile.split, tile.row + (y + r * SIDE) * 4u, tile.column + (x + v * SIDE) * 4u,
                 sums[at], sums[at + 1u], sums[at + 2u], sums[at + 3u],
             );
         }

@@ -18,22 +18,17 @@ fn product(
     @builtin(subgroup_size) size: u32,
     @builtin(subgroup_invocation_id) invocation: u32,
 ) {
-    let group = group_index(id, groups);
-    let tile_columns = (p.columns + TILE_COLUMNS - 1u) / TILE_COLUMNS;
-    let tile_rows = (p.rows + TILE_ROWS - 1u) / TILE_ROWS;
+    let tile = tile_of(group_index(id, groups), TILE_ROWS, TILE_COLUMNS);
     let lane = invocation % LANES;
-    let column = group % tile_columns * TILE_COLUMNS + lane * 4u;
-    let first_row = group / tile_columns % tile_rows * TILE_ROWS + (subgroup * size + invocation - lane);
-    let split = group / tile_columns / tile_rows;
-    // Groups that a folded grid has too many start behind the depth: they load zeros and store nothing.
-    let first_k = split * p.split_depth;
+    let column = tile.column + lane * 4u;
+    let first_row = tile.row + (subgroup * size + invocation - lane);
 
     let own = a_row(first_row + lane);
     let first_lane = invocation - lane;
     var sums: array<vec4<f32>, LANES>;
 
     for (var step = 0u; step < p.split_depth; step += 4u) {
-        let k = first_k + step;
+        let k = tile.k + step;
         let loaded = load_a(own, a_depth(k));
         let b0 = load_b(k, column);
         let b1 = load_b(k + 1u, column);
@@ -45,7 +40,7 @@ fn product(
         }
     }
 
-    if first_k >= p.depth { return; }
-    store_rows(split, first_row, column, sums[0], sums[1], sums[2], sums[3]);
-    store_rows(split, first_row + 4u, column, sums[4], sums[5], sums[6], sums[7]);
+    if tile.k >= p.depth { return; }
+    store_rows(tile.split, first_row, column, sums[0], sums[1], sums[2], sums[3]);
+    store_rows(tile.split, first_row + 4u, column, sums[4], sums[5], sums[6], sums[7]);
 }

@@ -18,6 +18,17 @@
 //          one row for them, their maximum. The activation grows with its argument, so it may come after. A NaN
 //          wins, as in max_pool2d.wgsl.
 
+// What a workgroup computes: the tile of c from (row, column) on, over the piece of the depth from k on.
+struct Tile { row: u32, column: u32, split: u32, k: u32 }
+
+// Groups that a folded grid has too many start behind the depth: they load zeros and store nothing.
+fn tile_of(group: u32, rows: u32, columns: u32) -> Tile {
+    let across = (p.columns + columns - 1u) / columns;
+    let down = (p.rows + rows - 1u) / rows;
+    let split = group / across / down;
+    return Tile(group / across % down * rows, group % across * columns, split, split * p.split_depth);
+}
+
 fn store_rows(split: u32, row: u32, column: u32, s0: vec4<f32>, s1: vec4<f32>, s2: vec4<f32>, s3: vec4<f32>) {
     if column >= p.columns || row >= p.rows { return; }
     if p.pooled == 1u {

@@ -413,8 +413,7 @@ impl<'a> Session<'a> {
 fn loss(variant: &str) -> f64 {
     match variant {
         // The transforms add and subtract values of different sizes.
-        "winograd-2" => 4.0,
-        "winograd-4" => 32.0,
+        "winograd-4" => 2.0,
         _ => 1.0,
     }
 }
