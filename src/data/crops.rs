@@ -12,7 +12,7 @@ use super::journal::{self, Journal};
 use super::people::Person;
 use super::review::Review;
 use super::workers;
-use crate::detect::Detector;
+use crate::detect::{CropStyle, Detector, landmarks_in_crop};
 use crate::vision::read_photo;
 use crate::{Error, Result};
 
@@ -180,8 +180,16 @@ impl Gathered {
         let CropOptions { size, margin, align, whole, .. } = *options;
         let pixels = Vec::with_capacity(photos * size * size * 3);
         let cut = CutStyle { detector: detector.name().to_owned(), margin, align, whole };
-        let dataset =
-            Dataset { size, pixels, labels: vec![], names: vec![], groups: vec![], sources: vec![], cut };
+        let dataset = Dataset {
+            size,
+            pixels,
+            labels: vec![],
+            names: vec![],
+            groups: vec![],
+            sources: vec![],
+            landmarks: vec![],
+            cut,
+        };
         Gathered { dataset, skipped: vec![], whole: vec![], aside: vec![], fingerprints: vec![] }
     }
 
@@ -236,6 +244,12 @@ impl Gathered {
         self.dataset.pixels.extend(face.pixels);
         self.dataset.labels.push(label);
         self.dataset.sources.push(source);
+        let style = CropStyle {
+            size: self.dataset.size,
+            margin: self.dataset.cut.margin,
+            align: self.dataset.cut.align,
+        };
+        self.dataset.landmarks.push(landmarks_in_crop(&face.face, style));
         self.fingerprints.push(vec![photo, face.fingerprint]);
     }
 

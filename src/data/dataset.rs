@@ -6,6 +6,7 @@ use std::path::Path;
 
 use serde_json::{Value, json};
 
+use crate::detect::Landmarks;
 use crate::detect::crop::MARGIN;
 use crate::formats::npz::{self, NpzArray, NpzData};
 use crate::{Error, Result};
@@ -13,8 +14,9 @@ use crate::{Error, Result};
 /// Square pictures of faces, and who is on them.
 ///
 /// The file is a compressed `.npz` of plain NumPy arrays: `x` u8 `[N, size, size, 3]`, `y` f32 one-hot `[N, C]`,
-/// `labels` i64 `[N]`, `names` strings `[C]`, `group` i64 `[N]`, `source` strings `[N]` and `cut`, a string `[1]` of JSON
-/// that tells how the pictures were [cut](CutStyle).
+/// `labels` i64 `[N]`, `names` strings `[C]`, `group` i64 `[N]`, `source` strings `[N]`, `landmarks` f32
+/// `[N, 5, 2]`, NaN where they are not known, and `cut`, a string `[1]` of JSON that tells how the pictures were
+/// [cut](CutStyle).
 #[derive(Clone, Debug, PartialEq)]
 pub struct Dataset {
     /// Width and height of each picture, in pixels; 224 unless told otherwise.
@@ -29,6 +31,8 @@ pub struct Dataset {
     pub groups: Vec<i64>,
     /// The photo each picture was cut from, as [`Person::source`](super::people::Person::source) calls it.
     pub sources: Vec<String>,
+    /// Where the parts of each face are in its picture, if the detector told.
+    pub landmarks: Vec<Option<Landmarks>>,
     /// How the pictures were cut out of their photos.
     pub cut: CutStyle,
 }
@@ -109,6 +113,7 @@ impl Dataset {
             ("names", NpzArray::new([classes], NpzData::Text(Cow::Borrowed(&self.names)))),
             ("group", NpzArray::new([count], NpzData::I64(Cow::Borrowed(&self.groups)))),
             ("source", NpzArray::new([count], NpzData::Text(Cow::Borrowed(&self.sources)))),
+            ("landmarks", NpzArray::new([count, 5, 2], NpzData::F32(flat(&self.landmarks).into()))),
             ("cut", NpzArray::new([1], NpzData::Text(vec![self.cut.to_json()].into()))),
         ];
         npz::write(path, &arrays)
@@ -167,7 +172,11 @@ fn from_arrays(mut arrays: Arrays, least: usize) -> Checked<Dataset> {
         None => CutStyle::default(),
         Some(array) => cut_style(&texts(array, "cut", Some(1))?[0])?,
     };
-    Ok(Dataset { size, pixels: pixels.into_owned(), labels, names, groups, sources, cut })
+    let landmarks = match arrays.remove("landmarks") {
+        None => vec![None; count],
+        Some(array) => landmarks(array, count)?,
+    };
+    Ok(Dataset { size, pixels: pixels.into_owned(), labels, names, groups, sources, landmarks, cut })
 }
 
 fn take(arrays: &mut Arrays, name: &str) -> Checked<NpzArray<'static>> {
@@ -200,6 +209,23 @@ fn integers(array: NpzArray<'_>, name: &str, count: usize) -> Checked<Vec<i64>> 
         NpzData::I64(integers) if shape == [count] => Ok(integers.into_owned()),
         _ => Err(unlike(name, &format!("i64 [{count}]"), &shape)),
     }
+}
+
+fn landmarks(array: NpzArray<'_>, count: usize) -> Checked<Vec<Option<Landmarks>>> {
+    let shape = array.shape().to_vec();
+    let (true, NpzData::F32(numbers)) = (shape == [count, 5, 2], array.into_data()) else {
+        return Err(unlike("landmarks", &format!("f32 [{count}, 5, 2]"), &shape));
+    };
+    let of_face = |numbers: &[f32]| -> Option<Landmarks> {
+        let points = std::array::from_fn(|at| [numbers[2 * at], numbers[2 * at + 1]]);
+        numbers.iter().all(|number| number.is_finite()).then_some(points)
+    };
+    Ok(numbers.chunks_exact(10).map(of_face).collect())
+}
+
+/// All coordinates, one face after the other; NaN where they are not known.
+fn flat(landmarks: &[Option<Landmarks>]) -> Vec<f32> {
+    landmarks.iter().flat_map(|of_face| of_face.unwrap_or([[f32::NAN; 2]; 5])).flatten().collect()
 }
 
 fn cut_style(text: &str) -> Checked<CutStyle> {
@@ -236,6 +262,7 @@ mod tests {
             names: vec!["anna".into(), "Zoë".into()],
             groups: vec![0, 1, 0],
             sources: vec!["Zoë/1.jpg".into(), "anna/1.png".into(), "Zoë/masked/ü.jpg".into()],
+            landmarks: vec![None, Some([[0.5, 1.0], [1.5, 1.0], [1.0, 1.25], [0.5, 1.5], [1.5, 1.75]]), None],
             cut: CutStyle { detector: "mtcnn".into(), margin: 0.25, align: true, whole: false },
         }
     }
@@ -277,6 +304,16 @@ mod tests {
             ("source", NpzArray::new([2], text(&["a", "b"])), "expected strings [3]"),
             ("cut", NpzArray::new([1], text(&["{}"])), "how the pictures were cut"),
             ("cut", NpzArray::new([2], text(&["{}", "{}"])), "expected strings [1]"),
+            (
+                "landmarks",
+                NpzArray::new([3, 10], NpzData::F32(vec![0.0; 30].into())),
+                "expected f32 [3, 5, 2]",
+            ),
+            (
+                "landmarks",
+                NpzArray::new([3, 5, 2], NpzData::F64(vec![0.0; 30].into())),
+                "expected f32 [3, 5, 2]",
+            ),
             ("group", NpzArray::new([3], NpzData::F64(vec![0.0; 3].into())), "expected i64 [3]"),
         ];
         let folder = tempfile::tempdir().unwrap();
@@ -297,8 +334,10 @@ mod tests {
         example().save(&path).unwrap();
         let mut arrays = npz::read(&path).unwrap();
         arrays.remove("cut");
-        let CutStyle { detector, align, .. } = from_arrays(arrays, 2).unwrap().cut;
-        assert_eq!((detector.as_str(), align), ("lbp", false));
+        arrays.remove("landmarks");
+        let loaded = from_arrays(arrays, 2).unwrap();
+        assert_eq!((loaded.cut.detector.as_str(), loaded.cut.align), ("lbp", false));
+        assert_eq!(loaded.landmarks, [None; 3]);
     }
 
     #[test]

@@ -70,6 +70,10 @@ pub fn expand(dataset: &Dataset, copies: u32, augment: Augment, device: &Device)
         names: dataset.names.clone(),
         groups: each().map(|at| dataset.groups[at]).collect(),
         sources: each().map(|at| dataset.sources[at].clone()).collect(),
+        landmarks: each()
+            .enumerate()
+            .map(|(index, at)| dataset.landmarks[at].filter(|_| index % times == 0))
+            .collect(),
         cut: dataset.cut.clone(),
     })
 }
@@ -88,6 +92,7 @@ mod tests {
             names: vec!["anna".into(), "berta".into()],
             groups: (0..11).collect(),
             sources: (0..11).map(|at| format!("{at}.png")).collect(),
+            landmarks: vec![None; 11],
             cut: CutStyle::default(),
         }
     }

@@ -95,6 +95,7 @@ pub fn split_leaky(dataset: &Dataset, validation_share: f64, seed: u64) -> Resul
         names: dataset.names.clone(),
         groups: (0..dataset.len() as i64).collect(),
         sources: Vec::new(),
+        landmarks: Vec::new(),
         cut: dataset.cut.clone(),
     };
     let split = split_by_group(&ungrouped, validation_share, seed)?;
@@ -181,6 +182,7 @@ mod tests {
             names: (0..classes).map(|label| format!("p{label}")).collect(),
             groups: photos.iter().map(|&(_, group)| group).collect(),
             sources: vec![String::new(); photos.len()],
+            landmarks: vec![None; photos.len()],
             cut: CutStyle::default(),
         }
     }

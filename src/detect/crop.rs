@@ -1,6 +1,6 @@
 //! Squares cut out of photos: what networks are shown.
 
-use super::Face;
+use super::{Face, Landmarks};
 use crate::vision::{Rect, RgbImage, Turned, crop_resize, crop_turned};
 
 /// Share of a face's box added on each side unless told otherwise.
@@ -31,9 +31,28 @@ impl Default for CropStyle {
 /// evenly however it is tilted, so the box's centre is the head's, and a head stays in the middle of its crop whether
 /// its eyes are known or not. Where the square reaches over the picture's border, the border's colours go on.
 pub fn face_crop(image: &RgbImage, face: &Face, style: CropStyle) -> RgbImage {
+    crop_turned(image, place(face, style), style.size, style.size)
+}
+
+/// A face's landmarks in pixels of its [crop](face_crop), if they are known.
+pub fn landmarks_in_crop(face: &Face, style: CropStyle) -> Option<Landmarks> {
+    let Turned { rect, angle } = place(face, style);
+    let (sin, cos) = angle.sin_cos();
+    let scale = style.size as f32 / rect.width;
+    let middle = style.size as f32 / 2.0;
+    let [centre_x, centre_y] = [rect.x + rect.width / 2.0, rect.y + rect.height / 2.0];
+    let point = |[x, y]: [f32; 2]| {
+        let [x, y] = [x - centre_x, y - centre_y];
+        [middle + scale * (x * cos + y * sin), middle + scale * (y * cos - x * sin)]
+    };
+    Some(face.landmarks?.map(point))
+}
+
+/// The square of a picture that becomes a face's crop.
+fn place(face: &Face, style: CropStyle) -> Turned {
     let side = longer_side(&face.rect) * (1.0 + 2.0 * style.margin);
     let angle = if style.align { tilt(face).unwrap_or(0.0) } else { 0.0 };
-    crop_turned(image, Turned { rect: square(&face.rect, side), angle }, style.size, style.size)
+    Turned { rect: square(&face.rect, side), angle }
 }
 
 /// How far a face is tilted, in radians: the angle from the picture's x axis to the line from its left eye to its
@@ -166,6 +185,12 @@ mod tests {
                 let found = middle(&crop, channel);
                 let off = (found[0] - expected[0]).hypot(found[1] - expected[1]);
                 assert!(off < 0.2, "{degrees} degrees, channel {channel}: {found:?}, expected {expected:?}");
+            }
+            let landmarks = landmarks_in_crop(&face, style).unwrap();
+            let expected = [[30.0, 32.0], [54.0, 32.0], [42.0, 44.0], [34.0, 57.0], [50.0, 57.0]];
+            for (found, expected) in landmarks.into_iter().zip(expected) {
+                let off = (found[0] - expected[0]).hypot(found[1] - expected[1]);
+                assert!(off < 1e-3, "{degrees} degrees: {found:?}, expected {expected:?}");
             }
         }
     }

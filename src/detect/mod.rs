@@ -7,11 +7,14 @@ pub mod mtcnn;
 
 pub use cascade::{Cascade, CascadeOptions};
 pub use choice::DetectorChoice;
-pub use crop::{CropStyle, face_crop, is_head_shot, whole_crop};
+pub use crop::{CropStyle, face_crop, is_head_shot, landmarks_in_crop, whole_crop};
 pub use mtcnn::{Mtcnn, MtcnnOptions};
 
 use crate::Result;
 use crate::vision::{Rect, RgbImage};
+
+/// Left eye, right eye, nose, left and right corner of the mouth as seen in the picture, as `[x, y]` in pixels.
+pub type Landmarks = [[f32; 2]; 5];
 
 /// A face in a picture.
 #[derive(Clone, Debug, PartialEq)]
@@ -20,9 +23,8 @@ pub struct Face {
     pub rect: Rect,
     /// How sure the detector is, in 0..=1. Scores of different detectors do not compare.
     pub score: f32,
-    /// Left eye, right eye, nose, left and right corner of the mouth as seen in the picture, as `[x, y]` in pixels.
-    /// None from a detector that finds boxes only.
-    pub landmarks: Option<[[f32; 2]; 5]>,
+    /// Where its parts are; `None` from a detector that finds boxes only.
+    pub landmarks: Option<Landmarks>,
 }
 
 impl Face {
