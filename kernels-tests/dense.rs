@@ -74,7 +74,7 @@ fn folded_grid() {
     check("many splits", [5, 1200, 3])
         .folded()
         .run(|graph, v| Ok(vec![graph.dense(v[0], v[1], Some(v[2]), Activation::Linear)?]));
-    check("many tiles", [100, 9, 70])
+    check("many tiles", [100, 9, 130])
         .folded()
         .run(|graph, v| Ok(vec![graph.dense(v[0], v[1], Some(v[2]), Activation::Linear)?]));
 }

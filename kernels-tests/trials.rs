@@ -85,3 +85,15 @@ fn there_is_nothing_to_tune_without_a_gpu() {
         assert!(problem.contains("--tune"), "{problem}");
     }
 }
+
+#[test]
+fn a_layer_in_training_keeps_its_zeros() {
+    let (mut graph, y) = graph();
+    let candidates = |graph: &Graph| graph.trials(gpu(), &[y]).unwrap()[0].choice.candidates.clone();
+    assert!(candidates(&graph).contains(&"winograd-4"));
+    let weight = graph.state("weight", TensorType::f32([3, 3, 8, 8])).unwrap();
+    let dy = graph.input("dy", TensorType::f32([1, 3]));
+    graph.gradients_of(&[(y, dy)], &[weight]).unwrap();
+    let candidates = candidates(&graph);
+    assert!(candidates.contains(&"winograd-2") && !candidates.contains(&"winograd-4"), "{candidates:?}");
+}

@@ -68,9 +68,11 @@ pub struct GpuOptions {
 }
 
 /// How large a GPU is, for the table of kernel variants. wgpu does not tell its number of compute units.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) enum Class {
-    /// Integrated graphics and software drivers.
+    /// A driver that computes on the CPU.
+    Software,
+    /// Integrated graphics.
     Small,
     /// Apple, and graphics cards but NVIDIA's.
     Middle,
@@ -321,6 +323,7 @@ fn class(info: &wgpu::AdapterInfo) -> Class {
     match info.device_type {
         wgpu::DeviceType::DiscreteGpu | wgpu::DeviceType::VirtualGpu if info.vendor == NVIDIA => Class::Large,
         wgpu::DeviceType::DiscreteGpu | wgpu::DeviceType::VirtualGpu => Class::Middle,
+        wgpu::DeviceType::Cpu => Class::Software,
         _ if info.vendor == APPLE => Class::Middle,
         _ => Class::Small,
     }

@@ -29,6 +29,8 @@ pub(super) struct NodeData {
     pub source: Source,
     pub inputs: Vec<Var>,
     pub outputs: Vec<TensorType>,
+    /// Whether gradients go through it.
+    pub differentiated: bool,
 }
 
 /// Where a node's outputs come from.
@@ -152,7 +154,8 @@ impl Graph {
     }
 
     pub(super) fn push(&mut self, source: Source, inputs: Vec<Var>, outputs: Vec<TensorType>) -> Var {
-        self.nodes.push(NodeData { label: self.label.clone(), source, inputs, outputs });
+        let label = self.label.clone();
+        self.nodes.push(NodeData { label, source, inputs, outputs, differentiated: false });
         Var { node: self.nodes.len() - 1, output: 0 }
     }
 }

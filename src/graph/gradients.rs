@@ -40,6 +40,7 @@ impl Graph {
             if dy.iter().all(Option::is_none) {
                 continue;
             }
+            self.nodes[index].differentiated = true;
             let label = self.nodes[index].label.clone();
             self.labelled(&label, |graph| {
                 for (&input, gradient) in zip(&node.inputs, operator.gradient(graph, &node, &dy)?) {

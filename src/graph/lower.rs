@@ -100,6 +100,7 @@ fn lower(
     tensors.extend(node.outputs.iter().copied().zip(outputs.iter().cloned()));
     let types: Vec<TensorType> = inputs.iter().map(|input| input.ty.clone()).collect();
     let before = builder.dispatches.len();
+    builder.differentiated = data.differentiated;
     builder.operator = Work {
         layer: data.label.clone(),
         operator: operator.name(),

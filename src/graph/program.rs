@@ -107,6 +107,8 @@ pub(crate) struct PlanBuilder<'a> {
     pub(super) choices: Vec<Choice>,
     /// The operator that adds dispatches now.
     pub(super) operator: Work,
+    /// Whether gradients go through it.
+    pub(super) differentiated: bool,
 }
 
 /// A choice between kernel variants that was made for a plan.
@@ -128,6 +130,7 @@ impl<'a> PlanBuilder<'a> {
             dispatches: vec![],
             choices: vec![],
             operator: Work::default(),
+            differentiated: false,
         }
     }
 
@@ -188,6 +191,11 @@ impl<'a> PlanBuilder<'a> {
         let taken = preferred.or_else(tuned).unwrap_or(candidates[0]);
         self.choices.push(Choice { problem: problem.into(), candidates: candidates.to_vec(), taken });
         taken
+    }
+
+    /// Whether gradients go through the operator that adds dispatches now.
+    pub fn is_differentiated(&self) -> bool {
+        self.differentiated
     }
 
     /// The device that the plan is made for.

@@ -73,6 +73,7 @@ impl Graph {
         }
         let inputs = node.inputs.iter().map(|input| known[input]).collect();
         let y = alone.push(node.source.clone(), inputs, node.outputs.clone());
+        alone.nodes[y.node].differentiated = node.differentiated;
         (alone, y)
     }
 }

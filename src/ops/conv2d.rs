@@ -93,7 +93,7 @@ impl Conv2d {
         let geometry = Geometry::new(&x.ty().shape, &weight.ty().shape, self)?;
         let ending = Ending { bias, activation: self.activation };
         let size = if pooled { geometry.pooled() } else { geometry.forward() };
-        let winograd = Layer::forward(&geometry);
+        let winograd = Layer::forward(&geometry).map(|layer| layer.keeping_zeros(plan.is_differentiated()));
         let cpu =
             plan.device().gpu().is_none() && !plan.device().is_reference() && x.ty().dtype == DType::F32;
         if let Some(layer) = winograd.filter(|layer| cpu && winograd_cpu::suits(layer)) {

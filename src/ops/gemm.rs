@@ -313,11 +313,17 @@ pub(super) fn choose<'a>(
             _ if Winograd::suits(gpu, layer) => 0,
             _ => names.len(),
         };
-        names.splice(at..at, Winograd::ALL.map(Winograd::name));
+        names.splice(at..at, Winograd::candidates(plan.device(), layer));
     }
-    // What is the fastest among all need not be so without matrices.
-    let among = if ways.iter().any(|way| way.matrices().is_some()) { ", tensor cores" } else { "" };
-    let taken = plan.choose(&(size.problem(operator) + among), &names);
+    let mut problem = size.problem(operator);
+    // What is the fastest among all need not be so among fewer.
+    if ways.iter().any(|way| way.matrices().is_some()) {
+        problem += ", tensor cores";
+    }
+    if layer.is_some_and(|layer| layer.keeps_zeros) {
+        problem += ", in training";
+    }
+    let taken = plan.choose(&problem, &names);
     match (Winograd::named(taken), layer) {
         (Some(winograd), Some(layer)) => Some(Chosen::Winograd(winograd, layer)),
         _ => Way::named(taken).map(Chosen::Product),

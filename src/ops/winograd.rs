@@ -11,10 +11,10 @@ use super::conv2d::Geometry;
 use super::floats::Floats;
 use super::matmul::{self, Transpose};
 use super::ways::{Size, Split, Way};
-use crate::Result;
 use crate::gpu::{Class, Gpu, Kernel, Shader, piece};
 use crate::graph::{Grid, PlanBuilder, Tensor};
 use crate::tensor::TensorType;
+use crate::{Device, Result};
 
 /// How large a tile of outputs is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -94,6 +94,9 @@ pub(super) struct Layer {
     pub out_channels: usize,
     /// Whether the weight is read with its window flipped and its channels swapped.
     flipped: bool,
+    /// Whether outputs that are exactly zero must stay so. In training a rounding error in their place opens a ReLU for
+    /// gradients, which Adam magnifies. F(4×4, 3×3) does not see to it.
+    pub keeps_zeros: bool,
 }
 
 impl Layer {
@@ -111,6 +114,7 @@ impl Layer {
             channels,
             out_channels,
             flipped: false,
+            keeps_zeros: false,
         })
     }
 
@@ -126,7 +130,13 @@ impl Layer {
             channels: out_channels,
             out_channels: channels,
             flipped: true,
+            keeps_zeros: false,
         })
+    }
+
+    /// The same, where outputs that are exactly zero must stay so or need not.
+    pub fn keeping_zeros(self, keeps_zeros: bool) -> Layer {
+        Layer { keeps_zeros, ..self }
     }
 }
 
@@ -156,11 +166,25 @@ impl Winograd {
         Winograd::ALL.into_iter().find(|winograd| winograd.name() == name)
     }
 
-    /// Whether the table takes F(4×4, 3×3) before plain products for a layer: there are channels enough to pay for the
-    /// transforms, and a GPU.
+    /// Names of those that a device may choose for a layer, the best first; any that it prefers is among them.
+    pub fn candidates(device: &Device, layer: &Layer) -> Vec<&'static str> {
+        let allowed = |winograd: Winograd| {
+            winograd == Winograd::Two || !layer.keeps_zeros || device.preferred() == Some(winograd.name())
+        };
+        Winograd::ALL.into_iter().filter(|&winograd| allowed(winograd)).map(Winograd::name).collect()
+    }
+
+    /// Whether the table takes it before plain products for a layer: there are channels enough to pay for the transforms.
+    /// On lavapipe F(4×4, 3×3) takes half the time of the best product from 64 channels on, F(2×2, 3×3) does not pay;
+    /// elsewhere both are guesses.
     pub fn suits(gpu: &Gpu, layer: &Layer) -> bool {
         const MANY: usize = 64;
-        gpu.class() != Class::Small && layer.channels >= MANY && layer.out_channels >= MANY
+        let many = layer.channels.min(layer.out_channels) >= MANY;
+        match gpu.class() {
+            Class::Small => false,
+            Class::Software => many && !layer.keeps_zeros,
+            Class::Middle | Class::Large => many,
+        }
     }
 
     /// Outputs of a tile along an axis.

@@ -27,12 +27,13 @@ const SHORTEST: usize = 128;
 
 type Lanes = [f32; LANES];
 
-/// Whether it pays: there are channels enough for the transforms, and pixels enough to fill a product.
+/// Whether it may be taken, and pays: there are channels enough for the transforms, and pixels enough to fill a product.
 pub(super) fn suits(layer: &Layer) -> bool {
     const MANY: usize = 64;
     const PIXELS: usize = 14 * 14;
     let many = |channels: usize| channels >= MANY && channels.is_multiple_of(LANES);
-    many(layer.channels) && many(layer.out_channels) && layer.out[0] * layer.out[1] >= PIXELS
+    let pixels = layer.out[0] * layer.out[1];
+    many(layer.channels) && many(layer.out_channels) && pixels >= PIXELS && !layer.keeps_zeros
 }
 
 /// The weight's transform, G g Gᵀ: from `[3, 3, channels, out]` to `[channels, point, out]`.
