@@ -10,6 +10,7 @@ mod batch_norm_inference;
 mod builtin;
 mod cast;
 mod ceilings;
+mod clip;
 mod column_sum;
 mod concat;
 mod constants;
@@ -25,6 +26,7 @@ mod golden;
 mod l2_penalty;
 mod matmul;
 mod max_pool2d;
+mod mixup;
 mod moving_average;
 #[cfg(feature = "vision")]
 mod mtcnn;

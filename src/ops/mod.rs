@@ -8,6 +8,7 @@ mod avg_pool2d;
 mod batch_norm;
 mod batch_norm_inference;
 mod cast;
+mod clip;
 mod column_sum;
 mod concat;
 mod conv2d;
@@ -24,6 +25,7 @@ mod global_avg_pool2d;
 mod l2_penalty;
 mod matmul;
 mod max_pool2d;
+mod mixup;
 mod moving_average;
 mod multiply;
 mod normalize;
@@ -75,6 +77,7 @@ pub(crate) const KERNELS: &[&[Kernel]] = &[
     batch_norm::KERNELS,
     batch_norm_inference::KERNELS,
     cast::KERNELS,
+    clip::KERNELS,
     column_sum::KERNELS,
     concat::KERNELS,
     conv2d::KERNELS,
@@ -90,6 +93,7 @@ pub(crate) const KERNELS: &[&[Kernel]] = &[
     matmul::HALF_IN_KERNELS,
     matmul::TURNED_KERNELS,
     max_pool2d::KERNELS,
+    mixup::KERNELS,
     moving_average::KERNELS,
     multiply::KERNELS,
     normalize::KERNELS,
