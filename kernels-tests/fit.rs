@@ -15,6 +15,8 @@ use lookalike::tensor::{Data, HostTensor};
 use lookalike::train::{Batches, Caching, Event, FineTune, FitOptions, Outcome, Task, Trained, fit};
 use lookalike::{Device, Error, Result};
 
+mod learning;
+
 type Weights = BTreeMap<String, HostTensor>;
 
 const SIZE: usize = 16;

@@ -17,6 +17,7 @@ use super::display::{Progress, clock, note, percent, say};
 use super::network::{Kind, NetworkArguments, Start};
 use super::number::{at_least_one, bytes, positive, share};
 use super::precision::Floats;
+use super::recipe::RecipeArguments;
 
 /// Settings of a run.
 #[derive(Args, Clone, Debug)]
@@ -68,6 +69,8 @@ pub struct Settings {
     pub memory: Option<u64>,
     #[command(flatten)]
     pub network: NetworkArguments,
+    #[command(flatten)]
+    pub recipe: RecipeArguments,
 }
 
 /// How pictures are split.
@@ -177,7 +180,7 @@ impl Settings {
     fn options(&self, start: &Start) -> Result<FitOptions> {
         // The tutorial's split has made the copies that a frozen network would see.
         let copied = self.split == SplitKind::Tutorial && self.network.model != Kind::Scratch;
-        Ok(FitOptions {
+        let options = FitOptions {
             epochs: self.epochs,
             batch: self.batch,
             memory: self.memory,
@@ -194,7 +197,8 @@ impl Settings {
             precision: self.precision.precision(),
             fine_tune: self.network.fine_tune(start, self.rate)?,
             ..FitOptions::default()
-        })
+        };
+        Ok(self.recipe.apply(options))
     }
 
     /// What the model file tells about its training: no clock times and no paths, so that equal runs give equal
@@ -214,6 +218,7 @@ impl Settings {
                 "copies": self.copies,
                 "fresh": self.fresh,
                 "unfreeze": self.network.unfreeze,
+                "recipe": self.recipe.record(),
             },
             "history": trained.history.to_json(),
             "best_epoch": trained.best_epoch,

@@ -20,6 +20,7 @@ mod number;
 mod output;
 mod precision;
 mod predict;
+mod recipe;
 mod scores;
 mod summary;
 mod train;

@@ -40,6 +40,16 @@ pub fn share(text: &str) -> Parsed<f64> {
     number(text, |&x| x > 0.0 && x < 1.0, "give a share between 0 and 1, such as 0.2")
 }
 
+/// A part that may be all.
+pub fn part(text: &str) -> Parsed<f64> {
+    number(text, |&x| x > 0.0 && x <= 1.0, "give a number above 0, at most 1, such as 0.2")
+}
+
+/// A time in epochs that may be none.
+pub fn epochs(text: &str) -> Parsed<f64> {
+    number(text, |&x: &f64| x.is_finite() && x >= 0.0, "give epochs from 0, such as 2 or 0.5")
+}
+
 /// A part that may be nothing, but not all.
 pub fn dropout(text: &str) -> Parsed<f64> {
     number(text, |&x| (0.0..1.0).contains(&x), "give a share from 0 to below 1, such as 0.2")

@@ -107,10 +107,14 @@ impl Batches {
         }
         let states = |plans: &[Memory]| plans.iter().map(|memory| memory.states).max().unwrap_or(0);
         let all = || training.iter().chain(&frozen);
+        let averages: u64 = match options.average {
+            Some(_) => recipe.trained()?.iter().map(|p| 4 * p.shape.len() as u64).sum(),
+            None => 0,
+        };
         Ok(Memory {
             intermediates: all().map(|memory| memory.intermediates).sum(),
             inputs: all().map(|memory| memory.inputs).sum(),
-            states: states(&training) + states(&frozen),
+            states: states(&training) + averages + states(&frozen),
         })
     }
 }

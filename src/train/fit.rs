@@ -4,7 +4,10 @@ use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Instant;
 
+use super::average::WeightAverage;
+use super::mixup::share;
 use super::ring::Ring;
+use super::schedule::{Pace, Schedule};
 use super::source::{Extractor, Features, Item, Source};
 use super::step::{self, Batch, Recipe, TrainStep, ValidationStep};
 use super::{Batches, Caching, Epoch, History, Monitor};
@@ -58,6 +61,19 @@ pub struct FitOptions {
     pub loss: CrossEntropy,
     /// How parameters follow their gradients.
     pub optimizer: Optimizer,
+    /// How the learning rates change.
+    pub schedule: Schedule,
+    /// Largest Euclidean norm of all gradients together: larger ones are scaled down to it.
+    pub clip: Option<f32>,
+    /// Mixes each training picture, or what frozen layers made of it, with another of its batch, and their targets likewise:
+    /// shares are drawn from Beta(mixup, mixup), in `(0, 1]`. 0.2 is usual.
+    pub mixup: Option<f32>,
+    /// Momentum of an exponential moving average of the weights, in `[0, 1)`, which validates and is kept in their place.
+    /// Keras: 0.99.
+    pub average: Option<f32>,
+    /// Whether people count the same in the training loss however many pictures they have: one of person c counts
+    /// pictures / (people · pictures of c) times, as scikit-learn's `class_weight="balanced"`.
+    pub balance: bool,
 }
 
 impl Default for FitOptions {
@@ -78,6 +94,11 @@ impl Default for FitOptions {
             fine_tune: None,
             loss: CrossEntropy::default(),
             optimizer: Optimizer::default(),
+            schedule: Schedule::default(),
+            clip: None,
+            mixup: None,
+            average: None,
+            balance: false,
         }
     }
 }
@@ -201,12 +222,13 @@ pub fn fit(
         ));
     }
     let mut monitor = Monitor::new(options.patience);
+    let mut pace = Pace::new(options.schedule, options.epochs);
     let mut history = History::default();
     let mut best = None;
     let mut outcome = Outcome::Finished;
     for number in 1..=options.epochs {
         let start = Instant::now();
-        let Some((loss, accuracy)) = run.train_epoch(number, stop)? else {
+        let Some((loss, accuracy)) = run.train_epoch(number, &pace, stop)? else {
             outcome = Outcome::Interrupted;
             break;
         };
@@ -215,6 +237,7 @@ pub fn fit(
             outcome = Outcome::NotFinite { epoch: number };
             break;
         }
+        run.swap_averages()?;
         let (val_loss, val_accuracy) = run.validate()?;
         if !val_loss.is_finite() {
             outcome = Outcome::NotFinite { epoch: number };
@@ -226,13 +249,15 @@ pub fn fit(
             accuracy,
             val_loss,
             val_accuracy,
-            rate: options.rate,
+            rate: (f64::from(options.rate) * pace.factor(number as f64)) as f32,
             seconds: start.elapsed().as_secs_f64(),
             pictures_per_second: run.training(number).len() as f64 / training,
         };
         if monitor.observe(&epoch) {
             best = Some((number, run.weights()?));
         }
+        run.swap_averages()?;
+        pace.observe(val_loss);
         on_event(Event::Epoch(&epoch));
         history.0.push(epoch);
         if monitor.is_done() {
@@ -270,6 +295,7 @@ struct Run<'a> {
     source: Source,
     train: Vec<TrainStep>,
     validation: Vec<ValidationStep>,
+    average: Option<WeightAverage>,
     steps: usize,
 }
 
@@ -300,8 +326,28 @@ impl<'a> Run<'a> {
             .validation(split.validation.len())
             .map(|rows| ValidationStep::new(&recipe, &params, rows))
             .collect::<Result<_>>()?;
-        let copies = options.copies_of(model);
-        Ok(Run { dataset, split, options, copies, base, head, params, source, train, validation, steps: 0 })
+        let average = match options.average {
+            Some(momentum) => Some(WeightAverage::new(&params, &recipe.trained()?, momentum)?),
+            None => None,
+        };
+        if options.balance {
+            let weights = class_weights(dataset, &split.train);
+            params.set(step::CLASS_WEIGHTS, &HostTensor::new([weights.len()], weights))?;
+        }
+        Ok(Run {
+            dataset,
+            split,
+            options,
+            copies: options.copies_of(model),
+            base,
+            head,
+            params,
+            source,
+            train,
+            validation,
+            average,
+            steps: 0,
+        })
     }
 
     /// What an epoch trains on.
@@ -339,7 +385,7 @@ impl<'a> Run<'a> {
     }
 
     /// Mean loss and accuracy of an epoch; `None` if it was stopped.
-    fn train_epoch(&mut self, number: usize, stop: &AtomicBool) -> Result<Option<(f64, f64)>> {
+    fn train_epoch(&mut self, number: usize, pace: &Pace, stop: &AtomicBool) -> Result<Option<(f64, f64)>> {
         self.params.set(step::EPOCH, &HostTensor::new([1], vec![number as u32]))?;
         let order = shuffled(&self.training(number), self.options.seed, number as u32);
         let params = self.params.clone();
@@ -353,12 +399,33 @@ impl<'a> Run<'a> {
             let Some(plan) = self.train.iter().position(|step| step.rows <= rest.len()) else { break };
             let (now, later) = rest.split_at(self.train[plan].rows);
             let batch = self.batch(now)?;
+            let done = 1.0 - later.len() as f64 / order.len() as f64;
+            self.prepare_step(pace.factor((number - 1) as f64 + done))?;
             self.train[plan].run(&batch)?;
+            if let Some(average) = &mut self.average {
+                average.update()?;
+            }
             ring.stepped(now.len())?;
             self.steps += 1;
             rest = later;
         }
         ring.finish().map(Some)
+    }
+
+    /// Sets what changes from step to step; the learning rates are multiplied by `factor`.
+    fn prepare_step(&self, factor: f64) -> Result<()> {
+        let set = |name, value: f64| self.params.set(name, &HostTensor::new([1], vec![value as f32]));
+        let FitOptions { rate, fine_tune, mixup, seed, .. } = self.options;
+        if self.options.schedule != Schedule::default() {
+            set(step::RATE, factor * f64::from(*rate))?;
+            set(step::SLOW_RATE, factor * f64::from(fine_tune.map_or(*rate, |fine_tune| fine_tune.rate)))?;
+        }
+        mixup.map_or(Ok(()), |alpha| set(step::MIXUP, share(alpha, *seed, self.steps as u32).into()))
+    }
+
+    /// Puts the averages of the weights in their place, where there are some; a second time, everything back.
+    fn swap_averages(&self) -> Result<()> {
+        self.average.as_ref().map_or(Ok(()), WeightAverage::swap)
     }
 
     /// Mean loss and accuracy on the validation pictures.
@@ -431,6 +498,18 @@ fn features(
     Ok(Features::new(task.dataset, augment, extractor, cache, options.fresh))
 }
 
+/// How often a picture of each person counts, so that people count the same; 1 for a person without any.
+fn class_weights(dataset: &Dataset, pictures: &[usize]) -> Vec<f32> {
+    let mut counts = vec![0usize; dataset.classes()];
+    pictures.iter().for_each(|&picture| counts[dataset.labels[picture]] += 1);
+    let people = counts.iter().filter(|&&count| count > 0).count();
+    let weight = |&count: &usize| match count {
+        0 => 1.0,
+        _ => pictures.len() as f32 / (people * count) as f32,
+    };
+    counts.iter().map(weight).collect()
+}
+
 /// A seeded order of the pictures, another one each epoch (Fisher and Yates, with Philox).
 fn shuffled<T: Clone>(pictures: &[T], seed: u32, epoch: u32) -> Vec<T> {
     let mut order = pictures.to_vec();
@@ -446,6 +525,24 @@ fn shuffled<T: Clone>(pictures: &[T], seed: u32, epoch: u32) -> Vec<T> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn balanced_people_count_the_same() {
+        let labels = vec![0, 0, 0, 1, 2, 2, 0];
+        let dataset = Dataset {
+            size: 1,
+            pixels: vec![0; 3 * labels.len()],
+            groups: (0..labels.len() as i64).collect(),
+            sources: vec![String::new(); labels.len()],
+            landmarks: vec![None; labels.len()],
+            names: ["a", "b", "c", "d"].map(String::from).to_vec(),
+            labels,
+            cut: crate::data::CutStyle::default(),
+        };
+        // Three people among six pictures; the fourth has none.
+        assert_eq!(class_weights(&dataset, &[0, 1, 2, 3, 4, 5]), [2.0 / 3.0, 2.0, 1.0, 1.0]);
+        assert_eq!(class_weights(&dataset, &[0, 6]), [1.0; 4]);
+    }
 
     #[test]
     fn shuffling_is_a_permutation_that_depends_on_seed_and_epoch() {

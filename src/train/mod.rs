@@ -1,11 +1,14 @@
 //! Training: the loop, its callbacks, its history, what is measured.
 
 mod accuracy;
+mod average;
 mod batches;
 mod fit;
 mod history;
+mod mixup;
 mod monitor;
 mod ring;
+mod schedule;
 mod source;
 mod step;
 
@@ -14,4 +17,5 @@ pub use batches::Batches;
 pub use fit::{Event, FineTune, FitOptions, Outcome, Task, Trained, fit};
 pub use history::{Epoch, History};
 pub use monitor::Monitor;
+pub use schedule::{Decay, Schedule};
 pub use source::Caching;

@@ -14,9 +14,13 @@ use crate::{Error, Result};
 /// State that counts training steps.
 pub(super) const STEP: &str = "training/step";
 /// State that holds the learning rate of pretrained layers.
-const SLOW_RATE: &str = "training/slow_rate";
+pub(super) const SLOW_RATE: &str = "training/slow_rate";
 /// State that holds the learning rate.
-const RATE: &str = "training/rate";
+pub(super) const RATE: &str = "training/rate";
+/// State that holds the share of a row that mixup keeps.
+pub(super) const MIXUP: &str = "training/mixup";
+/// State that holds how often a picture of each class counts in the loss.
+pub(super) const CLASS_WEIGHTS: &str = "training/class_weights";
 /// State that counts epochs, which augmentation is keyed by.
 pub(super) const EPOCH: &str = "training/epoch";
 /// State `[slots, 2]`: loss and recognised pictures of the latest steps.
@@ -177,19 +181,24 @@ impl<'a> Recipe<'a> {
         let mut forward = self.forward(0..rows, rows)?;
         let Forward { step, rates, metrics, .. } = forward;
         let graph = &mut forward.graph;
-        for (name, gradient) in &forward.gradients {
-            self.update(graph, name, *gradient, rates, step)?;
-        }
+        self.update(graph, &forward.gradients, rates, step)?;
         let ring = graph.state_filled(RING, TensorType::f32([SLOTS, 2]), 0.0)?;
         graph.record(ring, step, &[metrics.loss, metrics.correct])?;
         graph.increment(step)?;
         Ok(forward.graph)
     }
 
-    /// The update of one parameter.
-    fn update(&self, graph: &mut Graph, name: &str, gradient: Var, rates: Rates, step: Var) -> Result<()> {
-        let rate = if self.slow.contains(name) { rates.slow } else { rates.rate };
-        self.options.optimizer.build(graph, name, gradient, rate, step)
+    /// The updates of all parameters.
+    fn update(&self, graph: &mut Graph, gradients: &[(String, Var)], rates: Rates, step: Var) -> Result<()> {
+        let mut values: Vec<Var> = gradients.iter().map(|(_, gradient)| *gradient).collect();
+        if let Some(most) = self.options.clip {
+            values = graph.labelled("optimizer", |graph| graph.clip_by_global_norm(&values, most))?;
+        }
+        for ((name, _), gradient) in gradients.iter().zip(values) {
+            let rate = if self.slow.contains(name) { rates.slow } else { rates.rate };
+            self.options.optimizer.build(graph, name, gradient, rate, step)?;
+        }
+        Ok(())
     }
 
     /// Forward and backward of some rows of a batch; gradients and metrics are added to states.
@@ -211,11 +220,13 @@ impl<'a> Recipe<'a> {
     fn apply(&self) -> Result<Graph> {
         let mut graph = Graph::new();
         let (step, rates) = self.counters(&mut graph)?;
+        let mut sums = Vec::new();
         for parameter in self.trained()? {
-            let gradient = sum_of(&mut graph, &parameter.name, TensorType::f32(&parameter.shape))?;
-            self.update(&mut graph, &parameter.name, gradient, rates, step)?;
-            graph.reset(gradient)?;
+            let sum = sum_of(&mut graph, &parameter.name, TensorType::f32(&parameter.shape))?;
+            sums.push((parameter.name, sum));
         }
+        self.update(&mut graph, &sums, rates, step)?;
+        sums.iter().try_for_each(|&(_, sum)| graph.reset(sum))?;
         let loss = sum_of(&mut graph, "loss", TensorType::f32([]))?;
         let correct = sum_of(&mut graph, "correct", TensorType::f32([]))?;
         let ring = graph.state_filled(RING, TensorType::f32([SLOTS, 2]), 0.0)?;
@@ -231,13 +242,28 @@ impl<'a> Recipe<'a> {
         let FitOptions { augment, seed, .. } = self.options;
         let mut graph = Graph::new();
         let (step, rates) = self.counters(&mut graph)?;
-        let x = match self.features {
+        let mut x = match self.features {
             true => graph.input(FEATURES, TensorType::f32(batched(&self.model, rows.len()))),
             false => pictures(&mut graph, &self.model, rows.len(), *augment, self.normalize)?,
         };
+        let share = match self.options.mixup {
+            Some(_) => Some(graph.state_filled(MIXUP, TensorType::f32([1]), 1.0)?),
+            None => None,
+        };
+        if let Some(share) = share {
+            x = graph.labelled("mixup", |graph| graph.mixup(x, share))?;
+        }
         let logits = self.model.build_part(&mut graph, x, *seed, step, rows.start)?;
-        let targets = graph.input(TARGETS, graph.ty(logits).clone());
-        let mut metrics = self.options.loss.build(&mut graph, logits, targets)?;
+        let mut targets = graph.input(TARGETS, graph.ty(logits).clone());
+        if let Some(share) = share {
+            targets = graph.labelled("mixup", |graph| graph.mixup(targets, share))?;
+        }
+        let classes = graph.shape(logits)[1];
+        let weights = match self.options.balance {
+            true => Some(graph.state_filled(CLASS_WEIGHTS, TensorType::f32([classes]), 1.0)?),
+            false => None,
+        };
+        let mut metrics = self.options.loss.build_weighted(&mut graph, logits, targets, weights)?;
         if rows.len() < whole {
             metrics.loss = graph.scale(metrics.loss, rows.len() as f32 / whole as f32)?;
         }
@@ -257,7 +283,8 @@ impl<'a> Recipe<'a> {
         Ok((step, Rates { rate, slow }))
     }
 
-    fn trained(&self) -> Result<Vec<Parameter>> {
+    /// The parameters that the run changes.
+    pub fn trained(&self) -> Result<Vec<Parameter>> {
         Ok(self.model.parameters()?.into_iter().filter(|p| p.trainable).collect())
     }
 }
