@@ -123,6 +123,7 @@ impl Family {
             })
             .and(match way {
                 Way::Narrow => piece!("common/gemm_narrow.wgsl"),
+                Way::Subgroup if self.along_rows => piece!("common/gemm_subgroup_rows.wgsl"),
                 Way::Subgroup => piece!("common/gemm_subgroup.wgsl"),
                 Way::Matrix16 | Way::Matrix8 | Way::Matrix8F32 => piece!("common/gemm_matrix.wgsl"),
                 _ if self.along_rows => piece!("common/gemm_rows.wgsl"),

@@ -36,7 +36,7 @@ pub(super) enum Way {
     Tile128,
     /// `common/gemm_narrow.wgsl`.
     Narrow,
-    /// `common/gemm_subgroup.wgsl`.
+    /// `common/gemm_subgroup.wgsl` or `gemm_subgroup_rows.wgsl`.
     Subgroup,
     /// `common/gemm_matrix.wgsl` with `matrix_16.wgsl`.
     Matrix16,
@@ -85,7 +85,8 @@ impl Way {
     /// `Matrix8` is among them for the tests alone: the only driver that offers its matrices to 8 lanes is a software one.
     pub const ANY_SIZE: &[Way] = Way::ALL.split_at(7).0;
     /// Those of `ANY_SIZE` that can load a along its rows.
-    pub const ALONG_ROWS: &[Way] = &[Way::Tile32, Way::Tile64, Way::Tile128, Way::Matrix8, Way::Matrix8F32];
+    pub const ALONG_ROWS: &[Way] =
+        &[Way::Tile32, Way::Tile64, Way::Tile128, Way::Subgroup, Way::Matrix8, Way::Matrix8F32];
 
     /// Its name in profiles and options.
     pub const fn name(self) -> &'static str {
