@@ -21,7 +21,7 @@ use lookalike::Device;
 use lookalike::check::Times;
 use lookalike::gpu::GpuOptions;
 use lookalike::graph::Params;
-use lookalike::models::{ModelFile, Predictor, Preprocessing, ScratchCnn, scratch_cnn};
+use lookalike::models::{Judgement, ModelFile, Predictor, Preprocessing, ScratchCnn, scratch_cnn};
 use lookalike::ops::{Normalize, random};
 
 type Result<T> = std::result::Result<T, Box<dyn std::error::Error>>;
@@ -178,5 +178,12 @@ fn model() -> Result<ModelFile> {
         normalize: Normalize::unit(),
     };
     let labels = (0..CLASSES).map(|person| format!("person {person}")).collect();
-    Ok(ModelFile { model, labels, preprocessing, training: serde_json::Value::Null, weights })
+    Ok(ModelFile {
+        model,
+        labels,
+        preprocessing,
+        training: serde_json::Value::Null,
+        judgement: Judgement::default(),
+        weights,
+    })
 }

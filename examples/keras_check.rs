@@ -15,7 +15,7 @@ use std::sync::Arc;
 
 use lookalike::Device;
 use lookalike::formats::npz::{self, NpzArray, NpzData};
-use lookalike::models::{Model, ModelFile, Predictor, Preprocessing};
+use lookalike::models::{Judgement, Model, ModelFile, Predictor, Preprocessing};
 use lookalike::nn::layers::{
     Activation, AveragePooling2d, BatchNormalization, Conv2d, Dense, Dropout, Flatten,
     GlobalAveragePooling2d, LeakyRelu, MaxPooling2d, Prelu,
@@ -61,7 +61,8 @@ fn make(folder: &Path) -> Result<(), Box<dyn Error>> {
         let labels = (0..PEOPLE).map(|number| format!("person {number}")).collect();
         let training = serde_json::json!({"curves": vec![0.125; 20_000]}); // more than an HDF5 attribute holds
         let path = folder.join(format!("{}.safetensors", model.name));
-        ModelFile { model, labels, preprocessing, training, weights }.save(&path)?;
+        ModelFile { model, labels, preprocessing, training, judgement: Judgement::default(), weights }
+            .save(&path)?;
     }
     Ok(())
 }

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use crate::detect::{CropStyle, Detector, DetectorChoice, MtcnnOptions, face_crop, is_head_shot, whole_crop};
 use crate::lending::Lending;
-use crate::models::{ModelFile, Predictor};
+use crate::models::{Judged, ModelFile, Predictor};
 use crate::tensor::Precision;
 use crate::vision::{Rect, RgbImage};
 use crate::{Device, Result};
@@ -51,7 +51,7 @@ pub struct Recognition {
     pub rect: Rect,
     /// How sure the detector is that it is a face, in 0..=1.
     pub score: f32,
-    /// The person, if known: the most probable one.
+    /// The most probable person; `None` for a face of nobody whom the model knows.
     pub name: Option<String>,
     /// The most probable person.
     pub nearest: String,
@@ -59,6 +59,9 @@ pub struct Recognition {
     pub confidence: f32,
     /// Probability of each person, in the order of the model's labels.
     pub confidences: Vec<(String, f32)>,
+    /// How far the face is from the nearest person, by 1 − cos of the angle between features, if the model knows
+    /// [strangers](crate::models::Strangers).
+    pub distance: Option<f32>,
 }
 
 impl Recognizer {
@@ -137,20 +140,20 @@ impl Recognizer {
     pub fn name(&self, faces: &[FoundFace]) -> Result<Vec<Recognition>> {
         let pixels: Vec<u8> = faces.iter().flat_map(|face| face.crop.pixels()).copied().collect();
         let another = || Predictor::in_precision(&self.device, self.file.clone(), self.precision);
-        let rows = self.predictors.with(another, |predictor| predictor.predict(&pixels))?;
-        Ok(faces.iter().zip(rows).map(|(face, row)| self.recognition(face, &row)).collect())
+        let judged = self.predictors.with(another, |predictor| predictor.judge(&pixels))?;
+        Ok(faces.iter().zip(judged).map(|(face, judged)| self.recognition(face, judged)).collect())
     }
 
-    fn recognition(&self, face: &FoundFace, probabilities: &[f32]) -> Recognition {
-        let confidences: Vec<(String, f32)> =
-            self.file.labels.iter().cloned().zip(probabilities.iter().copied()).collect();
+    fn recognition(&self, face: &FoundFace, judged: Judged) -> Recognition {
+        let Judged { probabilities, distance, stranger } = judged;
+        let confidences: Vec<(String, f32)> = self.file.labels.iter().cloned().zip(probabilities).collect();
         let (nearest, confidence) = confidences
             .iter()
             .max_by(|a, b| a.1.total_cmp(&b.1))
             .cloned()
             .expect("a model file has a label per output, and at least one");
-        let name = Some(nearest.clone());
-        Recognition { rect: face.rect, score: face.score, name, nearest, confidence, confidences }
+        let name = (!stranger).then(|| nearest.clone());
+        Recognition { rect: face.rect, score: face.score, name, nearest, confidence, confidences, distance }
     }
 }
 
@@ -158,7 +161,7 @@ impl Recognizer {
 mod tests {
     use super::*;
     use crate::graph::Params;
-    use crate::models::{Preprocessing, ScratchCnn, scratch_cnn};
+    use crate::models::{Judgement, Preprocessing, ScratchCnn, scratch_cnn};
     use crate::ops::Normalize;
 
     fn recognizer(whole: bool) -> Recognizer {
@@ -177,7 +180,14 @@ mod tests {
             normalize: Normalize::unit(),
         };
         let labels = vec!["anna".into(), "ben".into()];
-        let file = ModelFile { model, labels, preprocessing, training: serde_json::Value::Null, weights };
+        let file = ModelFile {
+            model,
+            labels,
+            preprocessing,
+            training: serde_json::Value::Null,
+            judgement: Judgement::default(),
+            weights,
+        };
         Recognizer::new(&Device::cpu(), file).unwrap()
     }
 

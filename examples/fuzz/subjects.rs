@@ -10,7 +10,7 @@ use image::codecs::{jpeg::JpegEncoder, png::PngEncoder, webp::WebPEncoder};
 use image::{DynamicImage, ImageEncoder, ImageFormat};
 use lookalike::check::mutate::{Kind, mutant};
 use lookalike::detect::{Cascade, Detector};
-use lookalike::models::{Model, ModelFile, Preprocessing, ScratchCnn, scratch_cnn, weights};
+use lookalike::models::{Judgement, Model, ModelFile, Preprocessing, ScratchCnn, scratch_cnn, weights};
 use lookalike::nn::Layer;
 use lookalike::nn::layers::{Conv2d, MaxPooling2d};
 use lookalike::ops::Normalize;
@@ -158,7 +158,14 @@ fn models() -> Vec<Vec<u8>> {
         normalize: Normalize::unit(),
     };
     let labels = vec!["anna".into(), "berta".into()];
-    let file = ModelFile { model, labels, preprocessing, training: serde_json::Value::Null, weights };
+    let file = ModelFile {
+        model,
+        labels,
+        preprocessing,
+        training: serde_json::Value::Null,
+        judgement: Judgement::default(),
+        weights,
+    };
     let folder = tempfile::tempdir().expect("a temporary folder");
     let saved = |ending: &str| {
         let path = folder.path().join("model").with_extension(ending);

@@ -7,9 +7,11 @@ use std::time::Instant;
 use clap::{Args, ValueEnum};
 use lookalike::data::{CutStyle, Dataset, Split, expand, split_by_group, split_leaky};
 use lookalike::folders::cache_folder;
-use lookalike::models::{ModelFile, Preprocessing};
+use lookalike::models::{Judgement, ModelFile, Preprocessing};
 use lookalike::ops::Augment;
-use lookalike::train::{Batches, Caching, Epoch, Event, FitOptions, Monitor, Task, Trained, fit};
+use lookalike::train::{
+    Batches, Believed, Caching, Epoch, Event, FitOptions, Monitor, Task, Trained, believe, fit,
+};
 use lookalike::{Device, Error, Result};
 use serde_json::{Value, json};
 
@@ -105,6 +107,8 @@ pub struct Learned {
     pub split: Split,
     /// Who is on each validation picture.
     pub labels: Vec<usize>,
+    /// How far its confidences can be believed.
+    pub believed: Believed,
 }
 
 /// Splits, builds the network, says what it takes, trains.
@@ -141,14 +145,17 @@ pub fn learn(
     let mut show = Show::new(settings, plain);
     let trained = fit(&task, &options, &stop, &mut |event| show.event(event))?;
     let labels: Vec<usize> = split.validation.iter().map(|&picture| dataset.labels[picture]).collect();
+    let groups: Vec<i64> = split.validation.iter().map(|&picture| dataset.groups[picture]).collect();
+    let believed = believe(&trained.answers, &labels, &groups);
     let file = ModelFile {
         model,
+        judgement: Judgement { temperature: believed.temperature, strangers: None },
         labels: dataset.names.clone(),
         preprocessing,
         training: settings.record(&trained, &split),
         weights: trained.weights.clone(),
     };
-    Ok(Learned { file, trained, split, labels })
+    Ok(Learned { file, trained, split, labels, believed })
 }
 
 impl Settings {

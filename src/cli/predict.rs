@@ -114,10 +114,14 @@ fn draw(arguments: &Arguments, folder: &Path, answers: &Answers) -> Result<()> {
 /// Draws a red box with name and confidence around each face.
 pub fn annotate(image: &mut RgbImage, people: &[Recognition]) {
     for person in people {
-        let name = person.name.as_deref().unwrap_or("unknown");
-        let label = format!("{name} {:.0} %", 100.0 * person.confidence);
+        let label = format!("{} {:.0} %", named(person), 100.0 * person.confidence);
         draw_face(image, person.rect, Some(&label));
     }
+}
+
+/// The person's name, or that it is nobody, with the nearest person in brackets.
+fn named(person: &Recognition) -> String {
+    person.name.clone().unwrap_or_else(|| format!("unknown ({})", person.nearest))
 }
 
 fn entry(photo: &Path, answer: &Result<Vec<Recognition>>) -> Value {
@@ -130,6 +134,7 @@ fn entry(photo: &Path, answer: &Result<Vec<Recognition>>) -> Value {
             "score": face.score,
             "name": face.name,
             "nearest": face.nearest,
+            "distance": face.distance,
             "confidence": face.confidence,
             "confidences": confidences,
         })
@@ -152,7 +157,7 @@ fn print(photo: &Path, answer: &Result<Vec<Recognition>>) {
         let lookalike::vision::Rect { x, y, width, height } = person.rect;
         say(format_args!(
             "  {}  {:.0} %  at ({x:.0}, {y:.0}), {width:.0} × {height:.0} pixels",
-            person.name.as_deref().unwrap_or("unknown"),
+            named(person),
             100.0 * person.confidence,
         ));
         let mut confidences: Vec<&(String, f32)> = person.confidences.iter().collect();

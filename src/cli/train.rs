@@ -4,12 +4,12 @@ use std::path::PathBuf;
 
 use clap::Args;
 use lookalike::formats::atomic::check_writable;
-use lookalike::train::Outcome;
+use lookalike::train::{Believed, Outcome};
 use lookalike::{Error, Result};
 
 use super::cut::{self, CropArguments};
 use super::device::RunArguments;
-use super::display::{note, say};
+use super::display::{note, percent, say};
 use super::learning::{Learned, Settings, learn};
 use super::scores::Scores;
 
@@ -39,6 +39,16 @@ pub struct Arguments {
     plain: bool,
 }
 
+/// How far confidences and accuracy are apart, before and after they are tempered.
+fn calibration_line(believed: &Believed) -> String {
+    format!(
+        "calibration: confidences are off by {} on average, {} at temperature {:.2} (measured on the other half)",
+        percent(believed.before),
+        percent(believed.after),
+        believed.temperature
+    )
+}
+
 /// Trains, saves the best model, scores it on the pictures kept back.
 pub fn run(arguments: &Arguments) -> Result<()> {
     let Arguments { output, crop, plain, .. } = arguments;
@@ -50,7 +60,7 @@ pub fn run(arguments: &Arguments) -> Result<()> {
     let dataset = cut::to_learn_from(&arguments.photos, crop, &device, *plain)?.dataset;
     say(format_args!("{} faces of {} people", dataset.len(), dataset.classes()));
     let learned = learn(&dataset, &arguments.settings, &start, &device, *plain)?;
-    let Learned { file, trained, split, labels } = learned;
+    let Learned { file, trained, split, labels, believed } = learned;
     file.save(output)?;
     trained.history.write_csv(&history, &split)?;
     match trained.outcome {
@@ -68,6 +78,7 @@ pub fn run(arguments: &Arguments) -> Result<()> {
     let what =
         if split.leaky { "LEAKY validation accuracy (--split tutorial)" } else { "validation accuracy" };
     Scores::of_rows(&file.labels, &labels, &trained.answers).print(what);
+    say(format_args!("\n{}", calibration_line(&believed)));
     say(format_args!("\nmodel: {} (of epoch {})", output.display(), trained.best_epoch));
     say(format_args!("learning curves: {}", history.display()));
     match trained.outcome {

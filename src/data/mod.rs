@@ -25,4 +25,4 @@ pub use expand::expand;
 pub use journal::remove_journal;
 pub use masks::Masks;
 pub use review::Review;
-pub use split::{Split, split_by_group, split_leaky};
+pub use split::{Split, split_by_group, split_folds, split_leaky};

@@ -31,54 +31,152 @@ pub fn split_by_group(dataset: &Dataset, validation_share: f64, seed: u64) -> Re
             "a share of {validation_share} for validation leaves one side empty; take one between 0 and 1, such as 0.2"
         )));
     }
-    let groups = by_group(dataset);
-    let (mixed, own): (Vec<_>, Vec<_>) =
-        groups.iter().partition(|(_, photos)| shows_several(dataset, photos));
+    let parts = Parts::of(dataset, seed);
     let mut validation = Vec::new();
-    let mut only_trained = Vec::new();
-    for (label, name) in dataset.names.iter().enumerate() {
-        let candidates = own.iter().filter(|(_, photos)| dataset.labels[photos[0]] == label);
-        let mut candidates: Vec<(u64, &[usize])> = candidates
-            .map(|&(&group, photos)| (shuffle_key(seed, label, group), photos.as_slice()))
-            .collect();
-        candidates.sort_unstable();
-        let total = dataset.labels.iter().filter(|&&l| l == label).count();
-        let elsewhere =
-            mixed.iter().any(|(_, photos)| photos.iter().any(|&photo| dataset.labels[photo] == label));
-        if candidates.len() + usize::from(elsewhere) >= 2 {
-            validation.extend(choose(&candidates, total, validation_share));
-        } else if total > 0 {
-            only_trained.push(name.as_str());
-        }
+    for person in &parts.people {
+        validation.extend(choose(&person.groups, person.total, validation_share));
     }
     if validation.is_empty() {
-        return Err(Error::Input(
-            "nobody has two different photos, so none can be kept for validation; add photos of each person"
-                .to_owned(),
-        ));
+        return Err(nothing_to_validate_with());
     }
-    validation.sort_unstable();
-    let train: Vec<usize> =
-        (0..dataset.len()).filter(|photo| validation.binary_search(photo).is_err()).collect();
-
-    let mut note = format!(
+    let train = rest(dataset, &mut validation);
+    let note = format!(
         "{} photos to train on and {} to validate with, kept apart before any augmentation: {} groups of equal or \
-         nearly equal photos, each whole on one side, drawn person by person with seed {seed}",
+         nearly equal photos, each whole on one side, drawn person by person with seed {seed}{}",
         train.len(),
         validation.len(),
-        groups.len()
+        parts.groups,
+        parts.never_validated()
     );
-    if !only_trained.is_empty() {
-        note += &format!(
-            "; trained on but not validated, for want of a second group: {}",
-            only_trained.join(", ")
-        );
-    }
-    if !mixed.is_empty() {
-        note +=
-            &format!("; trained on, because they carry the names of several people: {} groups", mixed.len());
-    }
     Ok(Split { train, validation, leaky: false, note })
+}
+
+/// Cross-validation: `folds` splits, each of which validates with another part of each person's photos.
+///
+/// A group of near-duplicates is never divided, and validates in exactly one fold. Each person's groups are dealt to
+/// the folds so that these have about as many photos of the person; whoever has fewer groups than there are folds is
+/// validated in some of them. Who has one group is only trained on, as are groups with photos of several people. The same
+/// `seed` gives the same folds everywhere.
+///
+/// # Errors
+/// [`Error::Input`] if there are fewer than two folds, nobody has two different photos, or there are not enough groups
+/// for so many folds.
+pub fn split_folds(dataset: &Dataset, folds: usize, seed: u64) -> Result<Vec<Split>> {
+    if folds < 2 {
+        return Err(Error::Input(format!("{folds} folds leave one side empty; take 2 or more, such as 5")));
+    }
+    let parts = Parts::of(dataset, seed);
+    let mut validation: Vec<Vec<usize>> = vec![Vec::new(); folds];
+    for person in &parts.people {
+        let mut own = vec![0; folds];
+        for (_, group) in &person.groups {
+            // To where the fewest of this person are, then the fewest of all.
+            let fold = (0..folds).min_by_key(|&fold| (own[fold], validation[fold].len(), fold));
+            let fold = fold.expect("there are two or more");
+            own[fold] += group.len();
+            validation[fold].extend_from_slice(group);
+        }
+    }
+    if validation.iter().all(Vec::is_empty) {
+        return Err(nothing_to_validate_with());
+    }
+    if validation.iter().any(Vec::is_empty) {
+        let groups: usize = parts.people.iter().map(|person| person.groups.len()).sum();
+        return Err(Error::Input(format!(
+            "{groups} groups of different photos are not enough for {folds} folds; take fewer folds, or add photos"
+        )));
+    }
+    let fold = |(index, mut validation): (usize, Vec<usize>)| {
+        let train = rest(dataset, &mut validation);
+        let note = format!(
+            "fold {} of {folds}: {} photos to train on and {} to validate with, kept apart before any augmentation: {} groups \
+             of equal or nearly equal photos, each whole on one side and in one fold, drawn person by person with seed {seed}{}",
+            index + 1,
+            train.len(),
+            validation.len(),
+            parts.groups,
+            parts.never_validated()
+        );
+        Split { train, validation, leaky: false, note }
+    };
+    Ok(validation.into_iter().enumerate().map(fold).collect())
+}
+
+/// A dataset's photos in the groups that are kept whole.
+struct Parts<'a> {
+    /// Who can be validated.
+    people: Vec<Owned>,
+    /// Names of those who cannot, for want of a second group.
+    only_trained: Vec<&'a str>,
+    /// Groups of photos with several people's names.
+    mixed: usize,
+    /// All groups.
+    groups: usize,
+}
+
+/// What one person has.
+struct Owned {
+    /// Groups in a random order, with what they were sorted by.
+    groups: Vec<(u64, Vec<usize>)>,
+    /// Photos, those in mixed groups too.
+    total: usize,
+}
+
+impl<'a> Parts<'a> {
+    fn of(dataset: &'a Dataset, seed: u64) -> Parts<'a> {
+        let groups = by_group(dataset);
+        let (mixed, own): (Vec<_>, Vec<_>) =
+            groups.iter().partition(|(_, photos)| shows_several(dataset, photos));
+        let mut people = Vec::new();
+        let mut only_trained = Vec::new();
+        for (label, name) in dataset.names.iter().enumerate() {
+            let candidates = own.iter().filter(|(_, photos)| dataset.labels[photos[0]] == label);
+            let mut candidates: Vec<(u64, Vec<usize>)> = candidates
+                .map(|&(&group, photos)| (shuffle_key(seed, label, group), photos.clone()))
+                .collect();
+            candidates.sort_unstable();
+            let total = dataset.labels.iter().filter(|&&l| l == label).count();
+            let elsewhere =
+                mixed.iter().any(|(_, photos)| photos.iter().any(|&photo| dataset.labels[photo] == label));
+            if candidates.len() + usize::from(elsewhere) >= 2 {
+                people.push(Owned { groups: candidates, total });
+            } else if total > 0 {
+                only_trained.push(name.as_str());
+            }
+        }
+        Parts { people, only_trained, mixed: mixed.len(), groups: groups.len() }
+    }
+
+    /// What is trained on in any case, for a note.
+    fn never_validated(&self) -> String {
+        let mut note = String::new();
+        if !self.only_trained.is_empty() {
+            note += &format!(
+                "; trained on but not validated, for want of a second group: {}",
+                self.only_trained.join(", ")
+            );
+        }
+        if self.mixed > 0 {
+            note += &format!(
+                "; trained on, because they carry the names of several people: {} groups",
+                self.mixed
+            );
+        }
+        note
+    }
+}
+
+fn nothing_to_validate_with() -> Error {
+    Error::Input(
+        "nobody has two different photos, so none can be kept for validation; add photos of each person"
+            .to_owned(),
+    )
+}
+
+/// Sorts what validates; gives all other photos.
+fn rest(dataset: &Dataset, validation: &mut [usize]) -> Vec<usize> {
+    validation.sort_unstable();
+    (0..dataset.len()).filter(|photo| validation.binary_search(photo).is_err()).collect()
 }
 
 /// The tutorial's split: any `validation_share` of the pictures, person by person, near-duplicates and changed copies of a
@@ -138,7 +236,7 @@ impl Split {
 
 /// Photos of one person for validation: whole groups in the order given, where they fit into the share of the
 /// person's `total` photos; at least one group, the smallest if none fits.
-fn choose(groups: &[(u64, &[usize])], total: usize, share: f64) -> Vec<usize> {
+fn choose(groups: &[(u64, Vec<usize>)], total: usize, share: f64) -> Vec<usize> {
     let room = ((total as f64 * share).round() as usize).clamp(1, total - 1);
     let mut chosen = Vec::new();
     for (_, group) in groups {
@@ -242,6 +340,60 @@ mod tests {
             assert_eq!(split, split_by_group(&dataset, 0.2, seed).unwrap(), "seed {seed}: the same again");
         }
         assert!(made > 450, "{made} datasets were split");
+    }
+
+    #[test]
+    fn folds_validate_each_group_once() {
+        let mut made = 0;
+        for seed in 0..500 {
+            let dataset = random_dataset(seed);
+            let folds = 2 + (seed % 4) as usize;
+            let Ok(splits) = split_folds(&dataset, folds, seed) else { continue };
+            made += 1;
+            assert_eq!(splits.len(), folds);
+            let mut times = vec![0; dataset.len()];
+            for split in &splits {
+                split.validation.iter().for_each(|&photo| times[photo] += 1);
+                let mut all = [split.train.clone(), split.validation.clone()].concat();
+                all.sort_unstable();
+                assert_eq!(all, (0..dataset.len()).collect::<Vec<_>>(), "seed {seed}");
+                for (group, photos) in by_group(&dataset) {
+                    let kept = photos.iter().filter(|photo| split.validation.contains(photo)).count();
+                    assert!(kept == 0 || kept == photos.len(), "seed {seed}: group {group} is divided");
+                }
+                for label in 0..dataset.classes() {
+                    assert!(split.train.iter().any(|&photo| dataset.labels[photo] == label), "seed {seed}");
+                }
+            }
+            for (group, photos) in by_group(&dataset) {
+                let several = shows_several(&dataset, &photos);
+                let label = dataset.labels[photos[0]];
+                let own = by_group(&dataset)
+                    .values()
+                    .filter(|p| p.iter().any(|&q| dataset.labels[q] == label))
+                    .count();
+                let expected = usize::from(!several && own >= 2);
+                assert!(photos.iter().all(|&photo| times[photo] == expected), "seed {seed}: group {group}");
+            }
+        }
+        assert!(made > 400, "{made} datasets were split");
+    }
+
+    #[test]
+    fn folds_are_of_even_sizes_person_by_person() {
+        let dataset = dataset(&(0..53).map(|i| (usize::from(i % 4 == 0), i)).collect::<Vec<_>>());
+        let splits = split_folds(&dataset, 5, 1).unwrap();
+        for label in 0..2 {
+            let of = |split: &Split| split.validation.iter().filter(|&&p| dataset.labels[p] == label).count();
+            let counts: Vec<usize> = splits.iter().map(of).collect();
+            assert!(counts.iter().max().unwrap() - counts.iter().min().unwrap() <= 1, "{counts:?}");
+        }
+        assert!(splits[1].note.starts_with("fold 2 of 5: "), "{}", splits[1].note);
+        assert_ne!(splits, split_folds(&dataset, 5, 2).unwrap());
+        for (folds, problem) in [(1, "take 2 or more"), (60, "not enough for 60 folds")] {
+            let message = split_folds(&dataset, folds, 1).unwrap_err().to_string();
+            assert!(message.contains(problem), "{message}");
+        }
     }
 
     #[test]

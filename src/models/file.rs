@@ -5,9 +5,9 @@ use std::path::Path;
 
 use serde_json::{Value, json};
 
-use super::Model;
 #[cfg(feature = "train")]
 use super::foreign::{self, Format, Given};
+use super::{Judgement, Model};
 use crate::formats::safetensors::{self, TensorFile};
 use crate::graph::Params;
 use crate::ops::Normalize;
@@ -28,6 +28,8 @@ pub struct ModelFile {
     pub preprocessing: Preprocessing,
     /// Learning curves and settings, without clock times: equal runs give equal files.
     pub training: Value,
+    /// How its answers are to be taken.
+    pub judgement: Judgement,
     /// The parameters by name.
     pub weights: BTreeMap<String, HostTensor>,
 }
@@ -120,7 +122,10 @@ impl ModelFile {
         let preprocessing = Preprocessing::from_json(&metadata["preprocessing"])
             .ok_or_else(|| wrong("has no preprocessing; train the model again".into()))?;
         let training = metadata["training"].clone();
-        let file = ModelFile { model, labels, preprocessing, training, weights };
+        let judgement = Judgement::from_json(&metadata["judgement"], labels.len()).ok_or_else(|| {
+            wrong("tells in a damaged way how to take its answers; train the model again".into())
+        })?;
+        let file = ModelFile { model, labels, preprocessing, training, judgement, weights };
         file.check()?;
         Ok(file)
     }
@@ -132,6 +137,7 @@ impl ModelFile {
             "labels": self.labels,
             "preprocessing": self.preprocessing.to_json(),
             "training": self.training,
+            "judgement": self.judgement.to_json(),
         })
     }
 

@@ -1,11 +1,13 @@
 //! Networks: what a model is, its Keras configuration, its file, and the architectures that are built in.
 
+pub mod calibration;
 mod chain;
 mod config;
 mod file;
 mod fold;
 #[cfg(feature = "train")]
 mod foreign;
+mod judgement;
 #[cfg(feature = "train")]
 mod keras_archive;
 mod model;
@@ -14,6 +16,7 @@ pub mod mtcnn;
 mod predictor;
 mod scratch_cnn;
 mod slot;
+mod strangers;
 mod summary;
 mod vgg16;
 #[cfg(feature = "train")]
@@ -24,9 +27,11 @@ pub use config::MAX_SIZE;
 pub use file::{ModelFile, Preprocessing};
 #[cfg(feature = "train")]
 pub use foreign::Given;
+pub use judgement::Judgement;
 pub use model::{LayerShape, Model};
-pub use predictor::Predictor;
+pub use predictor::{Judged, Predictor};
 pub use scratch_cnn::{ScratchCnn, scratch_cnn};
+pub use strangers::{OpenSetPoint, Strangers, open_set_curve};
 pub use summary::Summary;
 pub use vgg16::{Vgg16, vgg16, vgg16_base};
 pub use workload::Workload;

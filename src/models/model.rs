@@ -130,6 +130,15 @@ impl Model {
         }
     }
 
+    /// The last dense layer and those behind it, as a model of features.
+    ///
+    /// # Errors
+    /// As [`Model::features`].
+    pub(super) fn classifier(&self) -> Result<Model> {
+        let frozen = self.before_classifier()?.layers.len();
+        Ok(Model { frozen, ..self.clone() }.split_frozen()?.1)
+    }
+
     /// The first `count` layers as a model of their own.
     ///
     /// # Panics

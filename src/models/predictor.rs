@@ -1,11 +1,13 @@
 //! A model ready to predict: plans for a few batch sizes on one store of parameters.
 
+use std::ops::Range;
 use std::sync::Arc;
 
+use super::calibration::at_temperature;
 use super::fold::{Folded, fold};
 use super::{Model, ModelFile};
 use crate::graph::{Graph, Params, Plan, Var};
-use crate::tensor::{Data, Precision, Shape, TensorType};
+use crate::tensor::{Data, Precision, TensorType};
 use crate::{Device, Result};
 
 /// Batch sizes that plans are made for, when they are first needed.
@@ -38,6 +40,19 @@ struct Planned {
 enum Answer {
     Probabilities,
     Features,
+    /// Probabilities of features.
+    Classes,
+}
+
+/// What the model makes of a face.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Judged {
+    /// The probability of each person, if it is one of them.
+    pub probabilities: Vec<f32>,
+    /// How far the face is from the nearest person, where the model knows strangers.
+    pub distance: Option<f32>,
+    /// Whether it is nobody the model knows.
+    pub stranger: bool,
 }
 
 impl Predictor {
@@ -78,13 +93,42 @@ impl Predictor {
         self.params.device()
     }
 
-    /// For each crop, the probability of each person. `pixels` holds the crops one after the other, RGB,
-    /// `size × size` each.
+    /// For each crop, the probability of each person, at the model's [temperature](super::Judgement). `pixels` holds the
+    /// crops one after the other, RGB, `size × size` each.
     ///
     /// # Errors
     /// [`Error::HostData`](crate::Error::HostData) if `pixels` holds no whole number of crops.
     pub fn predict(&mut self, pixels: &[u8]) -> Result<Vec<Vec<f32>>> {
-        self.answer(Answer::Probabilities, pixels)
+        let rows = self.answer(Answer::Probabilities, pixels)?;
+        Ok(self.at_temperature(rows))
+    }
+
+    /// For each crop, what [`Predictor::predict`] answers, and whether it is nobody the model knows. `pixels` as there.
+    ///
+    /// # Errors
+    /// As [`Predictor::features`], where the model knows strangers; else as [`Predictor::predict`].
+    pub fn judge(&mut self, pixels: &[u8]) -> Result<Vec<Judged>> {
+        let file = self.file.clone();
+        let Some(strangers) = &file.judgement.strangers else {
+            let known = |probabilities| Judged { probabilities, distance: None, stranger: false };
+            return Ok(self.predict(pixels)?.into_iter().map(known).collect());
+        };
+        // Once through the network: what is left is its last layer.
+        let features = self.features(pixels)?;
+        let rows = self.classes(&features)?;
+        let rows = self.at_temperature(rows).into_iter().zip(&features);
+        let judged = rows.map(|(probabilities, features)| {
+            let (_, distance) = strangers.nearest(features);
+            Judged { probabilities, distance: Some(distance), stranger: strangers.is_stranger(distance) }
+        });
+        Ok(judged.collect())
+    }
+
+    fn at_temperature(&self, rows: Vec<Vec<f32>>) -> Vec<Vec<f32>> {
+        match self.file.judgement.temperature {
+            1.0 => rows,
+            temperature => rows.iter().map(|row| at_temperature(row, temperature)).collect(),
+        }
     }
 
     /// For each crop, its [features](super::Model::features). `pixels` as for [`Predictor::predict`].
@@ -104,23 +148,41 @@ impl Predictor {
                 expected: format!("a multiple of {picture}"),
             });
         }
-        let mut rows = Vec::new();
-        let mut rest = pixels;
-        while !rest.is_empty() {
-            let count = rest.len() / picture;
-            let planned = self.planned(what, count)?;
-            let taken = count.min(planned.batch);
-            let (now, later) = rest.split_at(taken * picture);
-            let mut batch = now.to_vec();
-            batch.resize(planned.batch * picture, 0);
-            planned.plan.write("x", &Data::U8(batch))?;
+        self.run(what, pixels.len() / picture, |rows, batch| {
+            let mut pixels = pixels[rows.start * picture..rows.end * picture].to_vec();
+            pixels.resize(batch * picture, 0);
+            Data::U8(pixels)
+        })
+    }
+
+    /// The model's last layers on what the others made of faces.
+    fn classes(&mut self, features: &[Vec<f32>]) -> Result<Vec<Vec<f32>>> {
+        self.run(Answer::Classes, features.len(), |rows, batch| {
+            let count = rows.len();
+            let mut values = features[rows].concat();
+            values.resize(values.len() / count * batch, 0.0);
+            Data::F32(values)
+        })
+    }
+
+    /// An answer for each of `count` rows; `input` gives the plan's input for some of them, padded to the batch.
+    fn run(
+        &mut self,
+        what: Answer,
+        count: usize,
+        input: impl Fn(Range<usize>, usize) -> Data,
+    ) -> Result<Vec<Vec<f32>>> {
+        let mut answers = Vec::with_capacity(count);
+        while answers.len() < count {
+            let planned = self.planned(what, count - answers.len())?;
+            let taken = planned.batch.min(count - answers.len());
+            planned.plan.write("x", &input(answers.len()..answers.len() + taken, planned.batch))?;
             planned.plan.run()?;
             let answer = planned.plan.read(planned.answer)?.to_f32();
             let width = answer.len() / planned.batch;
-            rows.extend(answer.chunks_exact(width).take(taken).map(<[f32]>::to_vec));
-            rest = later;
+            answers.extend(answer.chunks_exact(width).take(taken).map(<[f32]>::to_vec));
         }
-        Ok(rows)
+        Ok(answers)
     }
 
     /// The plan of the smallest size that holds `count` pictures, else the largest.
@@ -147,12 +209,18 @@ impl Predictor {
                 let model = folded(&self.file, &self.file.model.before_classifier()?, &self.params)?;
                 self.features.insert(model).clone()
             }
+            (Answer::Classes, _) => folded(&self.file, &self.file.model.classifier()?, &self.params)?,
         };
         let mut graph = Graph::new();
         let shape: Vec<usize> = std::iter::once(batch).chain(model.input.iter().copied()).collect();
-        let pixels = graph.input("x", TensorType::u8(Shape::from(shape)));
-        let normalize = self.file.preprocessing.normalize;
-        let x = graph.labelled("pictures", |graph| graph.normalize(pixels, normalize))?;
+        let x = match what {
+            Answer::Classes => graph.input("x", TensorType::f32(shape)),
+            Answer::Probabilities | Answer::Features => {
+                let pixels = graph.input("x", TensorType::u8(shape));
+                let normalize = self.file.preprocessing.normalize;
+                graph.labelled("pictures", |graph| graph.normalize(pixels, normalize))?
+            }
+        };
         let answer = model.predict(&mut graph, x, self.precision)?;
         Ok(Planned { what, batch, plan: Plan::new(&graph, &self.params, &[answer])?, answer })
     }
@@ -177,7 +245,7 @@ mod tests {
     use std::collections::BTreeMap;
 
     use super::*;
-    use crate::models::{Preprocessing, ScratchCnn, scratch_cnn};
+    use crate::models::{Judgement, Preprocessing, ScratchCnn, Strangers, scratch_cnn};
     use crate::nn::layers::BatchNormalization;
     use crate::ops::Normalize;
     use crate::tensor::HostTensor;
@@ -205,7 +273,14 @@ mod tests {
             normalize: Normalize::unit(),
         };
         let labels = ["a", "b", "c"].map(str::to_owned).to_vec();
-        let file = ModelFile { model, labels, preprocessing, training: serde_json::Value::Null, weights };
+        let file = ModelFile {
+            model,
+            labels,
+            preprocessing,
+            training: serde_json::Value::Null,
+            judgement: Judgement::default(),
+            weights,
+        };
         Predictor::new(&Device::cpu(), file).unwrap()
     }
 
@@ -229,11 +304,35 @@ mod tests {
                 assert!((exp / exps.iter().sum::<f32>() - probability).abs() < 1e-5, "{row:?}");
             }
         }
+        assert!(predictor.judge(&pixels).unwrap().iter().all(|judged| !judged.stranger));
         assert_eq!(
             predictor.features(&pixels[..8 * 8 * 3]).unwrap()[0].len(),
             5,
             "one picture, another plan"
         );
         assert!(predictor.features(&pixels[1..]).is_err());
+    }
+
+    #[test]
+    fn strangers_are_told_and_probabilities_tempered() {
+        let mut predictor = predictor();
+        let pixels: Vec<u8> = (0..40 * 8 * 8 * 3).map(|i| (i * i % 251) as u8).collect();
+        let (features, rows) = (predictor.features(&pixels).unwrap(), predictor.predict(&pixels).unwrap());
+        let people: Vec<usize> = (0..40).map(|i| i % 3).collect();
+        let strangers = Strangers::new(&features, &people, 3, 0.05, 1e-3);
+        let mut file = predictor.file().clone();
+        file.judgement = Judgement { temperature: 2.0, strangers: Some(strangers.clone()) };
+        let mut predictor = Predictor::new(&Device::cpu(), file).unwrap();
+        let judged = predictor.judge(&pixels).unwrap();
+        assert_eq!(judged.len(), 40);
+        for ((judged, features), row) in judged.iter().zip(&features).zip(&rows) {
+            let (_, distance) = strangers.nearest(features);
+            assert_eq!((judged.distance, judged.stranger), (Some(distance), distance >= strangers.threshold));
+            for (found, expected) in judged.probabilities.iter().zip(at_temperature(row, 2.0)) {
+                assert!((found - expected).abs() < 1e-5, "{judged:?}, {row:?}");
+            }
+        }
+        assert!(judged.iter().any(|judged| judged.stranger) && judged.iter().any(|judged| !judged.stranger));
+        assert_eq!(predictor.predict(&pixels).unwrap()[0].len(), 3);
     }
 }

@@ -3,6 +3,7 @@
 mod accuracy;
 mod average;
 mod batches;
+mod believe;
 mod fit;
 mod history;
 mod mixup;
@@ -14,6 +15,7 @@ mod step;
 
 pub use accuracy::{Confusion, PersonScores, wilson};
 pub use batches::Batches;
+pub use believe::{Believed, believe};
 pub use fit::{Event, FineTune, FitOptions, Outcome, Task, Trained, fit};
 pub use history::{Epoch, History};
 pub use monitor::Monitor;

@@ -14,7 +14,7 @@ use std::path::Path;
 
 use serde_json::Value;
 
-use super::{Model, ModelFile, Preprocessing};
+use super::{Judgement, Model, ModelFile, Preprocessing};
 use crate::tensor::HostTensor;
 use crate::{Error, Result};
 
@@ -108,7 +108,14 @@ fn complete(content: Content, given: &Given) -> Result<ModelFile> {
             "does not say whom it knows and what pixels it takes; say it to lookalike convert: {classes} names in the order of the outputs (--labels anna,berta) and --preprocessing caffe, torch or unit"
         )));
     };
-    let mut file = ModelFile { model, labels, preprocessing, training: Value::Null, weights };
+    let mut file = ModelFile {
+        model,
+        labels,
+        preprocessing,
+        training: Value::Null,
+        judgement: Judgement::default(),
+        weights,
+    };
     given.apply(&mut file)?;
     Ok(file)
 }

@@ -1,0 +1,58 @@
+//! How a model's answers are to be taken: how sure it is, and of whom it knows nothing.
+
+use serde_json::{Value, json};
+
+use super::Strangers;
+
+/// How a model's answers are to be taken. The default believes its probabilities, and takes everybody for one of its people.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Judgement {
+    /// What its logits are divided by before they become probabilities.
+    pub temperature: f64,
+    /// Who is nobody of its people.
+    pub strangers: Option<Strangers>,
+}
+
+impl Default for Judgement {
+    fn default() -> Judgement {
+        Judgement { temperature: 1.0, strangers: None }
+    }
+}
+
+impl Judgement {
+    pub(super) fn to_json(&self) -> Value {
+        let strangers = self.strangers.as_ref().map_or(Value::Null, Strangers::to_json);
+        json!({"temperature": self.temperature, "strangers": strangers})
+    }
+
+    /// That of a file with so many people; files from before there was one have none.
+    pub(super) fn from_json(value: &Value, people: usize) -> Option<Judgement> {
+        if value.is_null() {
+            return Some(Judgement::default());
+        }
+        let temperature = value["temperature"].as_f64().filter(|t| t.is_finite() && *t > 0.0)?;
+        let strangers = match &value["strangers"] {
+            Value::Null => None,
+            strangers => Some(Strangers::from_json(strangers, people)?),
+        };
+        Some(Judgement { temperature, strangers })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_saved_is_what_is_read() {
+        let features = [vec![1.0, 0.0], vec![0.0, 1.0]];
+        let strangers = Some(Strangers::new(&features, &[0, 1], 2, 0.01, 0.25));
+        for judgement in [Judgement::default(), Judgement { temperature: 1.7, strangers }] {
+            assert_eq!(Judgement::from_json(&judgement.to_json(), 2), Some(judgement));
+        }
+        assert_eq!(Judgement::from_json(&Value::Null, 2), Some(Judgement::default()));
+        for damaged in [json!({}), json!({"temperature": 0.0}), json!({"temperature": 1.0, "strangers": 3})] {
+            assert_eq!(Judgement::from_json(&damaged, 2), None, "{damaged}");
+        }
+    }
+}

@@ -1,0 +1,218 @@
+//! Faces of nobody whom a model knows: they are farther from everyone it knows than these are from themselves.
+
+use serde_json::{Value, json};
+
+/// Fewest held-out photos, times the rate, for a threshold to be theirs: with fewer their quantile is not known.
+const LEAST: f64 = 1.0;
+
+/// The people a model knows, and how far from them a face may be.
+///
+/// A face's distance to a person is 1 − cos of the angle between its features and the mean of the person's features. Beside
+/// Euclidean distances, nearest neighbours and Mahalanobis distances with a shrunk covariance, this told strangers apart
+/// best, and is the simplest; `benches/RESULTS.md` has the comparison.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Strangers {
+    /// For each person the mean of the features, of length 1; empty for a person without any.
+    means: Vec<Vec<f32>>,
+    /// Largest distance of a face that is taken for one of them.
+    pub threshold: f32,
+    /// Share of strangers that are to be taken for one of the people.
+    pub rate: f64,
+    /// Photos of people held out that the threshold comes from; 0 where it is a default.
+    pub held_out: usize,
+}
+
+impl Strangers {
+    /// From features of photos of people, `labels`, who are `people`.
+    ///
+    /// Each person in turn is a stranger to the others. The threshold is the distance below which a share of `rate` of these
+    /// strangers lies; with fewer than 1 / `rate` photos of them, or fewer than three people, it is `default`. That
+    /// holds for features that have not learned to tell these very people apart.
+    pub fn new(features: &[Vec<f32>], labels: &[usize], people: usize, rate: f64, default: f32) -> Strangers {
+        let means = (0..people).map(|person| mean(features, labels, person)).collect();
+        let mut strangers = Strangers { means, threshold: default, rate, held_out: 0 };
+        let mut distances = strangers.held_out(features, labels);
+        let seen = strangers.means.iter().filter(|mean| !mean.is_empty()).count();
+        if seen >= 3 && distances.len() as f64 * rate >= LEAST {
+            distances.sort_unstable_by(f32::total_cmp);
+            strangers.held_out = distances.len();
+            // As many as the rate allows lie below it.
+            strangers.threshold = distances[(distances.len() as f64 * rate) as usize];
+        }
+        strangers
+    }
+
+    /// For each photo, how far it is from the nearest other person.
+    pub fn held_out(&self, features: &[Vec<f32>], labels: &[usize]) -> Vec<f32> {
+        let other = |(face, &label): (&Vec<f32>, &usize)| self.nearest_but(face, Some(label));
+        features.iter().zip(labels).filter_map(other).map(|(_, distance)| distance).collect()
+    }
+
+    /// The nearest person and the distance, from 0 to 2.
+    ///
+    /// # Panics
+    /// If nobody has features of this length.
+    pub fn nearest(&self, features: &[f32]) -> (usize, f32) {
+        self.nearest_but(features, None).expect("somebody is known")
+    }
+
+    /// Whether a face this far from the nearest person is a stranger's.
+    pub fn is_stranger(&self, distance: f32) -> bool {
+        // Also where the distance is NaN.
+        !(distance < self.threshold)
+    }
+
+    fn nearest_but(&self, features: &[f32], but: Option<usize>) -> Option<(usize, f32)> {
+        let face = unit(features.to_vec());
+        let people = self.means.iter().enumerate();
+        let others = people.filter(|(person, mean)| Some(*person) != but && mean.len() == face.len());
+        let distance = |mean: &[f32]| 1.0 - mean.iter().zip(&face).map(|(a, b)| a * b).sum::<f32>();
+        others.map(|(person, mean)| (person, distance(mean))).min_by(|a, b| a.1.total_cmp(&b.1))
+    }
+
+    pub(super) fn to_json(&self) -> Value {
+        let Strangers { means, threshold, rate, held_out } = self;
+        json!({"means": means, "threshold": threshold, "rate": rate, "held_out": held_out})
+    }
+
+    pub(super) fn from_json(value: &Value, people: usize) -> Option<Strangers> {
+        let means: Vec<Vec<f32>> = serde_json::from_value(value["means"].clone()).ok()?;
+        let threshold = value["threshold"].as_f64()? as f32;
+        let known = means.iter().any(|mean| !mean.is_empty());
+        let fits = means.len() == people && known && threshold.is_finite();
+        let (rate, held_out) = (value["rate"].as_f64()?, value["held_out"].as_u64()? as usize);
+        fits.then_some(Strangers { means, threshold, rate, held_out })
+    }
+}
+
+/// Mean of a person's features, of length 1.
+fn mean(features: &[Vec<f32>], labels: &[usize], person: usize) -> Vec<f32> {
+    let own = features.iter().zip(labels).filter(|(_, label)| **label == person);
+    let sum = own.fold(Vec::new(), |mut sum: Vec<f32>, (face, _)| {
+        sum.resize(face.len(), 0.0);
+        sum.iter_mut().zip(face).for_each(|(sum, x)| *sum += x);
+        sum
+    });
+    unit(sum)
+}
+
+/// A vector of the same direction and length 1; one of zeros stays.
+fn unit(mut vector: Vec<f32>) -> Vec<f32> {
+    let length = vector.iter().map(|x| x * x).sum::<f32>().sqrt();
+    if length > 0.0 {
+        vector.iter_mut().for_each(|x| *x /= length);
+    }
+    vector
+}
+
+/// What a threshold costs.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct OpenSetPoint {
+    /// Largest distance that is accepted.
+    pub threshold: f32,
+    /// Share of strangers that are taken for somebody.
+    pub false_accepts: f64,
+    /// Share of known people that are taken for strangers.
+    pub false_rejects: f64,
+}
+
+/// The open-set curve: for each distance that occurs, rising, false accepts against false rejects of a threshold just above
+/// it. Empty without known people or without strangers.
+pub fn open_set_curve(known: &[f32], strangers: &[f32]) -> Vec<OpenSetPoint> {
+    if known.is_empty() || strangers.is_empty() {
+        return vec![];
+    }
+    let sorted = |distances: &[f32]| {
+        let mut distances = distances.to_vec();
+        distances.sort_unstable_by(f32::total_cmp);
+        distances
+    };
+    let (known, strangers) = (sorted(known), sorted(strangers));
+    let mut thresholds = [known.clone(), strangers.clone()].concat();
+    thresholds.sort_unstable_by(f32::total_cmp);
+    thresholds.dedup();
+    let below = |distances: &[f32], threshold: f32| {
+        distances.partition_point(|&distance| distance <= threshold) as f64 / distances.len() as f64
+    };
+    let point = |threshold: f32| OpenSetPoint {
+        threshold,
+        false_accepts: below(&strangers, threshold),
+        false_rejects: 1.0 - below(&known, threshold),
+    };
+    thresholds.into_iter().map(point).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use approx::assert_abs_diff_eq;
+
+    /// Three people along the axes, each with photos a little off.
+    fn people(photos: usize) -> (Vec<Vec<f32>>, Vec<usize>) {
+        let face = |i: usize| {
+            let mut face = vec![0.05 * (i / 3 % 5) as f32; 4];
+            face[i % 3] = 2.0;
+            face
+        };
+        ((0..3 * photos).map(face).collect(), (0..3 * photos).map(|i| i % 3).collect())
+    }
+
+    #[test]
+    fn whoever_is_far_from_everybody_is_a_stranger() {
+        let (features, labels) = people(40);
+        let strangers = Strangers::new(&features, &labels, 3, 0.05, 0.3);
+        assert_eq!(strangers.held_out, 120);
+        for (face, &label) in features.iter().zip(&labels) {
+            let (nearest, distance) = strangers.nearest(face);
+            assert_eq!(nearest, label);
+            assert!(!strangers.is_stranger(distance), "{distance}");
+        }
+        let (_, distance) = strangers.nearest(&[0.0, 0.0, 0.0, 1.0]);
+        assert!(strangers.is_stranger(distance), "{distance}");
+        assert!(strangers.is_stranger(f32::NAN));
+        // The length of the features does not matter.
+        assert_abs_diff_eq!(
+            strangers.nearest(&[0.0, 9.0, 0.0, 0.0]).1,
+            strangers.nearest(&[0.0, 0.1, 0.0, 0.0]).1
+        );
+    }
+
+    #[test]
+    fn the_threshold_lets_the_stated_share_of_held_out_people_in() {
+        let (features, labels) = people(40);
+        for rate in [0.01, 0.05, 0.3] {
+            let strangers = Strangers::new(&features, &labels, 3, rate, 0.3);
+            let accepted = strangers.held_out(&features, &labels);
+            let accepted = accepted.iter().filter(|&&distance| !strangers.is_stranger(distance)).count();
+            assert!(accepted as f64 <= rate * 120.0, "{accepted} of 120 at {rate}");
+        }
+        let few = Strangers::new(&features[..60], &labels[..60], 3, 0.01, 0.3);
+        assert_eq!((few.threshold, few.held_out), (0.3, 0), "60 photos say nothing about one in a hundred");
+        let two: (Vec<_>, Vec<_>) = features.into_iter().zip(labels).filter(|(_, label)| *label < 2).unzip();
+        assert_eq!(Strangers::new(&two.0, &two.1, 2, 0.05, 0.3).held_out, 0, "two people are not many");
+    }
+
+    #[test]
+    fn what_is_saved_is_what_is_read() {
+        let (features, mut labels) = people(40);
+        labels.iter_mut().for_each(|label| *label += 1);
+        let strangers = Strangers::new(&features, &labels, 4, 0.05, 0.3);
+        let text = strangers.to_json().to_string();
+        let value: Value = serde_json::from_str(&text).unwrap();
+        assert_eq!(Strangers::from_json(&value, 4), Some(strangers), "a person without photos too");
+        assert_eq!(Strangers::from_json(&value, 3), None);
+        assert_eq!(Strangers::from_json(&json!({}), 4), None);
+    }
+
+    #[test]
+    fn the_curve_trades_false_accepts_for_false_rejects() {
+        let curve = open_set_curve(&[0.1, 0.2, 0.4], &[0.3, 0.5]);
+        let rates: Vec<(f64, f64)> = curve.iter().map(|p| (p.false_accepts, p.false_rejects)).collect();
+        let expected = [(0.0, 2.0 / 3.0), (0.0, 1.0 / 3.0), (0.5, 1.0 / 3.0), (0.5, 0.0), (1.0, 0.0)];
+        for (rates, expected) in rates.into_iter().zip(expected) {
+            assert_abs_diff_eq!(rates.0, expected.0);
+            assert_abs_diff_eq!(rates.1, expected.1, epsilon = 1e-12);
+        }
+        assert!(open_set_curve(&[], &[0.1]).is_empty() && open_set_curve(&[0.1], &[]).is_empty());
+    }
+}
