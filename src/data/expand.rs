@@ -115,8 +115,7 @@ mod tests {
 
     #[test]
     fn copies_without_a_change_are_the_picture() {
-        let nothing = Augment { flip: false, shift: 0.0, brightness: 0.0, ..Augment::default() };
-        let expanded = expand(&dataset(), 1, nothing, &Device::cpu()).unwrap();
+        let expanded = expand(&dataset(), 1, Augment::none(), &Device::cpu()).unwrap();
         assert!((0..11).all(|at| expanded.image(2 * at) == expanded.image(2 * at + 1)));
     }
 }
