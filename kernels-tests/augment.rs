@@ -3,7 +3,7 @@
 use lookalike::Device;
 use lookalike::check::{Check, bytes, gpu, integers};
 use lookalike::graph::{Graph, Params, Plan};
-use lookalike::ops::{Augment, Fill, Normalize, picture_hash};
+use lookalike::ops::{Augment, FACE_WORDS, Fill, Normalize, face_words, picture_hash};
 use lookalike::tensor::{Data, HostTensor, TensorType};
 
 const STILL: Augment = Augment::none();
@@ -136,6 +136,116 @@ fn without_changes_it_is_normalize() {
     assert_eq!(augmented(&pictures(), SHAPE, &keys(), 0, STILL), same);
 }
 
+/// Faces in pictures of 61 by 53 pixels: from the front, tilted, turned to either side, at the border, and none.
+const FACES: [Option<[[f32; 2]; 5]>; 6] = [
+    Some([[17.0, 21.0], [35.5, 21.0], [26.0, 31.0], [19.0, 41.0], [33.0, 41.0]]),
+    Some([[20.0, 16.0], [36.0, 26.0], [24.0, 30.0], [12.0, 36.0], [25.0, 44.0]]),
+    Some([[20.0, 21.0], [33.0, 21.5], [32.0, 31.0], [21.0, 41.0], [31.0, 41.0]]),
+    Some([[20.0, 21.0], [33.0, 21.5], [19.0, 31.0], [21.0, 41.0], [31.0, 41.0]]),
+    Some([[1.0, 40.0], [20.0, 41.0], [8.0, 52.0], [2.0, 60.0], [18.0, 61.0]]),
+    None,
+];
+const FACE_SHAPE: [usize; 4] = [6, 61, 53, 3];
+
+fn words_of_faces(x: &[u8]) -> Vec<u32> {
+    let [_, height, width, channels] = FACE_SHAPE;
+    let pictures = x.chunks(height * width * channels);
+    FACES.iter().zip(pictures).flat_map(|(face, x)| face_words(face.as_ref(), x, width)).collect()
+}
+
+/// The pictures with faces after augmentation in several epochs, not normalised.
+fn worn_on(device: &Device, augment: Augment) -> Vec<Vec<f32>> {
+    let plain = Normalize { scale: [1.0; 4], offset: [0.0; 4], reverse: false };
+    let x = pictures_of(FACE_SHAPE);
+    let mut graph = Graph::new();
+    let pictures = graph.input("x", TensorType::u8(FACE_SHAPE));
+    let of = graph.input("keys", TensorType::u32([6]));
+    let at = graph.input("epoch", TensorType::u32([1]));
+    let faces = graph.input("faces", TensorType::u32([6, FACE_WORDS]));
+    let y = graph.augment_faces(pictures, [of, at, faces], augment, plain).unwrap();
+    let mut plan = Plan::new(&graph, &Params::new(device), &[y]).unwrap();
+    plan.write("x", &Data::U8(x.clone())).unwrap();
+    plan.write("keys", &Data::U32(keys()[..6].to_vec())).unwrap();
+    plan.write("faces", &Data::U32(words_of_faces(&x))).unwrap();
+    let mut of_epoch = |epoch| {
+        plan.write("epoch", &Data::U32(vec![epoch])).unwrap();
+        plan.run().unwrap();
+        plan.read(y).unwrap().to_f32()
+    };
+    (0..24).map(&mut of_epoch).collect()
+}
+
+/// All shapes, colours and patterns, on every device: what is drawn is made of integers, so it is the same to the last bit.
+#[test]
+fn masks_and_glasses_are_the_same_bits_everywhere() {
+    let moved = Augment { brightness: 0.0, contrast: 0.0, saturation: 0.0, hue: 0.0, noise: 0.0, ..WILD };
+    for augment in [
+        Augment { masks: 1.0, ..STILL },
+        Augment { glasses: 1.0, ..STILL },
+        Augment { masks: 0.7, glasses: 0.7, ..moved },
+    ] {
+        let expected = worn_on(&Device::reference(), augment);
+        for device in [gpu(), &Device::cpu()] {
+            assert!(worn_on(device, augment) == expected, "{augment:?} on {device}");
+        }
+    }
+}
+
+/// With all colours and places changed as well, within rounding.
+#[test]
+fn masks_and_glasses_with_everything_else() {
+    let x = bytes(FACE_SHAPE, 9);
+    let words = words_of_faces(&pictures_of(FACE_SHAPE));
+    for masks in [0.3, 1.0] {
+        Check::new(&format!("masks {masks}"))
+            .input(x.clone())
+            .input(integers([6], 2, u32::MAX))
+            .input(HostTensor::new([1], vec![3u32]))
+            .input(HostTensor::new([6, FACE_WORDS], words.clone()))
+            .without_gradients()
+            .factor(32.0)
+            .run(|graph, v| {
+                let augment = Augment { masks, glasses: 0.5, ..WILD };
+                Ok(vec![graph.augment_faces(v[0], [v[1], v[2], v[3]], augment, Normalize::caffe())?])
+            });
+    }
+}
+
+/// A mask hides mouth and nose and leaves eyes and forehead, glasses the other way round; no face, nothing worn.
+#[test]
+fn masks_hide_the_mouth_and_glasses_the_eyes() {
+    let x: Vec<f32> = pictures_of(FACE_SHAPE).into_iter().map(f32::from).collect();
+    let [_, height, width, channels] = FACE_SHAPE;
+    let picture = height * width * channels;
+    let changed = |y: &[f32], n: usize, [column, row]: [f32; 2]| {
+        let at = n * picture + (row as usize * width + column as usize) * channels;
+        (0..3).any(|c| (y[at + c] - x[at + c]).abs() > 8.0)
+    };
+    let [left, right, nose, ..] = FACES[0].unwrap();
+    let mouth = [26.0, 41.0];
+    for y in worn_on(gpu(), Augment { masks: 1.0, ..STILL }) {
+        assert!(changed(&y, 0, mouth) && changed(&y, 0, nose));
+        assert!(!changed(&y, 0, left) && !changed(&y, 0, right) && !changed(&y, 0, [26.0, 5.0]));
+        assert_eq!(y[5 * picture..], x[5 * picture..], "a picture without a known face");
+    }
+    for y in worn_on(gpu(), Augment { glasses: 1.0, ..STILL }) {
+        assert!(changed(&y, 0, left) && changed(&y, 0, right));
+        assert!(!changed(&y, 0, mouth) && !changed(&y, 0, [26.0, 5.0]));
+        assert_eq!(y[5 * picture..], x[5 * picture..]);
+    }
+}
+
+#[test]
+fn about_the_given_share_wears_a_mask() {
+    let x: Vec<f32> = pictures_of(FACE_SHAPE).into_iter().map(f32::from).collect();
+    let picture = x.len() / 6;
+    let epochs = worn_on(gpu(), Augment { masks: 0.3, ..STILL });
+    let pictures = epochs.iter().flat_map(|y| y.chunks(picture).zip(x.chunks(picture)).take(5));
+    let masked = pictures.filter(|(y, x)| y != x).count();
+    // Of 120: 36 on average, give or take five.
+    assert!((21..=51).contains(&masked), "{masked} of 120");
+}
+
 /// Settings that may change a picture, but not the ones that are drawn here: the kernel runs, and gives its bytes back.
 #[test]
 fn a_map_that_happens_to_change_nothing_gives_the_bytes_back() {
@@ -245,5 +355,6 @@ fn misfits_are_refused() {
     ] {
         assert!(problem(x, keys, augment).contains(expected), "{expected}");
     }
+    assert!(problem(x, keys, Augment { masks: 0.5, ..STILL }).contains("use augment_faces"));
     assert!(problem(huge, epoch, STILL).contains("8192 pixels"));
 }

@@ -3,6 +3,7 @@
 //   x'[h,w]  = x at centre + A * (position - centre) - shift, from four pixels (bilinear); where blurred, the mean of
 //              nine such samples, `spacing` apart, weighted 1 2 1 along both axes
 //   A        = zoom * (1 shear_x; shear_y 1) * rotation * flip, a 2 x 2 matrix from output to input
+//   worn       masks and sunglasses are drawn over x' where the face is, as common/worn.wgsl says
 //   contrast   v = mean + (v - mean) * contrast, with the mean of the input's channel
 //   brightness v = v + 255 * brightness, then v is kept in 0 to 255
 //   saturation, hue: of red, green and blue, as in the cone of hue, saturation and value
@@ -17,6 +18,7 @@
 //          keys   [batch]
 //          epoch  [1]
 //          sums   [batch, 4], of each channel's bytes; only where contrast changes
+//          faces  [batch, 10], where the faces are; only where something is worn
 //          draws  [batch], one struct for each picture
 // Outside  positions outside take the nearest edge, or the picture is mirrored there: (d c b a | a b c d | d c b a)
 // Exact    positions are in 1/256 pixel, matrices in 1/65536, both integers, and a weighted sum of four bytes is below 2^24:
@@ -34,7 +36,7 @@ struct Params {
     zoom: u32, shear: u32,          // in 1/4096
     turn: u32,                      // in 2^-32 of a full turn
     spacing: u32,                   // in 1/256 pixel
-    erase: u32,                     // share of the pictures, in 2^-24
+    erase: u32, masks: u32, glasses: u32, // shares of the pictures, in 2^-24
     brightness: f32, contrast: f32, saturation: f32, hue: f32, noise: f32,
 }
 
@@ -46,6 +48,7 @@ struct Draws {
     erase_top: u32, erase_left: u32, erase_bottom: u32, erase_right: u32, erase_colour: u32,
     key: u32, epoch: u32,
     sum_0: u32, sum_1: u32, sum_2: u32, sum_3: u32, // of each channel's bytes, where contrast changes
+    worn: Worn,
 }
 
 @group(0) @binding(0) var<uniform> p: Params;
@@ -83,7 +86,8 @@ fn sums(
 @group(0) @binding(1) var<storage, read> keys: array<u32>;
 @group(0) @binding(2) var<storage, read> epoch: array<u32>;
 @group(0) @binding(3) var<storage, read> sums_in: array<u32>;
-@group(0) @binding(4) var<storage, read_write> drawn: array<Draws>;
+@group(0) @binding(4) var<storage, read> faces: array<i32>;
+@group(0) @binding(5) var<storage, read_write> drawn: array<Draws>;
 
 // An integer in -reach to reach.
 fn even(word: u32, reach: u32) -> i32 {
@@ -128,8 +132,8 @@ fn turned(angle: i32) -> vec2<i32> {
 fn draw(@builtin(global_invocation_id) id: vec3<u32>, @builtin(num_workgroups) groups: vec3<u32>) {
     let n = linear_index(id, groups);
     if n >= p.batch { return; }
-    var words: array<vec4<u32>, 5>;
-    for (var block = 0u; block < 5u; block++) {
+    var words: array<vec4<u32>, 7>;
+    for (var block = 0u; block < 7u; block++) {
         words[block] = philox(vec4(block, epoch[0], 0u, 0u), vec2(p.seed, keys[n]));
     }
     var draws = Draws();
@@ -171,6 +175,11 @@ fn draw(@builtin(global_invocation_id) id: vec3<u32>, @builtin(num_workgroups) g
         draws.erase_right = draws.erase_left + wide;
         draws.erase_colour = words[3].w;
     }
+    if p.masks + p.glasses > 0u {
+        var face: array<i32, 10>;
+        for (var k = 0u; k < 10u; k++) { face[k] = faces[n * 10u + k]; }
+        draws.worn = dressed(face, words[5], words[6], p.masks, p.glasses);
+    }
     drawn[n] = draws;
 }
 
@@ -210,13 +219,21 @@ fn sample(n: u32, at_y: i32, at_x: i32) -> vec4<u32> {
 fn blurred(n: u32, at_y: i32, at_x: i32, spacing: i32) -> vec4<u32> {
     if spacing == 0 { return sample(n, at_y, at_x); }
     var sum = vec4<u32>();
-    for (var i = -1; i <= 1; i++) {
-        for (var j = -1; j <= 1; j++) {
-            let weight = u32((2 - abs(i)) * (2 - abs(j)));
-            sum += weight * sample(n, at_y + i * spacing, at_x + j * spacing);
-        }
+    for (var k = 0u; k < 9u; k++) {
+        let i = i32(k / 3u) - 1;
+        let j = i32(k % 3u) - 1;
+        sum += u32((2 - abs(i)) * (2 - abs(j))) * sample(n, at_y + i * spacing, at_x + j * spacing);
     }
     return (sum + 8u) >> vec4(4u);
+}
+
+// How bright the nearest pixel is.
+fn light_at(n: u32, at_y: i32, at_x: i32) -> u32 {
+    let row = inside((at_y + 128) >> 8u, p.height);
+    let j = ((n * p.height + row) * p.width + inside((at_x + 128) >> 8u, p.width)) * 3u;
+    let red = byte_of(x_in[j / 4u], j);
+    let green = byte_of(x_in[(j + 1u) / 4u], j + 1u);
+    return (red * 77u + green * 150u + byte_of(x_in[(j + 2u) / 4u], j + 2u) * 29u) >> 8u;
 }
 
 // Red, green and blue with more saturation, and the hue moved on by `turn` sixths of the circle.
@@ -249,7 +266,8 @@ fn forward(@builtin(global_invocation_id) id: vec3<u32>, @builtin(num_workgroups
     let down = i32(2u * h) - i32(p.height) + 1;
     let at_x = i32(p.width - 1u) * 128 + ((draws[n].a * across + draws[n].b * down + 256) >> 9u) - draws[n].dx;
     let at_y = i32(p.height - 1u) * 128 + ((draws[n].c * across + draws[n].d * down + 256) >> 9u) - draws[n].dy;
-    let sum = blurred(n, at_y, at_x, draws[n].spacing);
+    var sum = blurred(n, at_y, at_x, draws[n].spacing);
+    if draws[n].worn.soft != 0 { sum = with_worn(n, draws[n].worn, at_y, at_x, sum); }
 
     var v = vec4<f32>(sum) / 65536.0;
     if p.contrast != 0.0 {

@@ -5,6 +5,7 @@ use rayon::prelude::*;
 
 use super::changes::{Augment, Fill};
 use super::normalize::{Normalize, expect_pictures};
+use super::worn::{FACE_WORDS, Worn, brightness};
 use super::{expect, random};
 use crate::cpu::{Float, Slots, params};
 use crate::gpu::{Kernel, Shader, shader};
@@ -12,12 +13,18 @@ use crate::graph::{Gradients, Graph, Grid, Io, Node, Operator, PlanBuilder, Var}
 use crate::tensor::TensorType;
 use crate::{Error, Result};
 
-const SHADER: Shader =
-    shader!("augment", "common/linear.wgsl", "common/random.wgsl", "common/pixels.wgsl", "augment.wgsl");
+const SHADER: Shader = shader!(
+    "augment",
+    "common/linear.wgsl",
+    "common/random.wgsl",
+    "common/pixels.wgsl",
+    "common/worn.wgsl",
+    "augment.wgsl"
+);
 const SUMS: Kernel =
     SHADER.kernel("sums").params::<Params>().reads(1).writes(1).twin(sums::<f32>, sums::<f64>);
 const DRAW: Kernel =
-    SHADER.kernel("draw").params::<Params>().reads(3).writes(1).twin(draw::<f32>, draw::<f64>);
+    SHADER.kernel("draw").params::<Params>().reads(4).writes(1).twin(draw::<f32>, draw::<f64>);
 const FORWARD: Kernel =
     SHADER.kernel("forward").params::<Params>().reads(2).writes(1).twin(forward::<f32>, forward::<f64>);
 pub(crate) const KERNELS: &[Kernel] = &[SUMS, DRAW, FORWARD];
@@ -49,6 +56,21 @@ impl Graph {
     ) -> Result<Var> {
         self.apply(AugmentPictures { augment, normalize }, &[x, keys, epoch])
     }
+
+    /// The same, where masks and sunglasses may be put on faces: `x` is RGB, and `faces` is `u32 [batch, 10]`, the
+    /// [words](super::face_words) of each picture's face.
+    ///
+    /// # Errors
+    /// Those of [`Graph::augment`].
+    pub fn augment_faces(
+        &mut self,
+        x: Var,
+        [keys, epoch, faces]: [Var; 3],
+        augment: Augment,
+        normalize: Normalize,
+    ) -> Result<Var> {
+        self.apply(AugmentPictures { augment, normalize }, &[x, keys, epoch, faces])
+    }
 }
 
 #[derive(Debug)]
@@ -68,6 +90,21 @@ impl Operator for AugmentPictures {
         expect::ty(op, "keys", inputs, 1, &TensorType::u32([shape[0]]))?;
         expect::counter(op, "epoch", inputs, 2)?;
         self.augment.check()?;
+        if self.augment.needs_faces() {
+            if inputs.len() < 4 {
+                return Err(Error::shape(
+                    op,
+                    "masks and glasses need to know where faces are; use augment_faces",
+                ));
+            }
+            expect::ty(op, "faces", inputs, 3, &TensorType::u32([shape[0], FACE_WORDS]))?;
+            if shape[3] != 3 {
+                return Err(Error::shape(
+                    op,
+                    format!("masks and glasses go on RGB pictures (x: {})", inputs[0]),
+                ));
+            }
+        }
         if shape[1] + shape[2] > MOST_SIDES {
             let problem = format!(
                 "pictures have {MOST_SIDES} pixels of height and width together at most (x: {})",
@@ -86,13 +123,14 @@ impl Operator for AugmentPictures {
         let shape: [usize; 4] = x.ty().shape.dims().expect("pictures have four axes");
         let params = Params::new(shape, self.augment, self.normalize);
         let draws = plan.scratch(TensorType::u32([shape[0], size_of::<Draws>() / 4]));
+        // What nobody reads, any tensor of integers can stand for.
+        let faces = if self.augment.needs_faces() { io.input(3) } else { keys };
         if self.augment.contrast == 0.0 {
-            // Nobody reads the sums; any tensor of integers does for them.
-            plan.dispatch(&DRAW, params, &[keys, epoch, keys], &[&draws], Grid::linear(shape[0]))?;
+            plan.dispatch(&DRAW, params, &[keys, epoch, keys, faces], &[&draws], Grid::linear(shape[0]))?;
         } else {
             let sums = plan.scratch(TensorType::u32([shape[0], 4]));
             plan.dispatch(&SUMS, params, &[x], &[&sums], Grid::groups(shape[0]))?;
-            plan.dispatch(&DRAW, params, &[keys, epoch, &sums], &[&draws], Grid::linear(shape[0]))?;
+            plan.dispatch(&DRAW, params, &[keys, epoch, &sums, faces], &[&draws], Grid::linear(shape[0]))?;
         }
         plan.dispatch(&FORWARD, params, &[x, &draws], &[y], Grid::linear(y.len() / shape[3]))
     }
@@ -150,7 +188,7 @@ fn turned(angle: i32) -> [i32; 2] {
     if angle == 0 {
         return [65_536, 0];
     }
-    let behind = angle > 0x4000_0000 || angle < -0x4000_0000;
+    let behind = !(-0x4000_0000..=0x4000_0000).contains(&angle);
     let mut left = if behind { angle ^ i32::MIN } else { angle };
     let [mut x, mut y] = [163_008_219, 0];
     for (i, arc) in ARCS.into_iter().enumerate() {
@@ -177,12 +215,18 @@ fn sums<T: Float>(bytes: &[u8], slots: &mut Slots<'_, T>) {
 
 fn draw<T: Float>(bytes: &[u8], slots: &mut Slots<'_, T>) {
     let p: Params = params(bytes);
-    let (keys, epoch, sums) = (slots.u32(0), slots.u32(1)[0], slots.u32(2));
+    let (keys, epoch, sums, faces) = (slots.u32(0), slots.u32(1)[0], slots.u32(2), slots.u32(3));
     let drawn: &mut [Draws] = bytemuck::cast_slice_mut(slots.out_u32());
     for (n, (drawn, &key)) in drawn.iter_mut().zip(keys).enumerate() {
-        *drawn = Draws::new(&p, key, epoch);
+        let words = std::array::from_fn(|block| random::philox([block as u32, epoch, 0, 0], [p.seed, key]));
+        *drawn = Draws::new(&p, &words);
+        (drawn.key, drawn.epoch) = (key, epoch);
         if p.contrast != 0.0 {
             drawn.sums.copy_from_slice(&sums[4 * n..][..4]);
+        }
+        if p.masks + p.glasses > 0 {
+            let face = faces[FACE_WORDS * n..].first_chunk().expect("the words of each face");
+            drawn.worn = Worn::dressed(face, words[5], words[6], p.masks, p.glasses);
         }
     }
 }
@@ -202,7 +246,10 @@ fn forward<T: Float>(bytes: &[u8], slots: &mut Slots<'_, T>) {
             let at_x = (width as i32 - 1) * 128 + ((draws.a * across + draws.b * down + 256) >> 9) - draws.dx;
             let at_y =
                 (height as i32 - 1) * 128 + ((draws.c * across + draws.d * down + 256) >> 9) - draws.dy;
-            let sum = blurred(&p, picture, at_y, at_x, draws.spacing);
+            let mut sum = blurred(&p, picture, at_y, at_x, draws.spacing);
+            if !draws.worn.is_nothing() {
+                sum = draws.worn.over(at_y, at_x, sum, |at_y, at_x| light_at(&p, picture, at_y, at_x));
+            }
             let v =
                 colours.change(sum.map(|sum| T::of(f64::from(sum)) / T::of(65_536.0)), h as u32, w as u32);
             for (c, y) in y.iter_mut().enumerate() {
@@ -254,6 +301,14 @@ fn blurred(p: &Params, picture: &[u8], at_y: i32, at_x: i32, spacing: i32) -> [u
         }
     }
     sum.map(|sum| (sum + 8) >> 4)
+}
+
+/// How bright the nearest pixel is.
+fn light_at(p: &Params, picture: &[u8], at_y: i32, at_x: i32) -> u32 {
+    let row = inside((at_y + 128) >> 8, p.height, p.reflect != 0);
+    let column = inside((at_x + 128) >> 8, p.width, p.reflect != 0);
+    let pixel = &picture[(row * p.width as usize + column) * 3..][..3];
+    brightness([pixel[0], pixel[1], pixel[2]].map(u32::from))
 }
 
 /// What happens to the colours of a picture's pixels.
@@ -357,6 +412,8 @@ struct Params {
     turn: u32,
     spacing: u32,
     erase: u32,
+    masks: u32,
+    glasses: u32,
     brightness: f32,
     contrast: f32,
     saturation: f32,
@@ -368,6 +425,7 @@ impl Params {
     fn new(shape: [usize; 4], augment: Augment, normalize: Normalize) -> Params {
         let [batch, height, width, channels] = shape.map(|size| size as u32);
         let steps = |setting: f32, unit: f64| (f64::from(setting) * unit).round() as u32;
+        let share = |setting: f32| steps(setting, 2f64.powi(24));
         let reach = |side: u32| steps(augment.shift, f64::from(side) * 256.0);
         Params {
             scale: normalize.scale,
@@ -388,7 +446,9 @@ impl Params {
             turn: steps(augment.rotation, 2f64.powi(32)).min(0x7fff_ffff),
             // Weights of 1, 2 and 1 have a variance of half the squared spacing.
             spacing: steps(augment.blur, 256.0 * std::f64::consts::SQRT_2),
-            erase: steps(augment.erase, 2f64.powi(24)),
+            erase: share(augment.erase),
+            masks: share(augment.masks),
+            glasses: share(augment.glasses),
             brightness: augment.brightness,
             contrast: augment.contrast,
             saturation: augment.saturation,
@@ -424,12 +484,12 @@ struct Draws {
     epoch: u32,
     /// Of each channel's bytes, where contrast changes.
     sums: [u32; 4],
+    worn: Worn,
 }
 
 impl Draws {
-    fn new(p: &Params, key: u32, epoch: u32) -> Draws {
-        let words: [[u32; 4]; 5] =
-            std::array::from_fn(|block| random::philox([block as u32, epoch, 0, 0], [p.seed, key]));
+    /// What the words of a picture make of it, without what it wears.
+    fn new(p: &Params, words: &[[u32; 4]; 7]) -> Draws {
         let zoom = 4096 + even(words[1][0], p.zoom);
         let [cos, sin] = turned(even(words[1][1], p.turn));
         let (shear_x, shear_y) = (even(words[1][2], p.shear), even(words[1][3], p.shear));
@@ -447,8 +507,6 @@ impl Draws {
             saturation: words[2][1],
             hue: words[2][2],
             noise: words[3][0],
-            key,
-            epoch,
             ..Draws::zeroed()
         };
         if words[3][1] >> 8 < p.erase {

@@ -2,6 +2,10 @@
 
 use crate::{Error, Result};
 
+/// Counts the versions of the kernels: equal settings and versions, equal pictures. What keeps changed pictures, or what was
+/// made of them, has to keep it as well.
+pub const AUGMENT_VERSION: u32 = 2;
+
 /// How much a training picture may change. What is drawn for a picture lies evenly between the two extremes of each setting;
 /// a setting of 0 leaves that property as it is.
 ///
@@ -43,6 +47,11 @@ pub struct Augment {
     /// Share of the pictures in which a rectangle of random place, colour and size, 1/8 to 1/2 of either side, hides what is
     /// there, in `[0, 1]` (`RandomErasing`).
     pub erase: f32,
+    /// Share of the pictures on which a face mask is drawn, where it is known where the face is, in `[0, 1]`. No layer of
+    /// Keras does.
+    pub masks: f32,
+    /// Share of those on which sunglasses are, in `[0, 1]`.
+    pub glasses: f32,
 }
 
 /// What is seen beyond a picture's edge, by its name in Keras.
@@ -57,6 +66,13 @@ pub enum Fill {
 
 impl Default for Augment {
     fn default() -> Augment {
+        Augment::usual()
+    }
+}
+
+impl Augment {
+    /// The default: flip, zoom, rotation, shift, brightness and saturation.
+    pub const fn usual() -> Augment {
         Augment {
             flip: true,
             zoom: 0.1,
@@ -67,9 +83,7 @@ impl Default for Augment {
             ..Augment::none()
         }
     }
-}
 
-impl Augment {
     /// Settings that change nothing.
     pub const fn none() -> Augment {
         Augment {
@@ -87,6 +101,8 @@ impl Augment {
             blur: 0.0,
             noise: 0.0,
             erase: 0.0,
+            masks: 0.0,
+            glasses: 0.0,
         }
     }
 
@@ -95,8 +111,13 @@ impl Augment {
         *self == Augment { seed: self.seed, fill: self.fill, ..Augment::none() }
     }
 
+    /// Whether it has to be known where faces are.
+    pub fn needs_faces(&self) -> bool {
+        self.masks > 0.0 || self.glasses > 0.0
+    }
+
     /// Each numeric setting with its name, its value, and its largest value; with `true` where that is excluded.
-    fn settings(&self) -> [(&'static str, f32, f32, bool); 11] {
+    fn settings(&self) -> [(&'static str, f32, f32, bool); 13] {
         [
             ("zoom", self.zoom, 1.0, true),
             ("rotation", self.rotation, 0.5, false),
@@ -109,6 +130,8 @@ impl Augment {
             ("blur", self.blur, 3.0, false),
             ("noise", self.noise, 1.0, false),
             ("erase", self.erase, 1.0, false),
+            ("masks", self.masks, 1.0, false),
+            ("glasses", self.glasses, 1.0, false),
         ]
     }
 
