@@ -2,7 +2,9 @@
 
 pub mod display;
 
+mod augment;
 mod bench;
+mod changes;
 mod compare;
 mod convert;
 mod crop;
@@ -49,6 +51,7 @@ enum Command {
     Info(info::Arguments),
     Crop(crop::Arguments),
     Faces(faces::Arguments),
+    Augment(augment::Arguments),
     Train(Box<train::Arguments>),
     Evaluate(evaluate::Arguments),
     Predict(predict::Arguments),
@@ -66,6 +69,7 @@ impl Cli {
             Command::Info(arguments) => info::run(&arguments),
             Command::Crop(arguments) => crop::run(&arguments),
             Command::Faces(arguments) => faces::run(&arguments),
+            Command::Augment(arguments) => augment::run(&arguments),
             Command::Train(arguments) => train::run(&arguments),
             Command::Evaluate(arguments) => evaluate::run(&arguments),
             Command::Predict(arguments) => predict::run(&arguments),

@@ -40,6 +40,11 @@ pub fn share(text: &str) -> Parsed<f64> {
     number(text, |&x| x > 0.0 && x < 1.0, "give a share between 0 and 1, such as 0.2")
 }
 
+/// How far something may change: from nothing to `most`.
+pub fn change(text: &str, most: f32) -> Parsed<f32> {
+    number(text, |x: &f32| (0.0..=most).contains(x), &format!("give a number from 0 to {most}"))
+}
+
 /// A part that may be nothing, but not all.
 pub fn dropout(text: &str) -> Parsed<f64> {
     number(text, |&x| (0.0..1.0).contains(&x), "give a share from 0 to below 1, such as 0.2")
