@@ -241,6 +241,9 @@ fn coloured(v: vec4<f32>, saturation: f32, turn: f32) -> vec4<f32> {
     let high = max(max(v.x, v.y), v.z);
     let chroma = high - min(min(v.x, v.y), v.z);
     if chroma <= 0.0 { return v; }
+    let stronger = min(high, chroma * saturation);
+    // With the same hue, each is as much farther from the highest.
+    if turn == 0.0 { return vec4(high - (high - v.xyz) * (stronger / chroma), v.w); }
     var hue = 4.0 + (v.x - v.y) / chroma;
     if v.x == high {
         hue = (v.y - v.z) / chroma;
@@ -249,7 +252,7 @@ fn coloured(v: vec4<f32>, saturation: f32, turn: f32) -> vec4<f32> {
     }
     let sixths = vec3(5.0, 3.0, 1.0) + hue + turn;
     let k = sixths - 6.0 * floor(sixths / 6.0);
-    let rgb = high - min(high, chroma * saturation) * clamp(min(k, 4.0 - k), vec3(0.0), vec3(1.0));
+    let rgb = high - stronger * clamp(min(k, 4.0 - k), vec3(0.0), vec3(1.0));
     return vec4(rgb, v.w);
 }
 

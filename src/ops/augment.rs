@@ -281,7 +281,13 @@ fn sample(p: &Params, picture: &[u8], at_y: i32, at_x: i32) -> [u32; 4] {
         for (column, weight_x) in columns.into_iter().zip([256 - part_x, part_x]) {
             let pixel = &picture[(row + column) * channels..][..channels];
             let weight = weight_y * weight_x;
-            sum.iter_mut().zip(pixel).for_each(|(sum, &byte)| *sum += u32::from(byte) * weight);
+            // The usual number of channels has no loop.
+            if let [red, green, blue] = *pixel {
+                let rgb = [red, green, blue].map(|byte| u32::from(byte) * weight);
+                sum = [sum[0] + rgb[0], sum[1] + rgb[1], sum[2] + rgb[2], 0];
+            } else {
+                sum.iter_mut().zip(pixel).for_each(|(sum, &byte)| *sum += u32::from(byte) * weight);
+            }
         }
     }
     sum
@@ -375,6 +381,13 @@ fn coloured<T: Float>(v: [T; 4], saturation: T, turn: T) -> [T; 4] {
     if chroma <= T::zero() {
         return v;
     }
+    let stronger = high.min(chroma * saturation);
+    // With the same hue, each is as much farther from the highest.
+    if turn == T::zero() {
+        let factor = stronger / chroma;
+        let [red, green, blue] = [red, green, blue].map(|v| high - (high - v) * factor);
+        return [red, green, blue, other];
+    }
     let hue = if red == high {
         (green - blue) / chroma
     } else if green == high {
@@ -382,7 +395,6 @@ fn coloured<T: Float>(v: [T; 4], saturation: T, turn: T) -> [T; 4] {
     } else {
         T::of(4.0) + (red - green) / chroma
     };
-    let stronger = high.min(chroma * saturation);
     let [red, green, blue] = [5.0, 3.0, 1.0].map(|first| {
         let sixths = T::of(first) + hue + turn;
         let k = sixths - T::of(6.0) * (sixths / T::of(6.0)).floor();
