@@ -9,6 +9,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output, Stdio};
 
+use lookalike::data::Dataset;
 use lookalike::formats::safetensors::{self, TensorFile};
 use lookalike::vision::{MAX_PIXELS, RgbImage, crop_resize, decode, encode_jpeg, encode_png};
 use serde_json::Value;
@@ -118,6 +119,34 @@ fn red_pixels(path: &Path) -> usize {
     image.pixels().as_chunks().0.iter().filter(is_red).count()
 }
 
+/// A sheet has a row for each picture and a column for it and each change; a file has each picture before its copies; the same
+/// line gives the same bytes.
+#[test]
+fn what_training_sees_is_shown_and_written() {
+    let scene = Scene::new(&[("s01", 3), ("s02", 3)]);
+    scene.ok(&["crop", "photos", "-o", "faces.npz", "--adapter", "cpu"]);
+    let sheet = |name: &'static str, more: &[&'static str]| {
+        let line = ["augment", "faces.npz", "-n", "3", "--rows", "2", "--adapter", "cpu", "-o", name];
+        scene.ok(&[&line[..], more].concat());
+        decode(&scene.path(name), MAX_PIXELS).expect("a sheet")
+    };
+    let plain = sheet("plain.png", &[]);
+    assert_eq!(plain, sheet("again.png", &[]));
+    let masked = sheet("masked.png", &["--masks", "1"]);
+    assert_eq!((masked.width(), masked.height()), (plain.width(), plain.height()));
+    assert_ne!(masked, plain);
+
+    scene.ok(&["augment", "faces.npz", "-n", "2", "--masks", "1", "--adapter", "cpu", "-o", "larger.npz"]);
+    let [faces, larger] =
+        ["faces.npz", "larger.npz"].map(|name| Dataset::load(&scene.path(name), 2).expect("faces"));
+    assert_eq!(larger.len(), 3 * faces.len());
+    for at in 0..faces.len() {
+        assert_eq!((larger.image(3 * at), larger.labels[3 * at]), (faces.image(at), faces.labels[at]));
+        assert_ne!(larger.image(3 * at + 1), larger.image(3 * at + 2));
+    }
+    scene.fails(&["augment", "faces.npz", "-o", "sheet.gif"], &["sheet.gif", ".png", ".npz"]);
+}
+
 #[test]
 fn from_photos_to_names() {
     let scene = Scene::new(&[("s01", 5), ("s02", 5)]);
@@ -151,12 +180,17 @@ fn from_photos_to_names() {
     assert_eq!(scores["per_person"]["s02"]["support"], 5);
     assert_eq!(scores["groups"]["real_mask"]["faces"], 1);
     assert_eq!(scores["groups"]["bare"]["faces"], counted - 1);
-    assert!(scores["groups"]["synthetic_mask"].is_null() && scores["rejected"] == 0);
+    // A mask is drawn on each bare face that MTCNN has found.
+    assert_eq!(scores["groups"]["synthetic_mask"]["faces"], counted - 1);
+    assert_eq!(scores["rejected"], 0);
     let skipped = scores["skipped"].as_array().unwrap();
     let stranger = skipped.iter().find(|entry| entry["photo"] == "photos/s99/1.png").expect("listed");
     assert!(stranger["reason"].as_str().unwrap().contains("does not know 's99'"), "{stranger}");
     let text = scene.ok(&["evaluate", "model.safetensors", "photos", "--adapter", "cpu"]).stdout;
-    assert!(text.contains("precision") && text.contains("real masks"), "{text}");
+    assert!(
+        text.contains("precision") && text.contains("real masks") && text.contains("masks drawn on"),
+        "{text}"
+    );
 
     // Two photos of one name, and one that is none.
     scene.write("notes.jpg", b"no picture");
@@ -496,7 +530,7 @@ fn wrong_usage_has_a_code_of_its_own() {
 #[test]
 fn help_shows_an_example_of_each_command() {
     let scene = Scene::new(&[]);
-    for command in ["info", "crop", "faces", "train", "evaluate", "predict", "summary", "demo"] {
+    for command in ["info", "crop", "faces", "augment", "train", "evaluate", "predict", "summary", "demo"] {
         let help = scene.ok(&[command, "--help"]).stdout;
         assert!(help.contains("Example") && help.contains(&format!("lookalike {command}")), "{help}");
     }

@@ -16,7 +16,7 @@ use super::cut::{self, Faces, PixelLimit, list_skipped};
 use super::device::RunArguments;
 use super::display::{self, note, say, shortened};
 use super::precision::Floats;
-use super::scores::{Answer, Scores, classify};
+use super::scores::{Answer, Scores, classify, classify_with_masks};
 
 /// Score a model on photos of people it knows
 #[derive(Args, Debug)]
@@ -50,7 +50,17 @@ pub struct Evaluation {
     pub answers: Vec<Answer>,
     /// What they are worth.
     pub scores: Scores,
-    masks: Masks,
+    groups: Groups,
+}
+
+/// The answers by what the faces wear.
+struct Groups {
+    bare: Scores,
+    /// The bare faces once more, each with a drawn mask.
+    synthetic_mask: Scores,
+    real_mask: Scores,
+    /// Bare faces on which none can be drawn, as it is not known where their eyes are.
+    not_drawn: usize,
 }
 
 /// Evaluates and reports.
@@ -92,14 +102,22 @@ impl Evaluation {
         let mut predictor = Predictor::in_precision(device, file, precision)?;
         let answers = classify(&mut predictor, dataset, &pictures, plain)?;
         let scores = Scores::new(&names, &answers);
-        Ok(Evaluation { faces, answers, scores, masks })
-    }
-
-    /// Scores of the photos that show a real mask, or of those that do not.
-    fn group(&self, masked: bool) -> Scores {
-        let sources = &self.faces.dataset.sources;
-        let of_group = |answer: &&Answer| self.masks.is_masked(&sources[answer.picture]) == masked;
-        Scores::new(&self.scores.names, self.answers.iter().filter(of_group))
+        let is_masked = |picture: usize| masks.is_masked(&dataset.sources[picture]);
+        let (masked, bare): (Vec<Answer>, Vec<Answer>) =
+            answers.iter().partition(|answer| is_masked(answer.picture));
+        let to_draw_on: Vec<_> = bare
+            .iter()
+            .filter(|answer| dataset.knows_face(answer.picture))
+            .map(|answer| (answer.picture, answer.truth))
+            .collect();
+        let drawn = classify_with_masks(&mut predictor, dataset, &to_draw_on, device)?;
+        let groups = Groups {
+            bare: Scores::new(&names, &bare),
+            synthetic_mask: Scores::new(&names, &drawn),
+            real_mask: Scores::new(&names, &masked),
+            not_drawn: bare.len() - drawn.len(),
+        };
+        Ok(Evaluation { faces, answers, scores, groups })
     }
 
     fn document(&self) -> Value {
@@ -112,9 +130,9 @@ impl Evaluation {
             (
                 "groups".to_string(),
                 json!({
-                    "bare": self.group(false).group_json(),
-                    "synthetic_mask": null,
-                    "real_mask": self.group(true).group_json(),
+                    "bare": self.groups.bare.group_json(),
+                    "synthetic_mask": self.groups.synthetic_mask.group_json(),
+                    "real_mask": self.groups.real_mask.group_json(),
                 }),
             ),
         ]);
@@ -123,10 +141,19 @@ impl Evaluation {
 
     fn print(&self) {
         self.scores.print("accuracy");
-        let masked = self.group(true);
-        if masked.confusion.total() > 0 {
-            say(format_args!("\nbare faces    {}", self.group(false).accuracy_line()));
-            say(format_args!("real masks    {}", masked.accuracy_line()));
+        say("");
+        let Groups { bare, synthetic_mask, real_mask, not_drawn } = &self.groups;
+        for (what, scores) in
+            [("bare faces", bare), ("the same, masks drawn on", synthetic_mask), ("real masks", real_mask)]
+        {
+            if scores.confusion.total() > 0 {
+                say(format_args!("{what:<24}  {}", scores.accuracy_line()));
+            }
+        }
+        if *not_drawn > 0 {
+            say(format_args!(
+                "no mask is drawn on {not_drawn} faces whose eyes, nose and mouth were not found"
+            ));
         }
         let skipped = self.faces.skipped.len();
         if skipped > 0 {

@@ -15,6 +15,7 @@ use lookalike::train::{
 use lookalike::{Device, Error, Result};
 use serde_json::{Value, json};
 
+use super::changes::Changes;
 use super::display::{Progress, clock, note, percent, say};
 use super::network::{Kind, NetworkArguments, Start};
 use super::number::{at_least_one, bytes, positive, share};
@@ -45,8 +46,8 @@ pub struct Settings {
     /// Train on no more than this many photos of each person; as many validate as without it
     #[arg(long = "photos", value_name = "N", value_parser = at_least_one)]
     pub photos_each: Option<usize>,
-    /// Show each training picture as it is, without random flips, shifts and brightness
-    #[arg(long)]
+    /// Show each training picture as it is, without random changes
+    #[arg(long, conflicts_with_all = ["masks", "glasses", "erase"])]
     pub no_augment: bool,
     /// What is kept apart: photos with all their near-duplicates, or, as the tutorial did, single pictures after
     /// augmentation, whose accuracy says little about new photos
@@ -73,6 +74,8 @@ pub struct Settings {
     pub network: NetworkArguments,
     #[command(flatten)]
     pub recipe: RecipeArguments,
+    #[command(flatten)]
+    pub changes: Changes,
 }
 
 /// How pictures are split.
@@ -124,7 +127,7 @@ pub fn learn(
         SplitKind::Honest => (dataset, split_by_group(dataset, settings.validation, settings.seed.into())?),
         SplitKind::Tutorial => {
             // Photos are augmented once, whatever the seed of the run.
-            expanded = expand(dataset, settings.copies, Augment::default(), device)?;
+            expanded = expand(dataset, settings.copies, settings.changes.augment(0), device)?;
             (&expanded, split_leaky(&expanded, settings.validation, settings.seed.into())?)
         }
     };
@@ -181,7 +184,7 @@ impl Settings {
     }
 
     fn augment(&self) -> Augment {
-        Augment { seed: self.seed, ..Augment::default() }
+        self.changes.augment(self.seed)
     }
 
     fn options(&self, start: &Start) -> Result<FitOptions> {
@@ -221,6 +224,7 @@ impl Settings {
                 "patience": self.patience,
                 "validation": self.validation,
                 "augment": !self.no_augment,
+                "changes": self.changes.json(),
                 "photos": self.photos_each,
                 "copies": self.copies,
                 "fresh": self.fresh,

@@ -2,7 +2,9 @@
 
 pub mod display;
 
+mod augment;
 mod bench;
+mod changes;
 mod compare;
 mod convert;
 mod crop;
@@ -50,6 +52,7 @@ enum Command {
     Info(info::Arguments),
     Crop(crop::Arguments),
     Faces(faces::Arguments),
+    Augment(augment::Arguments),
     Train(Box<train::Arguments>),
     Evaluate(evaluate::Arguments),
     Predict(predict::Arguments),
@@ -67,6 +70,7 @@ impl Cli {
             Command::Info(arguments) => info::run(&arguments),
             Command::Crop(arguments) => crop::run(&arguments),
             Command::Faces(arguments) => faces::run(&arguments),
+            Command::Augment(arguments) => augment::run(&arguments),
             Command::Train(arguments) => train::run(&arguments),
             Command::Evaluate(arguments) => evaluate::run(&arguments),
             Command::Predict(arguments) => predict::run(&arguments),

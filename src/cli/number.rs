@@ -50,6 +50,11 @@ pub fn epochs(text: &str) -> Parsed<f64> {
     number(text, |&x: &f64| x.is_finite() && x >= 0.0, "give epochs from 0, such as 2 or 0.5")
 }
 
+/// How far something may change: from nothing to `most`.
+pub fn change(text: &str, most: f32) -> Parsed<f32> {
+    number(text, |x: &f32| (0.0..=most).contains(x), &format!("give a number from 0 to {most}"))
+}
+
 /// A part that may be nothing, but not all.
 pub fn dropout(text: &str) -> Parsed<f64> {
     number(text, |&x| (0.0..1.0).contains(&x), "give a share from 0 to below 1, such as 0.2")

@@ -9,6 +9,7 @@ use serde_json::{Value, json};
 use crate::detect::Landmarks;
 use crate::detect::crop::MARGIN;
 use crate::formats::npz::{self, NpzArray, NpzData};
+use crate::ops::{FACE_WORDS, face_words};
 use crate::{Error, Result};
 
 /// Square pictures of faces, and who is on them.
@@ -94,6 +95,16 @@ impl Dataset {
     pub fn image(&self, index: usize) -> &[u8] {
         let bytes = self.size * self.size * 3;
         &self.pixels[index * bytes..][..bytes]
+    }
+
+    /// The [words](face_words) of the face on the picture at `index`.
+    pub fn face_words(&self, index: usize) -> [u32; FACE_WORDS] {
+        face_words(self.landmarks[index].as_ref(), self.image(index), self.size)
+    }
+
+    /// Whether it is known where a mask would sit on the picture at `index`.
+    pub fn knows_face(&self, index: usize) -> bool {
+        self.face_words(index) != [0; FACE_WORDS]
     }
 
     /// Writes the file at `path`, whole or not at all.

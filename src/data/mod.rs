@@ -21,7 +21,7 @@ pub use aside::{Aside, write_sheets};
 pub use choose::{Embed, Why};
 pub use cut::FaceCrop;
 pub use dataset::{CutStyle, Dataset};
-pub use expand::expand;
+pub use expand::{Changer, expand};
 pub use journal::remove_journal;
 pub use masks::Masks;
 pub use review::Review;

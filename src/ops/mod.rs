@@ -8,6 +8,7 @@ mod avg_pool2d;
 mod batch_norm;
 mod batch_norm_inference;
 mod cast;
+mod changes;
 mod clip;
 mod column_sum;
 mod concat;
@@ -44,12 +45,13 @@ mod ways;
 mod window;
 mod winograd;
 mod winograd_cpu;
+mod worn;
 
 pub use activation::Activation;
 pub use adam::{Adam, AdamForm};
 pub use area_resize::AreaWindow;
-pub use augment::{Augment, picture_hash};
 pub use batch_norm::BatchNorm;
+pub use changes::{AUGMENT_VERSION, Augment, Fill, picture_hash};
 pub use conv2d::Conv2d;
 pub use dropout::Dropout;
 pub use matmul::Transpose;
@@ -60,6 +62,7 @@ pub use ways::tensor_core_variants;
 pub use window::Padding;
 #[cfg(feature = "train")]
 pub(crate) use window::{Slide, slide};
+pub use worn::{FACE_WORDS, face_words};
 
 use crate::gpu::Kernel;
 use crate::tensor::{DType, Shape, TensorType};

@@ -115,12 +115,22 @@ impl FitOptions {
         pictures * (1 + self.copies_of(model) as usize)
     }
 
-    /// The random changes that frozen layers see.
+    /// The random changes that frozen layers see. Those that only a share of the pictures gets are for the share of all that an
+    /// epoch trains on, so the copies, beside which stand the pictures themselves, get more of them.
     pub(super) fn frozen_augment(&self, model: &Model) -> Option<Augment> {
         match (self.fresh, self.copies_of(model)) {
             (true, _) => self.augment,
             (false, 0) => None,
-            (false, _) => self.augment.map(|augment| Augment { seed: 0, ..augment }),
+            (false, copies) => {
+                let on_copies = |share: f32| (share * (1 + copies) as f32 / copies as f32).min(1.0);
+                self.augment.map(|augment| Augment {
+                    seed: 0,
+                    masks: on_copies(augment.masks),
+                    glasses: on_copies(augment.glasses),
+                    erase: on_copies(augment.erase),
+                    ..augment
+                })
+            }
         }
     }
 }

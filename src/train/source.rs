@@ -9,7 +9,7 @@ use crate::data::Dataset;
 use crate::data::features::{FeatureCache, RowKey};
 use crate::graph::{Graph, Params, Plan, Var};
 use crate::models::Model;
-use crate::ops::{Augment, Normalize, picture_hash};
+use crate::ops::{Augment, FACE_WORDS, Normalize, picture_hash};
 use crate::tensor::{Data, HostTensor, Precision};
 
 /// Where features of frozen layers are kept.
@@ -34,7 +34,7 @@ pub(super) struct Item {
 /// Makes batches of items.
 pub(super) enum Source {
     /// Of pictures; what changes them at random is in the plan that takes them.
-    Pictures { keys: Vec<u32> },
+    Pictures(Known),
     /// Of features.
     Features(Box<Features>),
 }
@@ -42,14 +42,15 @@ pub(super) enum Source {
 impl Source {
     /// One of pictures.
     pub fn pictures(dataset: &Dataset) -> Source {
-        Source::Pictures { keys: picture_hashes(dataset) }
+        Source::Pictures(Known::new(dataset))
     }
 
     pub fn gather(&mut self, dataset: &Dataset, items: &[Item]) -> Result<Batch> {
         let input = match self {
-            Source::Pictures { keys } => Input::Pictures {
+            Source::Pictures(known) => Input::Pictures {
                 pixels: items.iter().flat_map(|item| dataset.image(item.picture)).copied().collect(),
-                keys: items.iter().map(|item| keys[item.picture]).collect(),
+                keys: known.keys(items),
+                faces: known.faces(items),
             },
             Source::Features(features) => Input::Features(features.gather(dataset, items)?),
         };
@@ -61,13 +62,32 @@ impl Source {
     }
 }
 
-fn picture_hashes(dataset: &Dataset) -> Vec<u32> {
-    (0..dataset.len()).map(|picture| picture_hash(dataset.image(picture))).collect()
+/// What augmentation has to know of each picture of a dataset.
+pub(super) struct Known {
+    keys: Vec<u32>,
+    faces: Vec<[u32; FACE_WORDS]>,
+}
+
+impl Known {
+    pub fn new(dataset: &Dataset) -> Known {
+        Known {
+            keys: (0..dataset.len()).map(|picture| picture_hash(dataset.image(picture))).collect(),
+            faces: (0..dataset.len()).map(|picture| dataset.face_words(picture)).collect(),
+        }
+    }
+
+    fn keys(&self, items: &[Item]) -> Vec<u32> {
+        items.iter().map(|item| self.keys[item.picture]).collect()
+    }
+
+    fn faces(&self, items: &[Item]) -> Vec<u32> {
+        items.iter().flat_map(|item| self.faces[item.picture]).collect()
+    }
 }
 
 /// What the frozen layers make of items.
 pub(super) struct Features {
-    keys: Vec<u32>,
+    known: Known,
     rows: Vec<RowKey>,
     augment: Option<Augment>,
     extractor: Extractor,
@@ -85,7 +105,7 @@ impl Features {
         fresh: bool,
     ) -> Features {
         let rows = (0..dataset.len()).map(|picture| RowKey::of_picture(dataset.image(picture))).collect();
-        Features { keys: picture_hashes(dataset), rows, augment, extractor, cache, fresh }
+        Features { known: Known::new(dataset), rows, augment, extractor, cache, fresh }
     }
 
     /// Why rows are kept in memory that should be in a file.
@@ -95,7 +115,9 @@ impl Features {
 
     fn key(&self, item: Item) -> RowKey {
         match (item.variant, self.augment) {
-            (1.., Some(augment)) => self.rows[item.picture].changed(augment, item.variant),
+            (1.., Some(augment)) => {
+                self.rows[item.picture].changed(augment, item.variant, &self.known.faces[item.picture])
+            }
             _ => self.rows[item.picture],
         }
     }
@@ -131,7 +153,7 @@ impl Features {
                 return Ok(false);
             }
             let now = self.extractor.next(&missing[done..]);
-            let rows = self.extractor.run(dataset, &self.keys, now)?;
+            let rows = self.extractor.run(dataset, &self.known, now)?;
             for (&item, row) in now.iter().zip(rows.chunks_exact(self.extractor.width)) {
                 self.keep(item, row);
             }
@@ -160,7 +182,7 @@ impl Features {
         let mut done = 0;
         while done < missing.len() {
             let now = self.extractor.next(&missing[done..]);
-            let rows = self.extractor.run(dataset, &self.keys, now)?;
+            let rows = self.extractor.run(dataset, &self.known, now)?;
             for ((at, &item), row) in places[done..].iter().zip(now).zip(rows.chunks_exact(width)) {
                 values[at * width..][..width].copy_from_slice(row);
                 // A row that turned out to be damaged.
@@ -244,7 +266,7 @@ impl Extractor {
     }
 
     /// The rows of items that [`next`](Self::next) gave.
-    fn run(&mut self, dataset: &Dataset, keys: &[u32], items: &[Item]) -> Result<Vec<f32>> {
+    fn run(&mut self, dataset: &Dataset, known: &Known, items: &[Item]) -> Result<Vec<f32>> {
         let variant = items[0].variant;
         if variant > 0 {
             self.params.set(step::EPOCH, &HostTensor::new([1], vec![variant]))?;
@@ -257,7 +279,10 @@ impl Extractor {
         let pixels = items.iter().flat_map(|item| dataset.image(item.picture)).copied().collect();
         plan.write(step::PIXELS, &Data::U8(pixels))?;
         if plan.has_input(step::KEYS) {
-            plan.write(step::KEYS, &Data::U32(items.iter().map(|item| keys[item.picture]).collect()))?;
+            plan.write(step::KEYS, &Data::U32(known.keys(items)))?;
+        }
+        if plan.has_input(step::FACES) {
+            plan.write(step::FACES, &Data::U32(known.faces(items)))?;
         }
         plan.run()?;
         Ok(plan.read(*y)?.to_f32())

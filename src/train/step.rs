@@ -7,7 +7,7 @@ use super::{FitOptions, Task};
 use crate::graph::{Graph, Params, Plan, Var};
 use crate::models::Model;
 use crate::nn::{Metrics, Parameter};
-use crate::ops::{Augment, Normalize};
+use crate::ops::{Augment, FACE_WORDS, Normalize};
 use crate::tensor::{Data, HostTensor, TensorType};
 use crate::{Error, Result};
 
@@ -29,6 +29,7 @@ pub(super) const RING: &str = "training/ring";
 pub(super) const SLOTS: usize = 512;
 pub(super) const PIXELS: &str = "pixels";
 pub(super) const KEYS: &str = "keys";
+pub(super) const FACES: &str = "faces";
 const FEATURES: &str = "features";
 const TARGETS: &str = "targets";
 const LOSS: &str = "validation/loss";
@@ -37,8 +38,8 @@ const CORRECT: &str = "validation/correct";
 /// What the trained layers see of a batch.
 #[derive(Clone, Debug)]
 pub(super) enum Input {
-    /// Pictures, and the hash of each one's content.
-    Pictures { pixels: Vec<u8>, keys: Vec<u32> },
+    /// Pictures, the hash of each one's content, and the words of each one's face.
+    Pictures { pixels: Vec<u8>, keys: Vec<u32>, faces: Vec<u32> },
     /// What the frozen layers made of them.
     Features(Vec<f32>),
 }
@@ -61,11 +62,14 @@ impl Batch {
     /// Writes these of its `count` rows as a plan's input.
     fn write(&self, plan: &mut Plan, rows: &Range<usize>, count: usize) -> Result<()> {
         match &self.input {
-            Input::Pictures { pixels, keys } => {
+            Input::Pictures { pixels, keys, faces } => {
                 plan.write(PIXELS, &Data::U8(pixels[rows_of(pixels, rows, count)].to_vec()))?;
                 // Without augmentation a plan has no use for keys.
                 if plan.has_input(KEYS) {
                     plan.write(KEYS, &Data::U32(keys[rows.clone()].to_vec()))?;
+                }
+                if plan.has_input(FACES) {
+                    plan.write(FACES, &Data::U32(faces[rows_of(faces, rows, count)].to_vec()))?;
                 }
             }
             Input::Features(values) => {
@@ -307,7 +311,11 @@ pub(super) fn pictures(
         let Some(augment) = augment else { return graph.normalize(pixels, normalize) };
         let keys = graph.input(KEYS, TensorType::u32([rows]));
         let epoch = graph.state_filled(EPOCH, TensorType::u32([1]), 0.0)?;
-        graph.augment(pixels, keys, epoch, augment, normalize)
+        if !augment.needs_faces() {
+            return graph.augment(pixels, keys, epoch, augment, normalize);
+        }
+        let faces = graph.input(FACES, TensorType::u32([rows, FACE_WORDS]));
+        graph.augment_faces(pixels, [keys, epoch, faces], augment, normalize)
     })
 }
 

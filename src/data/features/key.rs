@@ -7,7 +7,7 @@ use sha2::{Digest, Sha256};
 
 use super::Precision;
 use crate::models::Model;
-use crate::ops::{Augment, Normalize};
+use crate::ops::{AUGMENT_VERSION, Augment, Normalize};
 use crate::tensor::HostTensor;
 use crate::{Device, Result};
 
@@ -69,11 +69,15 @@ impl RowKey {
         RowKey(Sha256::digest(pixels).into())
     }
 
-    /// The key of the picture's `variant`-th random change by `augment`.
-    pub fn changed(self, augment: Augment, variant: u32) -> RowKey {
+    /// The key of the picture's `variant`-th random change by `augment`. Where something may be put on its face, it depends
+    /// on where that is: on the [words](crate::ops::face_words) of the face.
+    pub fn changed(self, augment: Augment, variant: u32, face: &[u32]) -> RowKey {
         let mut hash = Sha256::new();
         hash.update(self.0);
-        hash.update(format!("{augment:?} {variant}"));
+        hash.update(format!("{AUGMENT_VERSION} {augment:?} {variant}"));
+        if augment.needs_faces() {
+            hash.update(bytemuck::cast_slice(face));
+        }
         RowKey(hash.finalize().into())
     }
 }
@@ -82,20 +86,45 @@ impl RowKey {
 mod tests {
     use super::*;
     use crate::models::vgg16_base;
+    use crate::ops::Fill;
 
     #[test]
     fn everything_that_changes_a_row_changes_its_key() {
         let picture = RowKey::of_picture(&[1, 2, 3]);
         let augment = Augment::default();
-        let other = Augment { shift: 0.2, ..augment };
-        let keys = [
+        let masked = Augment { masks: 0.5, ..augment };
+        let others = [
+            Augment { seed: 1, ..augment },
+            Augment { flip: false, ..augment },
+            Augment { zoom: 0.2, ..augment },
+            Augment { rotation: 0.2, ..augment },
+            Augment { shift: 0.2, ..augment },
+            Augment { shear: 0.2, ..augment },
+            Augment { fill: Fill::Reflect, ..augment },
+            Augment { brightness: 0.2, ..augment },
+            Augment { contrast: 0.2, ..augment },
+            Augment { saturation: 0.3, ..augment },
+            Augment { hue: 0.2, ..augment },
+            Augment { blur: 0.2, ..augment },
+            Augment { noise: 0.2, ..augment },
+            Augment { erase: 0.2, ..augment },
+            Augment { glasses: 0.2, ..augment },
+            masked,
+        ];
+        let mut keys = vec![
             picture,
             RowKey::of_picture(&[1, 2, 4]),
-            picture.changed(augment, 1),
-            picture.changed(augment, 2),
-            picture.changed(other, 1),
+            picture.changed(augment, 1, &[1]),
+            picture.changed(augment, 2, &[1]),
+            picture.changed(masked, 1, &[2]),
         ];
-        assert!((0..5).all(|i| (0..i).all(|j| keys[i] != keys[j])));
+        keys.extend(others.map(|other| picture.changed(other, 1, &[1])));
+        assert!((0..keys.len()).all(|i| (0..i).all(|j| keys[i] != keys[j])));
+        assert_eq!(
+            picture.changed(augment, 1, &[1]),
+            picture.changed(augment, 1, &[2]),
+            "the face does not matter"
+        );
 
         let (small, large) = (vgg16_base(32).unwrap(), vgg16_base(64).unwrap());
         let weights = |x: f32| BTreeMap::from([("block1_conv1/bias".into(), HostTensor::new([1], vec![x]))]);

@@ -1,0 +1,130 @@
+//! `lookalike augment`: what training sees of faces.
+
+use std::path::{Path, PathBuf};
+
+use clap::Args;
+use lookalike::data::{Changer, Dataset, expand};
+use lookalike::formats::atomic::check_writable;
+use lookalike::ops::Augment;
+use lookalike::vision::RgbImage;
+use lookalike::vision::sheet::{Row, Tile, contact_sheet};
+use lookalike::{Device, Error, Result};
+
+use super::changes::Changes;
+use super::device::RunArguments;
+use super::display::{note, say};
+use super::number::at_least_one;
+use super::output;
+
+/// Show the faces as training sees them, or write them
+///
+/// A sheet has a row for each picture: the picture itself, then how it looks in epoch 1, 2, 3 and so on. A file gets each
+/// picture, followed by its copies.
+#[derive(Args, Debug)]
+#[command(after_help = "Examples:
+  lookalike augment faces.npz -n 8 -o sheet.png
+  lookalike augment faces.npz -n 4 --masks 0.3 -o larger.npz")]
+pub struct Arguments {
+    /// File that `lookalike crop` wrote
+    faces: PathBuf,
+    /// Changed copies of each picture
+    #[arg(short = 'n', long, value_name = "N", default_value_t = 8, value_parser = clap::value_parser!(u32).range(1..=1000))]
+    copies: u32,
+    /// Sheet (.png) or file of faces (.npz) to write
+    #[arg(short, long, value_name = "FILE")]
+    output: PathBuf,
+    /// Pictures on a sheet, taken evenly from the file
+    #[arg(long, value_name = "N", default_value_t = 8, value_parser = at_least_one)]
+    rows: usize,
+    /// Seed of the changes
+    #[arg(long, value_name = "N", default_value_t = 1)]
+    seed: u32,
+    #[command(flatten)]
+    changes: Changes,
+    #[command(flatten)]
+    run: RunArguments,
+}
+
+/// Reads, changes, writes.
+pub fn run(arguments: &Arguments) -> Result<()> {
+    let Arguments { faces, copies, output, rows, seed, .. } = arguments;
+    let ending = output.extension().map(|ending| ending.to_ascii_lowercase()).unwrap_or_default();
+    let is_sheet = match ending.to_str() {
+        Some("png") => true,
+        Some("npz") => false,
+        _ => {
+            let problem =
+                format!("{}: is neither .png, for a sheet, nor .npz, for a file of faces", output.display());
+            return Err(Error::Input(problem));
+        }
+    };
+    let device = arguments.run.open(false)?;
+    check_writable(output)?;
+    let dataset = Dataset::load(faces, 1)?;
+    let augment = arguments.changes.augment(*seed);
+    if augment.needs_faces() {
+        say_unknown(&dataset);
+    }
+    if is_sheet {
+        let shown = spread(dataset.len(), *rows);
+        sheet(&dataset, &shown, *copies, augment, &device, output)?;
+        say(format_args!("{}: {} faces, {copies} changes of each", output.display(), shown.len()));
+    } else {
+        let expanded = expand(&dataset, *copies, augment, &device)?;
+        expanded.save(output)?;
+        say(format_args!(
+            "{}: {} pictures, each of {} faces with {copies} copies",
+            output.display(),
+            expanded.len(),
+            dataset.len()
+        ));
+    }
+    Ok(())
+}
+
+/// Says on how many pictures nothing can be drawn.
+fn say_unknown(dataset: &Dataset) {
+    let unknown = (0..dataset.len()).filter(|&at| !dataset.knows_face(at)).count();
+    if unknown > 0 {
+        note(format_args!(
+            "{unknown} of {} pictures get no mask or glasses: it is not known where eyes, nose and mouth are (crop with MTCNN)",
+            dataset.len()
+        ));
+    }
+}
+
+/// Up to `most` of `count` indices, evenly apart.
+fn spread(count: usize, most: usize) -> Vec<usize> {
+    let shown = most.min(count);
+    (0..shown).map(|row| row * count / shown).collect()
+}
+
+fn sheet(
+    dataset: &Dataset,
+    shown: &[usize],
+    copies: u32,
+    augment: Augment,
+    device: &Device,
+    path: &Path,
+) -> Result<()> {
+    let size = dataset.size;
+    let mut changer = Changer::new(device, size, augment)?;
+    let tile = |pixels: &[u8], caption: String| {
+        Ok(Tile { picture: RgbImage::new(size, size, pixels.to_vec())?, caption, marked: false })
+    };
+    let mut rows = Vec::new();
+    for &at in shown {
+        rows.push(Row {
+            title: dataset.sources[at].clone(),
+            note: dataset.names[dataset.labels[at]].clone(),
+            tiles: vec![tile(dataset.image(at), "original".into())?],
+        });
+    }
+    for epoch in 1..=copies {
+        let changed = changer.change(dataset, shown, epoch)?;
+        for (row, pixels) in rows.iter_mut().zip(changed.chunks_exact(size * size * 3)) {
+            row.tiles.push(tile(pixels, format!("epoch {epoch}"))?);
+        }
+    }
+    output::write_png(path, &contact_sheet(&rows))
+}
