@@ -36,6 +36,7 @@ mod profile;
 mod random;
 mod record;
 mod reshape;
+mod residual_add;
 mod scratch_cnn;
 mod sgd;
 mod shaders;
