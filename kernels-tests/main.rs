@@ -18,6 +18,7 @@ mod conv2d_max_pool2d;
 mod correct;
 mod dense;
 mod dropout;
+mod face;
 #[cfg(feature = "train")]
 mod fit;
 mod global_avg_pool2d;
