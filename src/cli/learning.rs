@@ -130,7 +130,8 @@ pub fn learn(
     let Start { weights, normalize, .. } = start;
     let normalize = *normalize;
     let CutStyle { detector, margin, align, whole } = dataset.cut.clone();
-    let preprocessing = Preprocessing { size: dataset.size, detector, margin, align, whole, normalize };
+    let preprocessing =
+        Preprocessing { size: dataset.size, detector, margin, align, placed: false, whole, normalize };
     let options = settings.options(start)?;
     let task = Task { model: &model, dataset, split: &split, normalize, weights, device };
     announce(&task, &options)?;

@@ -45,7 +45,7 @@ pub fn face_normalize() -> Normalize {
     Normalize { scale: [1.0 / 256.0; 4], offset: mean.map(|mean: f32| -mean / 256.0), reverse: false }
 }
 
-/// The network up to its 128 numbers, for RGB pictures of 150 × 150 with the eyes where `detect::align` puts them; 5,607,488
+/// The network up to its 128 numbers, for RGB pictures of 150 × 150 as `detect::place_face` makes them; 5,607,488
 /// parameters, all frozen.
 pub fn face_base() -> Model {
     let first =
