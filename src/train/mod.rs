@@ -3,7 +3,9 @@
 mod accuracy;
 mod batches;
 mod fit;
+mod fit_means;
 mod history;
+mod means;
 mod monitor;
 mod ring;
 mod source;
@@ -12,6 +14,7 @@ mod step;
 pub use accuracy::{Confusion, PersonScores, wilson};
 pub use batches::Batches;
 pub use fit::{Event, FineTune, FitOptions, Outcome, Task, Trained, fit};
+pub use fit_means::fit_means;
 pub use history::{Epoch, History};
 pub use monitor::Monitor;
 pub use source::Caching;
