@@ -106,7 +106,7 @@ fn forward<T: Float>(bytes: &[u8], slots: &mut Slots<'_, T>) {
         for (image, size) in [(a, p.a), (b, p.b)] {
             if let Some(start) = size.pixel(at) {
                 let values = &image[start..][..size.channels as usize];
-                y.iter_mut().zip(values).for_each(|(y, &x)| *y = *y + x);
+                y.iter_mut().zip(values).for_each(|(y, &x)| *y += x);
             }
         }
         y.iter_mut().for_each(|y| *y = activate(p.kind, p.slope, *y));
