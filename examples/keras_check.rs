@@ -55,6 +55,7 @@ fn make(folder: &Path) -> Result<(), Box<dyn Error>> {
             detector: "mtcnn".into(),
             margin: 0.2,
             align: true,
+            placed: false,
             whole: true,
             normalize,
         };

@@ -19,6 +19,7 @@ mod conv2d_max_pool2d;
 mod correct;
 mod dense;
 mod dropout;
+mod face;
 #[cfg(feature = "train")]
 mod fit;
 mod global_avg_pool2d;
@@ -38,6 +39,7 @@ mod profile;
 mod random;
 mod record;
 mod reshape;
+mod residual_add;
 mod scratch_cnn;
 mod sgd;
 mod shaders;

@@ -2,6 +2,7 @@
 
 mod bench;
 mod fuzz;
+mod one_photo;
 mod transfer;
 
 use std::collections::BTreeSet;

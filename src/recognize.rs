@@ -3,7 +3,10 @@
 use std::path::Path;
 use std::sync::Arc;
 
-use crate::detect::{CropStyle, Detector, DetectorChoice, MtcnnOptions, face_crop, is_head_shot, whole_crop};
+use crate::detect::{
+    CropStyle, Detector, DetectorChoice, MtcnnOptions, face_crop, is_head_shot, landmarks_in_crop,
+    place_face, whole_crop,
+};
 use crate::lending::Lending;
 use crate::models::{Judged, ModelFile, Predictor};
 use crate::tensor::Precision;
@@ -122,13 +125,17 @@ impl Recognizer {
         let found = self.detector.detect(image)?;
         if found.is_empty() && how.whole && is_head_shot(image, how.size) {
             let crop = whole_crop(image, how.size);
+            let crop = if how.placed { place_face(&crop, None, how.margin) } else { crop };
             return Ok(vec![FoundFace { rect: image.bounds(), score: 0.0, crop }]);
         }
         let style = CropStyle { size: how.size, margin: how.margin, align: how.align };
-        let face = |face: crate::detect::Face| FoundFace {
-            rect: face.rect,
-            score: face.score,
-            crop: face_crop(image, &face, style),
+        let face = |face: crate::detect::Face| {
+            let crop = face_crop(image, &face, style);
+            let crop = match how.placed {
+                true => place_face(&crop, landmarks_in_crop(&face, style).as_ref(), how.margin),
+                false => crop,
+            };
+            FoundFace { rect: face.rect, score: face.score, crop }
         };
         Ok(found.into_iter().map(face).collect())
     }
@@ -176,6 +183,7 @@ mod tests {
             detector: "lbp".into(),
             margin: 0.2,
             align: true,
+            placed: false,
             whole,
             normalize: Normalize::unit(),
         };

@@ -154,6 +154,7 @@ fn models() -> Vec<Vec<u8>> {
         detector: "mtcnn".into(),
         margin: 0.2,
         align: true,
+        placed: false,
         whole: true,
         normalize: Normalize::unit(),
     };

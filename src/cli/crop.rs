@@ -9,8 +9,10 @@ use lookalike::data::crops::{Aids, CropReport};
 use lookalike::data::duplicates::{by_group, conflicts};
 use lookalike::data::people::{Person, find_people};
 use lookalike::data::{Aside, Dataset, Embed, Review, Why, remove_journal, write_sheets};
+use lookalike::detect::place_face;
 use lookalike::formats::atomic::check_writable;
 use lookalike::models::{ModelFile, Predictor};
+use lookalike::vision::RgbImage;
 use lookalike::{Device, Error, Result};
 use serde_json::{Map, Value, json};
 
@@ -108,7 +110,19 @@ fn embedding(path: &Path, device: &Device, arguments: &Arguments) -> Result<Box<
         ));
     }
     let mut predictor = Predictor::new(device, file)?;
-    Ok(Box::new(move |crops| predictor.features(crops)))
+    let how = predictor.file().preprocessing.clone();
+    if !how.placed {
+        return Ok(Box::new(move |crops| predictor.features(crops)));
+    }
+    // Where the eyes are on these crops is not told; most faces are about where they usually are.
+    let picture = move |crop: &[u8]| {
+        let crop = RgbImage::new(taken, taken, crop.to_vec()).expect("crops are square");
+        place_face(&crop, None, how.margin).into_pixels()
+    };
+    Ok(Box::new(move |crops| {
+        let pictures: Vec<Vec<u8>> = crops.chunks_exact(3 * taken * taken).map(&picture).collect();
+        predictor.features(&pictures.concat())
+    }))
 }
 
 /// Opens the review folder, which has to lie elsewhere than the photos: its own pictures would be taken for some.

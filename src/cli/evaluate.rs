@@ -100,7 +100,10 @@ impl Evaluation {
         let pictures: Vec<_> = dataset.labels.iter().enumerate().filter_map(of_known).collect();
         let names = file.labels.clone();
         let mut predictor = Predictor::in_precision(device, file, precision)?;
-        let answers = classify(&mut predictor, dataset, &pictures, plain)?;
+        let answers = match predictor.file().preprocessing.placed {
+            true => classify(&mut predictor, &dataset.placed(), &pictures, plain)?,
+            false => classify(&mut predictor, dataset, &pictures, plain)?,
+        };
         let scores = Scores::new(&names, &answers);
         let is_masked = |picture: usize| masks.is_masked(&dataset.sources[picture]);
         let (masked, bare): (Vec<Answer>, Vec<Answer>) =

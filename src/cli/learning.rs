@@ -1,5 +1,6 @@
 //! From faces to a trained model, with a line per epoch: what `train` and `demo` share.
 
+use std::collections::HashMap;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Instant;
@@ -10,7 +11,7 @@ use lookalike::folders::cache_folder;
 use lookalike::models::{Judgement, ModelFile, Preprocessing};
 use lookalike::ops::Augment;
 use lookalike::train::{
-    Batches, Believed, Caching, Epoch, Event, FitOptions, Monitor, Task, Trained, believe, fit,
+    Batches, Believed, Caching, Epoch, Event, FitOptions, Monitor, Task, Trained, believe, fit, fit_means,
 };
 use lookalike::{Device, Error, Result};
 use serde_json::{Value, json};
@@ -122,8 +123,12 @@ pub fn learn(
     device: &Device,
     plain: bool,
 ) -> Result<Learned> {
+    let closed = settings.network.model == Kind::Face;
+    let (crop_size, placed) = (dataset.size, closed.then(|| dataset.placed()));
+    let dataset = placed.as_ref().unwrap_or(dataset);
     let expanded;
     let (dataset, split) = match settings.split {
+        SplitKind::Honest if closed && !anybody_has_two(dataset) => (dataset, trained_on_all(dataset)),
         SplitKind::Honest => (dataset, split_by_group(dataset, settings.validation, settings.seed.into())?),
         SplitKind::Tutorial => {
             // Photos are augmented once, whatever the seed of the run.
@@ -140,12 +145,16 @@ pub fn learn(
     let Start { weights, normalize, .. } = start;
     let normalize = *normalize;
     let CutStyle { detector, margin, align, whole } = dataset.cut.clone();
-    let preprocessing = Preprocessing { size: dataset.size, detector, margin, align, whole, normalize };
+    let preprocessing =
+        Preprocessing { size: crop_size, detector, margin, align, placed: closed, whole, normalize };
     let options = settings.options(start)?;
     let task = Task { model: &model, dataset, split: &split, normalize, weights, device };
-    announce(&task, &options)?;
+    if !closed {
+        announce(&task, &options)?;
+    }
     let stop = stop_on_interrupt()?;
     let mut show = Show::new(settings, plain);
+    let fit = if closed { fit_means } else { fit };
     let trained = fit(&task, &options, &stop, &mut |event| show.event(event))?;
     let labels: Vec<usize> = split.validation.iter().map(|&picture| dataset.labels[picture]).collect();
     let groups: Vec<i64> = split.validation.iter().map(|&picture| dataset.groups[picture]).collect();
@@ -161,6 +170,20 @@ pub fn learn(
     Ok(Learned { file, trained, split, labels, believed })
 }
 
+/// Whether somebody has two photos that are not nearly equal, so that one of them can be kept to validate.
+fn anybody_has_two(dataset: &Dataset) -> bool {
+    let mut first = HashMap::new();
+    let mut photos = dataset.labels.iter().zip(&dataset.groups);
+    photos.any(|(label, group)| *first.entry(label).or_insert(group) != group)
+}
+
+/// What needs no validation may learn from every photo.
+fn trained_on_all(dataset: &Dataset) -> Split {
+    let count = dataset.len();
+    let note = format!("{count} photos to train on and none to validate with: nobody has two different ones");
+    Split { train: (0..count).collect(), validation: vec![], leaky: false, note }
+}
+
 impl Settings {
     /// What the network starts from. What does not fit together, or is not there, is said before any photo is searched.
     ///
@@ -169,6 +192,12 @@ impl Settings {
     pub fn start(&self) -> Result<Start> {
         let tutorial = self.split == SplitKind::Tutorial;
         let refused = match (self.fresh, self.no_augment) {
+            _ if tutorial && self.network.model == Kind::Face => {
+                "--model face goes with --split honest: it sees no changed copies"
+            }
+            (true, _) if self.network.model == Kind::Face => {
+                "--fresh goes with --model vgg16: the face network sees every picture once, as it is"
+            }
             (true, _) if tutorial => {
                 "--fresh goes with --split honest: the tutorial augments once, before it splits"
             }
@@ -223,7 +252,7 @@ impl Settings {
                 "rate": self.rate,
                 "patience": self.patience,
                 "validation": self.validation,
-                "augment": !self.no_augment,
+                "augment": !self.no_augment && self.network.model != Kind::Face,
                 "changes": self.changes.json(),
                 "photos": self.photos_each,
                 "copies": self.copies,

@@ -5,7 +5,9 @@ use std::path::PathBuf;
 
 use clap::{Args, ValueEnum};
 use lookalike::models::weights::{VGG16, downloaded, none_given, read};
-use lookalike::models::{Model, ScratchCnn, Vgg16, scratch_cnn, vgg16, vgg16_base};
+use lookalike::models::{
+    Model, ScratchCnn, Vgg16, face, face_normalize, face_weights, scratch_cnn, vgg16, vgg16_base,
+};
 use lookalike::ops::Normalize;
 use lookalike::tensor::HostTensor;
 use lookalike::train::FineTune;
@@ -26,6 +28,9 @@ pub enum Kind {
     Scratch,
     /// VGG16, pretrained on a million photos of all kinds and frozen, with two dense layers on top
     Vgg16,
+    /// A network that was trained to tell faces apart and ships with the program, frozen; a person is the mean of what it
+    /// makes of their photos: one photo of each is enough, and there are no epochs
+    Face,
 }
 
 impl Kind {
@@ -34,6 +39,7 @@ impl Kind {
         match self {
             Kind::Scratch => "scratch",
             Kind::Vgg16 => "vgg16",
+            Kind::Face => "face",
         }
     }
 }
@@ -96,6 +102,9 @@ impl NetworkArguments {
         if self.model == Kind::Scratch {
             return Ok(Start { weights: BTreeMap::new(), normalize: Normalize::unit(), unfrozen: None });
         }
+        if self.model == Kind::Face {
+            return Ok(Start { weights: face_weights()?, normalize: face_normalize(), unfrozen: None });
+        }
         // The weights are the same for pictures of any size.
         let base = vgg16_base(LEAST_SIZE)?;
         let unfrozen = self.unfreeze.as_ref().map(|block| first_layer(&base, block)).transpose()?;
@@ -118,9 +127,15 @@ impl NetworkArguments {
             Err(Error::Input(format!("{option} goes with {needed}; leave one out or add the other")))
         };
         match self.model {
-            Kind::Scratch => {
+            Kind::Scratch | Kind::Face => {
                 if let Some((option, _)) = of_vgg16.into_iter().find(|(_, given)| *given) {
                     return refused(option, "--model vgg16");
+                }
+                if self.model == Kind::Face && self.widths.is_some() {
+                    return refused("--widths", "--model scratch");
+                }
+                if self.model == Kind::Face && (self.dense.is_some() || self.dropout.is_some()) {
+                    return refused("--dense and --dropout", "--model scratch or vgg16");
                 }
             }
             Kind::Vgg16 if self.widths.is_some() => return refused("--widths", "--model scratch"),
@@ -137,6 +152,7 @@ impl NetworkArguments {
         let mut model = match self.model {
             Kind::Scratch => self.scratch(size, classes),
             Kind::Vgg16 => self.vgg16(size, classes)?,
+            Kind::Face => face(classes),
         };
         if let Some(first) = start.unfrozen {
             model.frozen = first;
@@ -210,6 +226,8 @@ mod tests {
         let vgg16 =
             NetworkArguments { model: Kind::Vgg16, widths: Some(vec![8]), ..NetworkArguments::default() };
         assert!(vgg16.check().unwrap_err().to_string().starts_with("--widths goes with --model scratch"));
+        let face = NetworkArguments { model: Kind::Face, dense: Some(8), ..NetworkArguments::default() };
+        assert!(face.check().unwrap_err().to_string().starts_with("--dense and --dropout goes with"));
         assert!(NetworkArguments::default().check().is_ok());
     }
 }

@@ -77,8 +77,15 @@ pub fn run(arguments: &Arguments) -> Result<()> {
     say("");
     let what =
         if split.leaky { "LEAKY validation accuracy (--split tutorial)" } else { "validation accuracy" };
-    Scores::of_rows(&file.labels, &labels, &trained.answers).print(what);
-    say(format_args!("\n{}", calibration_line(&believed)));
+    if labels.is_empty() {
+        note(
+            "how well this works cannot be said: there is no second photo of anybody to try it on; `lookalike evaluate` \
+             tells with other photos of these people",
+        );
+    } else {
+        Scores::of_rows(&file.labels, &labels, &trained.answers).print(what);
+        say(format_args!("\n{}", calibration_line(&believed)));
+    }
     say(format_args!("\nmodel: {} (of epoch {})", output.display(), trained.best_epoch));
     say(format_args!("learning curves: {}", history.display()));
     match trained.outcome {

@@ -11,6 +11,7 @@ pub mod features;
 mod journal;
 mod masks;
 pub mod people;
+mod placed;
 mod review;
 mod split;
 #[cfg(test)]

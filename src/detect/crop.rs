@@ -36,16 +36,21 @@ pub fn face_crop(image: &RgbImage, face: &Face, style: CropStyle) -> RgbImage {
 
 /// A face's landmarks in pixels of its [crop](face_crop), if they are known.
 pub fn landmarks_in_crop(face: &Face, style: CropStyle) -> Option<Landmarks> {
-    let Turned { rect, angle } = place(face, style);
+    Some(place_in(place(face, style), style.size, &face.landmarks?))
+}
+
+/// Landmarks of a picture in pixels of one of `size` × `size` that a square of it becomes.
+pub(super) fn place_in(square: Turned, size: usize, landmarks: &Landmarks) -> Landmarks {
+    let Turned { rect, angle } = square;
     let (sin, cos) = angle.sin_cos();
-    let scale = style.size as f32 / rect.width;
-    let middle = style.size as f32 / 2.0;
+    let scale = size as f32 / rect.width;
+    let middle = size as f32 / 2.0;
     let [centre_x, centre_y] = [rect.x + rect.width / 2.0, rect.y + rect.height / 2.0];
     let point = |[x, y]: [f32; 2]| {
         let [x, y] = [x - centre_x, y - centre_y];
         [middle + scale * (x * cos + y * sin), middle + scale * (y * cos - x * sin)]
     };
-    Some(face.landmarks?.map(point))
+    landmarks.map(point)
 }
 
 /// The square of a picture that becomes a face's crop.

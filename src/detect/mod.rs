@@ -1,10 +1,12 @@
 //! Finding faces in pictures, cutting them out. What a face's owner is called is none of its business.
 
+mod align;
 pub mod cascade;
 mod choice;
 pub mod crop;
 pub mod mtcnn;
 
+pub use align::{place_face, placed_landmarks};
 pub use cascade::{Cascade, CascadeOptions};
 pub use choice::DetectorChoice;
 pub use crop::{CropStyle, face_crop, is_head_shot, landmarks_in_crop, whole_crop};

@@ -8,7 +8,7 @@ use super::Model;
 use super::chain::chain;
 use crate::nn::layers::{
     Activation, AveragePooling2d, BatchNormalization, Conv2d, Dense, Dropout, Flatten,
-    GlobalAveragePooling2d, LeakyRelu, MaxPooling2d, Prelu,
+    GlobalAveragePooling2d, LeakyRelu, MaxPooling2d, Prelu, ResidualBlock,
 };
 use crate::nn::{Layer, LayerActivation};
 use crate::ops::Padding;
@@ -155,6 +155,11 @@ fn layer(fields: &Fields<'_>) -> Result<Arc<dyn Layer>> {
             let shared = fields.config.get("shared_axes").and_then(Value::as_array).map_or(0, Vec::len);
             Arc::new(Prelu { name, rank: shared + 2 })
         }
+        ResidualBlock::CLASS => Arc::new(ResidualBlock {
+            name,
+            filters: fields.count("filters")?,
+            halve: fields.flag("halve", false),
+        }),
         class => return Err(unsupported(fields.name, &format!("layer class {class}"))),
     })
 }

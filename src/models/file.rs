@@ -45,6 +45,8 @@ pub struct Preprocessing {
     pub margin: f32,
     /// Whether faces are turned upright whose eyes the detector has found.
     pub align: bool,
+    /// Whether the network sees, instead of the crop, what `detect::place_face` makes of it.
+    pub placed: bool,
     /// Whether a tight head shot in which no face is found is used whole.
     pub whole: bool,
     /// From bytes to numbers.
@@ -171,6 +173,7 @@ impl Preprocessing {
         let Normalize { scale, offset, reverse } = self.normalize;
         json!({
             "size": self.size, "detector": self.detector, "margin": self.margin, "align": self.align,
+            "placed": self.placed,
             "whole": self.whole,
             "scale": scale, "offset": offset, "reverse": reverse,
         })
@@ -185,6 +188,8 @@ impl Preprocessing {
             margin: value["margin"].as_f64()? as f32,
             // Files without it were written when no face was turned.
             align: value.get("align").map_or(Some(false), Value::as_bool)?,
+            // Files without it were written when networks saw the crops.
+            placed: value.get("placed").map_or(Some(false), Value::as_bool)?,
             whole: value["whole"].as_bool()?,
             normalize: Normalize {
                 scale: four("scale")?,
@@ -207,6 +212,7 @@ mod tests {
                 detector: "mtcnn".into(),
                 margin: 0.25,
                 align,
+                placed: !align,
                 whole,
                 normalize: Normalize::unit(),
             };
@@ -221,13 +227,15 @@ mod tests {
             detector: "auto".into(),
             margin: 0.25,
             align: true,
+            placed: true,
             whole: true,
             normalize: Normalize::unit(),
         };
         let mut json = how.to_json();
-        json.as_object_mut().unwrap().remove("align");
-        json.as_object_mut().unwrap().remove("detector");
-        let then = Preprocessing { align: false, detector: "lbp".into(), ..how };
+        for later in ["align", "detector", "placed"] {
+            json.as_object_mut().unwrap().remove(later);
+        }
+        let then = Preprocessing { align: false, placed: false, detector: "lbp".into(), ..how };
         assert_eq!(Preprocessing::from_json(&json), Some(then));
         json["align"] = "yes".into();
         assert_eq!(Preprocessing::from_json(&json), None);

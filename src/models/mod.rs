@@ -3,6 +3,7 @@
 pub mod calibration;
 mod chain;
 mod config;
+mod face;
 mod file;
 mod fold;
 #[cfg(feature = "train")]
@@ -24,6 +25,7 @@ pub mod weights;
 mod workload;
 
 pub use config::MAX_SIZE;
+pub use face::{FACE_FEATURES, FACE_SIZE, face, face_base, face_normalize, face_weights};
 pub use file::{ModelFile, Preprocessing};
 #[cfg(feature = "train")]
 pub use foreign::Given;

@@ -269,6 +269,7 @@ mod tests {
             detector: "lbp".into(),
             margin: 0.2,
             align: false,
+            placed: false,
             whole: false,
             normalize: Normalize::unit(),
         };

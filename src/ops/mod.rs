@@ -36,6 +36,7 @@ mod prelu;
 pub mod random;
 mod record;
 mod reshape;
+mod residual_add;
 mod sgd;
 mod softmax;
 mod softmax_cross_entropy;
@@ -103,6 +104,7 @@ pub(crate) const KERNELS: &[&[Kernel]] = &[
     prelu::KERNELS,
     random::KERNELS,
     record::KERNELS,
+    residual_add::KERNELS,
     sgd::KERNELS,
     softmax::KERNELS,
     softmax_cross_entropy::KERNELS,

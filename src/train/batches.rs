@@ -7,7 +7,7 @@ use crate::graph::{Graph, Memory, Var};
 use crate::{Error, Result};
 
 /// Most pictures that frozen layers see at a time: more makes nothing faster, and takes memory.
-const MOST_FROZEN: usize = 8;
+pub(super) const MOST_FROZEN: usize = 8;
 
 /// How a run's batches fit on its device.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

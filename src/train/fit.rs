@@ -484,7 +484,7 @@ impl<'a> Run<'a> {
 }
 
 /// The frozen layers with their cache.
-fn features(
+pub(super) fn features(
     task: &Task<'_>,
     options: &FitOptions,
     base: &Model,

@@ -163,8 +163,13 @@ impl Features {
         Ok(true)
     }
 
+    /// Numbers in a row.
+    pub fn width(&self) -> usize {
+        self.extractor.width
+    }
+
     /// The rows of these items, one after the other.
-    fn gather(&mut self, dataset: &Dataset, items: &[Item]) -> Result<Vec<f32>> {
+    pub fn gather(&mut self, dataset: &Dataset, items: &[Item]) -> Result<Vec<f32>> {
         let width = self.extractor.width;
         let mut values = vec![0.0; items.len() * width];
         let mut missing = Vec::new();

@@ -15,6 +15,7 @@ use std::path::Path;
 use serde_json::Value;
 
 use super::{Judgement, Model, ModelFile, Preprocessing};
+use crate::nn::layers::ResidualBlock;
 use crate::tensor::HostTensor;
 use crate::{Error, Result};
 
@@ -85,6 +86,15 @@ pub(super) fn open(path: &Path, format: Format, given: &Given) -> Result<ModelFi
 
 /// Writes a model, whole or not at all.
 pub(super) fn save(file: &ModelFile, path: &Path, format: Format) -> Result<()> {
+    let own = file.model.layers.iter().find(|layer| layer.class_name() == ResidualBlock::CLASS);
+    if let (Some(layer), true) = (own, format != Format::Npz) {
+        return Err(Error::Input(format!(
+            "{}: {} is a {}, which Keras and ONNX do not have; save the model as .safetensors or .npz",
+            path.display(),
+            layer.name(),
+            ResidualBlock::CLASS
+        )));
+    }
     match format {
         Format::H5 => h5::write(file, path),
         Format::Archive => archive::write(file, path),

@@ -15,7 +15,15 @@ const ENDINGS: [&str; 4] = ["h5", "keras", "npz", "safetensors"];
 
 fn preprocessing() -> Preprocessing {
     let normalize = Normalize::caffe();
-    Preprocessing { size: 8, detector: "lbp".into(), margin: 0.2, align: false, whole: true, normalize }
+    Preprocessing {
+        size: 8,
+        detector: "lbp".into(),
+        margin: 0.2,
+        align: false,
+        placed: false,
+        whole: true,
+        normalize,
+    }
 }
 
 /// A model with parameters of every rank, and more metadata than an HDF5 header holds.

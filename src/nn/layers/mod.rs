@@ -8,6 +8,7 @@ mod dropout;
 mod flatten;
 mod pooling;
 mod prelu;
+mod residual_block;
 
 pub use activation::{Activation, LeakyRelu};
 pub use batch_normalization::BatchNormalization;
@@ -17,6 +18,7 @@ pub use dropout::Dropout;
 pub use flatten::Flatten;
 pub use pooling::{AveragePooling2d, GlobalAveragePooling2d, MaxPooling2d};
 pub use prelu::Prelu;
+pub use residual_block::ResidualBlock;
 
 use serde_json::{Map, Value};
 

@@ -1,0 +1,85 @@
+//! The program with the face network: a photo of each person is enough.
+
+use std::fs;
+
+use serde_json::json;
+
+use super::Scene;
+
+const TRAIN: [&str; 7] = ["train", "photos", "-o", "model.safetensors", "--model", "face", "--adapter"];
+
+#[test]
+fn one_photo_of_each_person_is_enough() {
+    let people: Vec<String> = (1..=10).map(|number| format!("s{number:02}")).collect();
+    let one_each: Vec<(&str, usize)> = people.iter().map(|name| (&name[..], 1)).collect();
+    let scene = Scene::new(&one_each);
+    let run = scene.ok(&[&TRAIN[..], &["cpu"]].concat());
+    assert!(run.stdout.contains("10 photos to train on and none to validate with"), "{}", run.stdout);
+    assert!(run.stderr.contains("no second photo of anybody"), "{}", run.stderr);
+    assert!(!run.stdout.contains("NaN"), "{}", run.stdout);
+
+    // The other photos of the same people.
+    let others = Scene::new(&one_each.iter().map(|&(name, _)| (name, 10)).collect::<Vec<_>>());
+    for name in &people {
+        fs::remove_file(others.path(&format!("photos/{name}/01.png"))).expect("a photo");
+    }
+    fs::copy(scene.path("model.safetensors"), others.path("model.safetensors")).expect("a model");
+    let scores = others.json(&["evaluate", "model.safetensors", "photos", "--adapter", "cpu"]);
+    assert_eq!(scores["faces"], 90);
+    let accuracy = scores["accuracy"].as_f64().unwrap();
+    assert!(accuracy > 0.9, "{accuracy}");
+
+    // The photo that was learned, and another.
+    let answers = scene.json(&["predict", "model.safetensors", "photos/s03/01.png", "--adapter", "cpu"]);
+    assert_eq!(answers[0]["faces"][0]["name"], "s03", "{answers}");
+    let answers = others.json(&["predict", "model.safetensors", "photos/s05/04.png", "--adapter", "cpu"]);
+    assert_eq!(answers[0]["faces"][0]["name"], "s05", "{answers}");
+}
+
+#[test]
+fn several_photos_are_split_and_the_same_seed_gives_the_same_bytes() {
+    let scene = Scene::new(&[("s01", 5), ("s02", 5)]);
+    let train = |output: &str| {
+        scene.ok(&["train", "photos", "-o", output, "--model", "face", "--adapter", "cpu"]).stdout
+    };
+    let first = train("first.safetensors");
+    assert!(first.contains("validation accuracy  100.0 %"), "{first}");
+    assert!(train("second.safetensors").contains("they need not run"), "features are kept");
+    let bytes = |name: &str| fs::read(scene.path(name)).expect("a model");
+    assert!(bytes("first.safetensors") == bytes("second.safetensors"), "the same photos, the same model");
+
+    // A file of faces gives what the folder gives.
+    scene.ok(&["crop", "photos", "-o", "faces.npz", "--adapter", "cpu"]);
+    scene.ok(&["train", "faces.npz", "-o", "third.safetensors", "--model", "face", "--adapter", "cpu"]);
+    assert!(bytes("first.safetensors") == bytes("third.safetensors"));
+    let [folder, file] = ["photos", "faces.npz"]
+        .map(|photos| scene.json(&["evaluate", "first.safetensors", photos, "--adapter", "cpu"]));
+    assert_eq!(folder["confusion"], file["confusion"]);
+    scene.ok(&["crop", "photos", "-o", "again.npz", "--adapter", "cpu", "--model", "first.safetensors"]);
+
+    // What other programs cannot express is said.
+    let convert = |output: &str| ["convert", "first.safetensors", output].map(str::to_owned);
+    for output in ["model.h5", "model.keras", "model.onnx"] {
+        let arguments = convert(output);
+        scene.fails(&arguments.each_ref().map(|text| &text[..]), &["block1 is a ResidualBlock"]);
+    }
+    scene.ok(&["convert", "first.safetensors", "model.npz"]);
+    let again = scene.json(&["evaluate", "model.npz", "faces.npz", "--adapter", "cpu"]);
+    assert_eq!(again["confusion"], file["confusion"]);
+}
+
+#[test]
+fn what_the_face_network_has_no_use_for_is_refused() {
+    let scene = Scene::new(&[("s01", 2), ("s02", 2)]);
+    for (options, words) in [
+        (&["--split", "tutorial"][..], "--model face goes with --split honest"),
+        (&["--fresh"], "--fresh goes with --model vgg16"),
+        (&["--dense", "8"], "--dense and --dropout goes with"),
+        (&["--weights", "w.h5"], "--weights goes with --model vgg16"),
+        (&["--widths", "8"], "--widths goes with --model scratch"),
+    ] {
+        scene.fails(&[&TRAIN[..], &["cpu"], options].concat(), &[words]);
+    }
+    let summary = scene.json(&["summary", "face", "--classes", "4", "--adapter", "cpu"]);
+    assert_eq!(summary["parameters"], json!(5_607_488 + 128 * 4 + 4));
+}
