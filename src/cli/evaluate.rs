@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use clap::Args;
 use lookalike::data::crops::{Aids, CropOptions, CropReport, Skipped};
 use lookalike::data::people::{Person, find_people};
-use lookalike::data::{Dataset, Masks};
+use lookalike::data::{Dataset, Masks, with_masks};
 use lookalike::detect::{DetectorChoice, MtcnnOptions};
 use lookalike::models::{ModelFile, Predictor};
 use lookalike::tensor::Precision;
@@ -15,8 +15,9 @@ use serde_json::{Value, json};
 use super::cut::{self, Faces, PixelLimit, list_skipped};
 use super::device::RunArguments;
 use super::display::{self, note, say, shortened};
+use super::open_set::OpenSet;
 use super::precision::Floats;
-use super::scores::{Answer, Scores, classify, classify_with_masks};
+use super::scores::{Answer, Scores, classify};
 
 /// Score a model on photos of people it knows
 #[derive(Args, Debug)]
@@ -26,6 +27,10 @@ pub struct Arguments {
     model: PathBuf,
     /// Folder with one sub-folder per person, or a file that `lookalike crop` wrote
     photos: PathBuf,
+    /// Photos of people the model does not know, as another such folder or file: how many of them it takes for somebody, and
+    /// what other thresholds would give
+    #[arg(long, value_name = "PHOTOS")]
+    strangers: Option<PathBuf>,
     /// Floats in which a GPU keeps pictures and weights within the network: f16 moves half the bytes, sums stay 32 bits wide,
     /// and VGG16's features change by about 0.2 %. The CPU, and a GPU without 16-bit floats, keep f32
     #[arg(long, value_enum, default_value_t)]
@@ -69,13 +74,74 @@ pub fn run(arguments: &Arguments) -> Result<()> {
     let file = ModelFile::open(&arguments.model)?;
     let precision = arguments.precision.on(&device);
     let Arguments { photos, limit, plain, .. } = arguments;
-    let evaluation = Evaluation::new(&device, file, precision, photos, limit.max_pixels, *plain)?;
+    let judge = file.judgement.strangers.clone();
+    let mut unknown = None;
+    if let Some(path) = &arguments.strangers {
+        let Some(judge) = &judge else {
+            return Err(Error::Input(
+                "the model takes everybody for one of its people; --strangers goes with one of `train --model face`".into(),
+            ));
+        };
+        let faces = faces_of_strangers(&device, &file, path, limit.max_pixels, *plain)?;
+        list_skipped(&faces.skipped);
+        unknown = Some((judge, faces.dataset));
+    }
+    let evaluation = Evaluation::new(&device, file.clone(), precision, photos, limit.max_pixels, *plain)?;
     list_skipped(&evaluation.faces.skipped);
+    let open_set = match &unknown {
+        Some((judge, dataset)) => {
+            let mut predictor = Predictor::in_precision(&device, file, precision)?;
+            // Whose they are does not matter.
+            let pictures: Vec<_> = (0..dataset.len()).map(|picture| (picture, 0)).collect();
+            let answers = classify(&mut predictor, dataset, &pictures, *plain)?;
+            let distances =
+                |answers: &[Answer]| answers.iter().filter_map(|answer| answer.distance).collect();
+            let (known, strangers) = (distances(&evaluation.answers), distances(&answers));
+            Some((*judge, OpenSet { known, strangers }))
+        }
+        None => None,
+    };
     if arguments.json {
-        return display::json(&evaluation.document());
+        let mut document = evaluation.document();
+        document["open_set"] = open_set.map_or(Value::Null, |(judge, open_set)| open_set.json(judge));
+        return display::json(&document);
     }
     evaluation.print();
+    if let Some((judge, open_set)) = open_set {
+        open_set.print(judge);
+    }
     Ok(())
+}
+
+/// The faces at `path` of people whom the model does not know.
+fn faces_of_strangers(
+    device: &Device,
+    file: &ModelFile,
+    path: &Path,
+    max_pixels: u64,
+    plain: bool,
+) -> Result<Faces> {
+    let mut faces = match cut::is_file_of_faces(path) {
+        true => Faces { dataset: sized(Dataset::load(path, 1)?, file, path)?, skipped: vec![] },
+        false => cut_people(device, &find_people(path, 1)?, file, max_pixels, plain)?,
+    };
+    let known = |&picture: &usize| {
+        let name = &faces.dataset.names[faces.dataset.labels[picture]];
+        file.labels.contains(name)
+    };
+    let (known, unknown): (Vec<usize>, Vec<usize>) = (0..faces.dataset.len()).partition(known);
+    for picture in known {
+        let photo = PathBuf::from(&faces.dataset.sources[picture]);
+        faces.skipped.push(Skipped { photo, reason: "shows somebody whom the model knows".into() });
+    }
+    if unknown.is_empty() {
+        return Err(Error::Input(format!(
+            "{}: shows nobody but people whom the model knows",
+            path.display()
+        )));
+    }
+    faces.dataset = faces.dataset.only(&unknown);
+    Ok(faces)
 }
 
 impl Evaluation {
@@ -100,20 +166,18 @@ impl Evaluation {
         let pictures: Vec<_> = dataset.labels.iter().enumerate().filter_map(of_known).collect();
         let names = file.labels.clone();
         let mut predictor = Predictor::in_precision(device, file, precision)?;
-        let answers = match predictor.file().preprocessing.placed {
-            true => classify(&mut predictor, &dataset.placed(), &pictures, plain)?,
-            false => classify(&mut predictor, dataset, &pictures, plain)?,
-        };
+        let answers = classify(&mut predictor, dataset, &pictures, plain)?;
         let scores = Scores::new(&names, &answers);
         let is_masked = |picture: usize| masks.is_masked(&dataset.sources[picture]);
         let (masked, bare): (Vec<Answer>, Vec<Answer>) =
             answers.iter().partition(|answer| is_masked(answer.picture));
-        let to_draw_on: Vec<_> = bare
-            .iter()
-            .filter(|answer| dataset.knows_face(answer.picture))
-            .map(|answer| (answer.picture, answer.truth))
-            .collect();
-        let drawn = classify_with_masks(&mut predictor, dataset, &to_draw_on, device)?;
+        let to_draw_on: Vec<&Answer> =
+            bare.iter().filter(|answer| dataset.knows_face(answer.picture)).collect();
+        let places: Vec<usize> = to_draw_on.iter().map(|answer| answer.picture).collect();
+        // A picture always gets the same mask, whatever else the file or folder holds.
+        let drawn = with_masks(dataset, &places, 0, device)?;
+        let shown: Vec<_> = to_draw_on.iter().map(|answer| answer.truth).enumerate().collect();
+        let drawn = classify(&mut predictor, &drawn, &shown, plain)?;
         let groups = Groups {
             bare: Scores::new(&names, &bare),
             synthetic_mask: Scores::new(&names, &drawn),
@@ -123,13 +187,18 @@ impl Evaluation {
         Ok(Evaluation { faces, answers, scores, groups })
     }
 
+    /// Faces of known people that the model takes for strangers'.
+    fn rejected(&self) -> usize {
+        self.answers.iter().filter(|answer| answer.stranger).count()
+    }
+
     fn document(&self) -> Value {
         let mut document = self.scores.json();
         document.extend([
             ("photos".to_string(), json!(self.answers.len())),
             ("faces".to_string(), json!(self.answers.len())),
             ("skipped".to_string(), json!(cut::skipped_json(&self.faces.skipped))),
-            ("rejected".to_string(), json!(0)),
+            ("rejected".to_string(), json!(self.rejected())),
             (
                 "groups".to_string(),
                 json!({
@@ -158,6 +227,9 @@ impl Evaluation {
                 "no mask is drawn on {not_drawn} faces whose eyes, nose and mouth were not found"
             ));
         }
+        if self.rejected() > 0 {
+            say(format_args!("{} of these faces are answered with 'unknown'", self.rejected()));
+        }
         let skipped = self.faces.skipped.len();
         if skipped > 0 {
             say(format_args!("\n{skipped} photos could not be used and are not counted"));
@@ -179,6 +251,21 @@ fn cut_faces(
     if known.iter().all(|person| person.photos.is_empty()) {
         return Err(nobody_known(folder, file));
     }
+    let mut faces = cut_people(device, &known, file, max_pixels, plain)?;
+    for person in &strangers {
+        faces.skipped.extend(person.photos.iter().map(|photo| stranger(photo, &person.name)));
+    }
+    Ok(faces)
+}
+
+/// Cuts out the faces of these people, as the model was trained to see them.
+fn cut_people(
+    device: &Device,
+    people: &[Person],
+    file: &ModelFile,
+    max_pixels: u64,
+    plain: bool,
+) -> Result<Faces> {
     let how = &file.preprocessing;
     let detector = how.detector.parse::<DetectorChoice>()?.open(device, &MtcnnOptions::default())?;
     let options = CropOptions {
@@ -190,29 +277,17 @@ fn cut_faces(
         least_people: 1,
     };
     // The model does not choose between several faces: it would choose those that it knows best.
-    let CropReport { dataset, mut skipped, aside, .. } =
-        cut::crop(&known, &*detector, &options, Aids::default(), plain)?;
+    let CropReport { dataset, skipped, aside, .. } =
+        cut::crop(people, &*detector, &options, Aids::default(), plain)?;
     if let Some(line) = cut::several_faces(&aside) {
         note(line);
-    }
-    for person in &strangers {
-        skipped.extend(person.photos.iter().map(|photo| stranger(photo, &person.name)));
     }
     Ok(Faces { dataset, skipped })
 }
 
 /// The faces of a file, with those of strangers listed as skipped.
 fn known_faces(dataset: Dataset, file: &ModelFile, path: &Path) -> Result<Faces> {
-    let size = file.preprocessing.size;
-    if dataset.size != size {
-        let found = dataset.size;
-        return Err(Error::format(
-            path,
-            format!(
-                "holds pictures of {found} × {found} pixels, the model takes {size} × {size}; give the folder of photos"
-            ),
-        ));
-    }
+    let dataset = sized(dataset, file, path)?;
     let skipped: Vec<Skipped> = dataset
         .labels
         .iter()
@@ -225,6 +300,21 @@ fn known_faces(dataset: Dataset, file: &ModelFile, path: &Path) -> Result<Faces>
         return Err(nobody_known(path, file));
     }
     Ok(Faces { dataset, skipped })
+}
+
+/// The dataset, if its pictures have the size that the model takes.
+fn sized(dataset: Dataset, file: &ModelFile, path: &Path) -> Result<Dataset> {
+    let size = file.preprocessing.size;
+    if dataset.size != size {
+        let found = dataset.size;
+        return Err(Error::format(
+            path,
+            format!(
+                "holds pictures of {found} × {found} pixels, the model takes {size} × {size}; give the folder of photos"
+            ),
+        ));
+    }
+    Ok(dataset)
 }
 
 fn stranger(photo: &Path, name: &str) -> Skipped {

@@ -1,14 +1,14 @@
 //! From faces to a trained model, with a line per epoch: what `train` and `demo` share.
 
 use std::collections::HashMap;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, OnceLock};
 use std::time::Instant;
 
 use clap::{Args, ValueEnum};
-use lookalike::data::{CutStyle, Dataset, Split, expand, split_by_group, split_leaky};
+use lookalike::data::{CutStyle, Dataset, Split, expand, split_by_group, split_leaky, with_masks};
 use lookalike::folders::cache_folder;
-use lookalike::models::{Judgement, ModelFile, Preprocessing};
+use lookalike::models::{FACE_STRANGERS, Judgement, ModelFile, Preprocessing, Strangers};
 use lookalike::ops::Augment;
 use lookalike::train::{
     Batches, Believed, Caching, Epoch, Event, FitOptions, Monitor, Task, Trained, believe, fit, fit_means,
@@ -44,6 +44,10 @@ pub struct Settings {
     /// Share of each person's photos that is kept to validate
     #[arg(long, value_name = "SHARE", default_value_t = 0.2, value_parser = share)]
     pub validation: f64,
+    /// Also cross-validate: split each person's photos into so many parts, and judge each part by a network trained on the
+    /// others; what is frozen sees each photo once
+    #[arg(long, value_name = "K", value_parser = clap::value_parser!(u64).range(2..=100))]
+    pub folds: Option<u64>,
     /// Train on no more than this many photos of each person; as many validate as without it
     #[arg(long = "photos", value_name = "N", value_parser = at_least_one)]
     pub photos_each: Option<usize>,
@@ -71,6 +75,9 @@ pub struct Settings {
     /// Most memory for the run on its device, such as 2GB [default: what the batch needs]
     #[arg(long, value_name = "SIZE", value_parser = bytes)]
     pub memory: Option<u64>,
+    /// Share of strangers that --model face may take for one of its people; the others are 'unknown'
+    #[arg(long, value_name = "RATE", default_value_t = 0.01, value_parser = share)]
+    pub strangers: f64,
     #[command(flatten)]
     pub network: NetworkArguments,
     #[command(flatten)]
@@ -78,6 +85,9 @@ pub struct Settings {
     #[command(flatten)]
     pub changes: Changes,
 }
+
+/// Largest share of enrolled pictures that may wear a drawn mask: nine for each bare one.
+const MOST_MASKS: f32 = 0.9;
 
 /// How pictures are split.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
@@ -124,8 +134,6 @@ pub fn learn(
     plain: bool,
 ) -> Result<Learned> {
     let closed = settings.network.model == Kind::Face;
-    let (crop_size, placed) = (dataset.size, closed.then(|| dataset.placed()));
-    let dataset = placed.as_ref().unwrap_or(dataset);
     let expanded;
     let (dataset, split) = match settings.split {
         SplitKind::Honest if closed && !anybody_has_two(dataset) => (dataset, trained_on_all(dataset)),
@@ -140,7 +148,30 @@ pub fn learn(
         Some(most) => split.with_fewer(dataset, most, settings.seed.into()),
         None => split,
     };
+    learn_split(dataset, split, settings, start, device, plain)
+}
+
+/// The same with a split of its own.
+pub fn learn_split(
+    dataset: &Dataset,
+    split: Split,
+    settings: &Settings,
+    start: &Start,
+    device: &Device,
+    plain: bool,
+) -> Result<Learned> {
     say(format_args!("split: {}", split.note));
+    let closed = settings.network.model == Kind::Face;
+    let crop_size = dataset.size;
+    let enrolled;
+    let (dataset, split) = match closed {
+        true => {
+            let (all, split) = enrol(dataset, split, settings.changes.masks, device)?;
+            enrolled = all.placed();
+            (&enrolled, split)
+        }
+        false => (dataset, split),
+    };
     let model = settings.network.build(start, dataset.size, dataset.classes())?;
     let Start { weights, normalize, .. } = start;
     let normalize = *normalize;
@@ -159,15 +190,44 @@ pub fn learn(
     let labels: Vec<usize> = split.validation.iter().map(|&picture| dataset.labels[picture]).collect();
     let groups: Vec<i64> = split.validation.iter().map(|&picture| dataset.groups[picture]).collect();
     let believed = believe(&trained.answers, &labels, &groups);
+    let strangers = closed.then(|| {
+        let people: Vec<usize> = split.train.iter().map(|&picture| dataset.labels[picture]).collect();
+        let rate = settings.strangers;
+        Strangers::new(&trained.features, &people, dataset.classes(), rate, FACE_STRANGERS)
+    });
     let file = ModelFile {
         model,
-        judgement: Judgement { temperature: believed.temperature, strangers: None },
+        judgement: Judgement { temperature: believed.temperature, strangers },
         labels: dataset.names.clone(),
         preprocessing,
         training: settings.record(&trained, &split),
         weights: trained.weights.clone(),
     };
     Ok(Learned { file, trained, split, labels, believed })
+}
+
+/// The photos to train on, and behind them copies with masks drawn on, which make up about a share of `masks` of both: who is
+/// the mean of their photos is found with a mask too if the mean has seen one.
+fn enrol(dataset: &Dataset, split: Split, masks: f32, device: &Device) -> Result<(Dataset, Split)> {
+    let share = f64::from(masks.min(MOST_MASKS));
+    let each = share / (1.0 - share);
+    let known: Vec<usize> =
+        split.train.iter().copied().filter(|&picture| dataset.knows_face(picture)).collect();
+    let mut all = dataset.clone();
+    let mut split = split;
+    let copies = |rounds: f64| (rounds * known.len() as f64).round() as usize;
+    let mut drawn = 0;
+    // `evaluate` draws the masks number 0.
+    for draw in 1.. {
+        let now: Vec<usize> = known.iter().copied().take(copies(each) - drawn).collect();
+        if now.is_empty() {
+            return Ok((all, split));
+        }
+        split.train.extend(all.len()..all.len() + now.len());
+        all.append(with_masks(dataset, &now, draw, device)?);
+        drawn += now.len();
+    }
+    unreachable!("copies come to an end")
 }
 
 /// Whether somebody has two photos that are not nearly equal, so that one of them can be kept to validate.
@@ -203,6 +263,9 @@ impl Settings {
             }
             (true, _) if self.network.model == Kind::Scratch => {
                 "--fresh goes with --model vgg16: the scratch network always sees new changes"
+            }
+            _ if tutorial && self.folds.is_some() => {
+                "--folds goes with --split honest: changed copies of a photo would be in several folds"
             }
             (_, true) if tutorial => {
                 "--no-augment goes with --split honest: the tutorial's split is of changed copies"
@@ -258,6 +321,7 @@ impl Settings {
                 "copies": self.copies,
                 "fresh": self.fresh,
                 "unfreeze": self.network.unfreeze,
+                "strangers": self.strangers,
                 "recipe": self.recipe.record(),
             },
             "history": trained.history.to_json(),
@@ -326,9 +390,13 @@ fn announce(task: &Task<'_>, options: &FitOptions) -> Result<()> {
     Ok(())
 }
 
-/// A flag that Ctrl-C sets; a second Ctrl-C ends the program at once.
+/// A flag that Ctrl-C sets, the same for every run; a second Ctrl-C ends the program at once.
 fn stop_on_interrupt() -> Result<Arc<AtomicBool>> {
-    let stop = Arc::new(AtomicBool::new(false));
+    static STOP: OnceLock<Arc<AtomicBool>> = OnceLock::new();
+    if let Some(stop) = STOP.get() {
+        return Ok(stop.clone());
+    }
+    let stop = STOP.get_or_init(Arc::default).clone();
     let flag = stop.clone();
     let handler = move || {
         if flag.swap(true, Ordering::Relaxed) {

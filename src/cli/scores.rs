@@ -1,10 +1,9 @@
 //! How well a model does on faces whose owners are known.
 
-use lookalike::data::{Changer, Dataset};
-use lookalike::models::Predictor;
-use lookalike::ops::Augment;
+use lookalike::Result;
+use lookalike::data::Dataset;
+use lookalike::models::{Judged, Predictor};
 use lookalike::train::{Confusion, wilson};
-use lookalike::{Device, Result};
 use serde_json::{Map, Value, json};
 
 use super::display::{self, Progress, percent, say};
@@ -21,6 +20,10 @@ pub struct Answer {
     pub truth: usize,
     /// The most probable person.
     pub taken_for: usize,
+    /// How far the face is from the nearest person, where the model knows strangers.
+    pub distance: Option<f32>,
+    /// Whether the model takes it for a stranger's.
+    pub stranger: bool,
 }
 
 /// What the answers are worth.
@@ -32,43 +35,32 @@ pub struct Scores {
     pub confusion: Confusion,
 }
 
-/// Shows the model these pictures of the dataset, each given with the index of its person among the model's labels.
+/// Shows the model these pictures of the dataset, each given with the index of its person among the model's labels, as it wants
+/// to see them.
 pub fn classify(
     predictor: &mut Predictor,
     dataset: &Dataset,
     pictures: &[(usize, usize)],
     plain: bool,
 ) -> Result<Vec<Answer>> {
+    let placed = predictor.file().preprocessing.placed.then(|| dataset.placed());
+    let dataset = placed.as_ref().unwrap_or(dataset);
     let progress = Progress::new("naming faces", "faces", plain);
     let mut answers = Vec::with_capacity(pictures.len());
     for chunk in pictures.chunks(CHUNK) {
         let pixels: Vec<u8> =
             chunk.iter().flat_map(|&(picture, _)| dataset.image(picture)).copied().collect();
-        for (&(picture, truth), row) in chunk.iter().zip(predictor.predict(&pixels)?) {
-            answers.push(Answer { picture, truth, taken_for: most_probable(&row) });
+        for (&(picture, truth), judged) in chunk.iter().zip(predictor.judge(&pixels)?) {
+            let Judged { probabilities, distance, stranger } = judged;
+            answers.push(Answer {
+                picture,
+                truth,
+                taken_for: most_probable(&probabilities),
+                distance,
+                stranger,
+            });
         }
         progress.report(answers.len(), pictures.len());
-    }
-    Ok(answers)
-}
-
-/// The same, of the pictures with a mask drawn on each: always the same one on the same picture, whatever else the file or folder
-/// holds. It has to be known where their faces are.
-pub fn classify_with_masks(
-    predictor: &mut Predictor,
-    dataset: &Dataset,
-    pictures: &[(usize, usize)],
-    device: &Device,
-) -> Result<Vec<Answer>> {
-    let masks = Augment { masks: 1.0, ..Augment::none() };
-    let mut changer = Changer::new(device, dataset.size, masks)?;
-    let mut answers = Vec::with_capacity(pictures.len());
-    for chunk in pictures.chunks(CHUNK) {
-        let shown: Vec<usize> = chunk.iter().map(|&(picture, _)| picture).collect();
-        let pixels = changer.change(dataset, &shown, 0)?;
-        for (&(picture, truth), row) in chunk.iter().zip(predictor.predict(&pixels)?) {
-            answers.push(Answer { picture, truth, taken_for: most_probable(&row) });
-        }
     }
     Ok(answers)
 }

@@ -4,12 +4,15 @@ use std::path::PathBuf;
 
 use clap::Args;
 use lookalike::formats::atomic::check_writable;
+use lookalike::models::Strangers;
 use lookalike::train::{Believed, Outcome};
 use lookalike::{Error, Result};
+use serde_json::Value;
 
 use super::cut::{self, CropArguments};
 use super::device::RunArguments;
 use super::display::{note, percent, say};
+use super::folds::cross_validate;
 use super::learning::{Learned, Settings, learn};
 use super::scores::Scores;
 
@@ -49,6 +52,20 @@ fn calibration_line(believed: &Believed) -> String {
     )
 }
 
+/// How far a face may be from everybody, and where that comes from.
+fn strangers_line(strangers: &Strangers) -> String {
+    let from = match strangers.held_out {
+        0 => "a default: there are too few photos of too few people to tell from them".to_string(),
+        photos => {
+            format!("{} of {photos} photos pass for another person", percent(strangers.rate))
+        }
+    };
+    format!(
+        "strangers: a face at a distance of {:.4} or more from everybody is 'unknown' ({from})",
+        strangers.threshold
+    )
+}
+
 /// Trains, saves the best model, scores it on the pictures kept back.
 pub fn run(arguments: &Arguments) -> Result<()> {
     let Arguments { output, crop, plain, .. } = arguments;
@@ -59,8 +76,15 @@ pub fn run(arguments: &Arguments) -> Result<()> {
     check_writable(&history)?;
     let dataset = cut::to_learn_from(&arguments.photos, crop, &device, *plain)?.dataset;
     say(format_args!("{} faces of {} people", dataset.len(), dataset.classes()));
+    let cross_validation = match arguments.settings.folds {
+        Some(folds) => {
+            cross_validate(&dataset, folds as usize, &arguments.settings, &start, &device, *plain)?
+        }
+        None => Value::Null,
+    };
     let learned = learn(&dataset, &arguments.settings, &start, &device, *plain)?;
-    let Learned { file, trained, split, labels, believed } = learned;
+    let Learned { mut file, trained, split, labels, believed } = learned;
+    file.training["cross_validation"] = cross_validation;
     file.save(output)?;
     trained.history.write_csv(&history, &split)?;
     match trained.outcome {
@@ -85,6 +109,9 @@ pub fn run(arguments: &Arguments) -> Result<()> {
     } else {
         Scores::of_rows(&file.labels, &labels, &trained.answers).print(what);
         say(format_args!("\n{}", calibration_line(&believed)));
+    }
+    if let Some(strangers) = &file.judgement.strangers {
+        say(format_args!("\n{}", strangers_line(strangers)));
     }
     say(format_args!("\nmodel: {} (of epoch {})", output.display(), trained.best_epoch));
     say(format_args!("learning curves: {}", history.display()));

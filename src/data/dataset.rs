@@ -97,6 +97,33 @@ impl Dataset {
         &self.pixels[index * bytes..][..bytes]
     }
 
+    /// The pictures at these places alone, of the same people.
+    pub fn only(&self, pictures: &[usize]) -> Dataset {
+        Dataset {
+            size: self.size,
+            pixels: pictures.iter().flat_map(|&at| self.image(at)).copied().collect(),
+            labels: pictures.iter().map(|&at| self.labels[at]).collect(),
+            names: self.names.clone(),
+            groups: pictures.iter().map(|&at| self.groups[at]).collect(),
+            sources: pictures.iter().map(|&at| self.sources[at].clone()).collect(),
+            landmarks: pictures.iter().map(|&at| self.landmarks[at]).collect(),
+            cut: self.cut.clone(),
+        }
+    }
+
+    /// Appends pictures of the same people, of the same size.
+    ///
+    /// # Panics
+    /// If they are of others.
+    pub fn append(&mut self, other: Dataset) {
+        assert_eq!((self.size, &self.names), (other.size, &other.names), "pictures of the same people");
+        self.pixels.extend(other.pixels);
+        self.labels.extend(other.labels);
+        self.groups.extend(other.groups);
+        self.sources.extend(other.sources);
+        self.landmarks.extend(other.landmarks);
+    }
+
     /// The [words](face_words) of the face on the picture at `index`.
     pub fn face_words(&self, index: usize) -> [u32; FACE_WORDS] {
         face_words(self.landmarks[index].as_ref(), self.image(index), self.size)

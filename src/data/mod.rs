@@ -22,7 +22,7 @@ pub use aside::{Aside, write_sheets};
 pub use choose::{Embed, Why};
 pub use cut::FaceCrop;
 pub use dataset::{CutStyle, Dataset};
-pub use expand::{Changer, expand};
+pub use expand::{Changer, expand, with_masks};
 pub use journal::remove_journal;
 pub use masks::Masks;
 pub use review::Review;

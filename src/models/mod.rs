@@ -25,7 +25,7 @@ pub mod weights;
 mod workload;
 
 pub use config::MAX_SIZE;
-pub use face::{FACE_FEATURES, FACE_SIZE, face, face_base, face_normalize, face_weights};
+pub use face::{FACE_FEATURES, FACE_SIZE, FACE_STRANGERS, face, face_base, face_normalize, face_weights};
 pub use file::{ModelFile, Preprocessing};
 #[cfg(feature = "train")]
 pub use foreign::Given;

@@ -173,6 +173,9 @@ pub struct Trained {
     pub outcome: Outcome,
     /// For each validation picture, in the order of the split, the probability of each class with these weights.
     pub answers: Vec<Vec<f32>>,
+    /// What frozen layers make of each training picture, in the order of the split, where the head is
+    /// [computed from it](super::fit_means()); else empty.
+    pub features: Vec<Vec<f32>>,
 }
 
 /// What a run tells while it goes on.
@@ -282,7 +285,7 @@ pub fn fit(
                 let value = task.weights[&parameter.name].clone();
                 weights.insert(parameter.name, value);
             }
-            Ok(Trained { weights, history, best_epoch, outcome, answers })
+            Ok(Trained { weights, history, best_epoch, outcome, answers, features: vec![] })
         }
         None => Err(Error::Training(match outcome {
             Outcome::NotFinite { .. } => {

@@ -97,6 +97,7 @@ pub fn fit_means(
         best_epoch: 1,
         outcome: Outcome::Finished,
         answers: of_validation,
+        features: train,
     })
 }
 
