@@ -58,8 +58,7 @@ impl Strangers {
 
     /// Whether a face this far from the nearest person is a stranger's.
     pub fn is_stranger(&self, distance: f32) -> bool {
-        // Also where the distance is NaN.
-        !(distance < self.threshold)
+        distance.is_nan() || distance >= self.threshold
     }
 
     fn nearest_but(&self, features: &[f32], but: Option<usize>) -> Option<(usize, f32)> {
