@@ -72,7 +72,7 @@ fn several_photos_are_split_and_the_same_seed_gives_the_same_bytes() {
 fn what_the_face_network_has_no_use_for_is_refused() {
     let scene = Scene::new(&[("s01", 2), ("s02", 2)]);
     for (options, words) in [
-        (&["--split", "tutorial"][..], "--model face goes with --split honest"),
+        (&["--split", "tutorial"][..], "--split tutorial goes with --model scratch or vgg16"),
         (&["--fresh"], "--fresh goes with --model vgg16"),
         (&["--dense", "8"], "--dense and --dropout goes with"),
         (&["--weights", "w.h5"], "--weights goes with --model vgg16"),
@@ -82,4 +82,53 @@ fn what_the_face_network_has_no_use_for_is_refused() {
     }
     let summary = scene.json(&["summary", "face", "--classes", "4", "--adapter", "cpu"]);
     assert_eq!(summary["parameters"], json!(5_607_488 + 128 * 4 + 4));
+}
+
+#[test]
+fn strangers_are_unknown_and_folds_judge_every_photo() {
+    let scene = Scene::new(&[("s01", 6), ("s02", 6), ("s03", 6), ("s04", 6), ("s05", 6)]);
+    let run = scene.ok(&[&TRAIN[..], &["cpu", "--folds", "3", "--strangers", "0.02"]].concat());
+    assert!(
+        run.stdout.contains("fold 3 of 3") && run.stdout.contains("cross-validation, 3 folds"),
+        "{}",
+        run.stdout
+    );
+    assert!(run.stdout.contains("of 30 faces; 95 % interval"), "every photo is judged: {}", run.stdout);
+    assert!(
+        run.stdout.contains("groups of equal or nearly equal photos stand behind this"),
+        "{}",
+        run.stdout
+    );
+    assert!(run.stdout.contains("strangers: a face at a distance of"), "{}", run.stdout);
+
+    let others = Scene::new(&[("s06", 10), ("s07", 10), ("s08", 10), ("s09", 10), ("s10", 10)]);
+    let strangers = others.path("photos").display().to_string();
+    let common = ["--adapter", "cpu", "--strangers", &strangers];
+    let scores = scene.json(&[&["evaluate", "model.safetensors", "photos"][..], &common].concat());
+    let open_set = &scores["open_set"];
+    assert_eq!(
+        (&open_set["false_accepts"]["faces"], &open_set["false_rejects"]["faces"]),
+        (&json!(50), &json!(30))
+    );
+    for what in ["false_accepts", "false_rejects"] {
+        let share = open_set[what]["share"].as_f64().unwrap();
+        assert!(share < 0.2, "{what} {share}: people of the ORL faces are told apart well");
+    }
+    assert_eq!(
+        scores["rejected"].as_f64().unwrap() / 30.0,
+        open_set["false_rejects"]["share"].as_f64().unwrap()
+    );
+    assert!(open_set["curve"].as_array().unwrap().len() > 10);
+
+    let photo = others.path("photos/s06/01.png").display().to_string();
+    let answers = scene.json(&["predict", "model.safetensors", &photo, "--adapter", "cpu"]);
+    let face = &answers[0]["faces"][0];
+    assert_eq!(face["name"], serde_json::Value::Null, "{face}");
+    let nearest = face["nearest"].as_str().unwrap();
+    let line = scene.ok(&["predict", "model.safetensors", &photo, "--adapter", "cpu"]).stdout;
+    assert!(line.contains(&format!("unknown ({nearest})")), "{line}");
+    scene.fails(
+        &["evaluate", "model.safetensors", "photos", "--strangers", "photos", "--adapter", "cpu"],
+        &["whom the model knows"],
+    );
 }

@@ -17,8 +17,20 @@ use serde_json::Value;
 use tempfile::TempDir;
 
 /// Settings that make training quick.
-const QUICK: [&str; 10] =
-    ["--widths", "4,8", "--dense", "16", "--epochs", "2", "--batch", "8", "--adapter", "cpu"];
+const QUICK: [&str; 12] = [
+    "--model",
+    "scratch",
+    "--widths",
+    "4,8",
+    "--dense",
+    "16",
+    "--epochs",
+    "2",
+    "--batch",
+    "8",
+    "--adapter",
+    "cpu",
+];
 
 /// A folder to run in, with photos.
 struct Scene(TempDir);

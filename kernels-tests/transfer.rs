@@ -32,12 +32,22 @@ fn no_base_is_trained_without_its_weights() {
     scene.fails(&[&train[..], &["--weights", "none.h5"]].concat(), &["none.h5"]);
     scene.fails(&[&train[..], &["--weights", "faces.npz"]].concat(), &["faces.npz", "block1_conv1/kernel"]);
     scene.fails(&[&train[..], &["--widths", "8"]].concat(), &["--widths goes with --model scratch"]);
-    scene.fails(&[&train[..6], &["--unfreeze", "block5"]].concat(), &["--unfreeze goes with --model vgg16"]);
-    scene.fails(&[&train[..6], &["--fresh"]].concat(), &["--fresh goes with --model vgg16"]);
+    for model in ["scratch", "face"] {
+        let train = [&train[..6], &["--model", model]].concat();
+        scene.fails(
+            &[&train[..], &["--unfreeze", "block5"]].concat(),
+            &["--unfreeze goes with --model vgg16"],
+        );
+        scene.fails(&[&train[..], &["--fresh"]].concat(), &["--fresh goes with --model vgg16"]);
+    }
+    scene.fails(&[&train[..6], &["--split", "tutorial"]].concat(), &["goes with --model scratch or vgg16"]);
+    let train = [&train[..6], &["--model", "scratch"]].concat();
     let neither = ["--no-augment", "--split", "tutorial"];
-    scene.fails(&[&train[..6], &neither].concat(), &["--no-augment goes with --split honest"]);
+    scene.fails(&[&train[..], &neither].concat(), &["--no-augment goes with --split honest"]);
+    let folds = ["--folds", "3", "--split", "tutorial"];
+    scene.fails(&[&train[..], &folds].concat(), &["--folds goes with --split honest"]);
     let few = ["--memory", "1MB", "--epochs", "1"];
-    scene.fails(&[&train[..6], &few].concat(), &["the device allows 1000000", "--memory"]);
+    scene.fails(&[&train[..], &few].concat(), &["the device allows 1000000", "--memory"]);
 }
 
 #[test]

@@ -49,8 +49,9 @@ pub struct Changes {
     #[arg(long, value_name = "SHARE", default_value_t = DEFAULT.noise, value_parser = |t: &str| change(t, 1.0))]
     noise: f32,
     /// Share of the pictures on which a face mask is drawn, where the detector told where eyes, nose and mouth are
-    #[arg(long, value_name = "SHARE", default_value_t = DEFAULT.masks, value_parser = |t: &str| change(t, 1.0))]
-    pub masks: f32,
+    /// [default: 0; train --model face: 0.5]
+    #[arg(long, value_name = "SHARE", value_parser = |t: &str| change(t, 1.0))]
+    pub masks: Option<f32>,
     /// Share of the pictures on which sunglasses are drawn
     #[arg(long, value_name = "SHARE", default_value_t = DEFAULT.glasses, value_parser = |t: &str| change(t, 1.0))]
     glasses: f32,
@@ -90,7 +91,7 @@ impl Changes {
             blur: self.blur,
             noise: self.noise,
             erase: self.erase,
-            masks: self.masks,
+            masks: self.masks.unwrap_or(DEFAULT.masks),
             glasses: self.glasses,
         }
     }

@@ -86,6 +86,8 @@ pub struct Settings {
     pub changes: Changes,
 }
 
+/// Share of enrolled pictures that wear a drawn mask unless told otherwise: one for each bare one.
+const ENROLLED_MASKS: f32 = 0.5;
 /// Largest share of enrolled pictures that may wear a drawn mask: nine for each bare one.
 const MOST_MASKS: f32 = 0.9;
 
@@ -166,7 +168,7 @@ pub fn learn_split(
     let enrolled;
     let (dataset, split) = match closed {
         true => {
-            let (all, split) = enrol(dataset, split, settings.changes.masks, device)?;
+            let (all, split) = enrol(dataset, split, settings.masks(), device)?;
             enrolled = all.placed();
             (&enrolled, split)
         }
@@ -253,7 +255,7 @@ impl Settings {
         let tutorial = self.split == SplitKind::Tutorial;
         let refused = match (self.fresh, self.no_augment) {
             _ if tutorial && self.network.model == Kind::Face => {
-                "--model face goes with --split honest: it sees no changed copies"
+                "--split tutorial goes with --model scratch or vgg16: the face network sees no changed copies"
             }
             (true, _) if self.network.model == Kind::Face => {
                 "--fresh goes with --model vgg16: the face network sees every picture once, as it is"
@@ -273,6 +275,12 @@ impl Settings {
             _ => return self.network.start(),
         };
         Err(Error::Input(refused.into()))
+    }
+
+    /// Share of training pictures on which a mask is drawn.
+    fn masks(&self) -> f32 {
+        let usual = if self.network.model == Kind::Face { ENROLLED_MASKS } else { Augment::usual().masks };
+        self.changes.masks.unwrap_or(usual)
     }
 
     fn augment(&self) -> Augment {
@@ -317,6 +325,7 @@ impl Settings {
                 "validation": self.validation,
                 "augment": !self.no_augment && self.network.model != Kind::Face,
                 "changes": self.changes.json(),
+                "masks": self.masks(),
                 "photos": self.photos_each,
                 "copies": self.copies,
                 "fresh": self.fresh,

@@ -24,12 +24,12 @@ const SLOW: f64 = 0.01;
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
 pub enum Kind {
     /// Three stages of convolutions and two dense layers, from random weights
-    #[default]
     Scratch,
     /// VGG16, pretrained on a million photos of all kinds and frozen, with two dense layers on top
     Vgg16,
     /// A network that was trained to tell faces apart and ships with the program, frozen; a person is the mean of what it
     /// makes of their photos: one photo of each is enough, and there are no epochs
+    #[default]
     Face,
 }
 

@@ -44,12 +44,14 @@ pub struct Arguments {
 
 /// How far confidences and accuracy are apart, before and after they are tempered.
 fn calibration_line(believed: &Believed) -> String {
-    format!(
-        "calibration: confidences are off by {} on average, {} at temperature {:.2} (measured on the other half)",
-        percent(believed.before),
-        percent(believed.after),
-        believed.temperature
-    )
+    let before = format!("calibration: confidences are off by {} on average", percent(believed.before));
+    match believed.temperature {
+        1.0 => format!("{before}; a temperature would not help"),
+        temperature => format!(
+            "{before}, {} at temperature {temperature:.2} (each half judged by that of the other)",
+            percent(believed.after)
+        ),
+    }
 }
 
 /// How far a face may be from everybody, and where that comes from.

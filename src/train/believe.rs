@@ -5,7 +5,7 @@ use crate::models::calibration::{at_temperature, expected_calibration_error, fit
 /// A temperature, and what it is worth.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Believed {
-    /// What [`Judgement::temperature`](crate::models::Judgement::temperature) should be.
+    /// What [`Judgement::temperature`](crate::models::Judgement::temperature) should be: 1 where another helps nothing.
     pub temperature: f64,
     /// Expected calibration error without it.
     pub before: f64,
@@ -14,7 +14,9 @@ pub struct Believed {
     pub after: f64,
 }
 
-/// The temperature that fits answers to validation pictures, with their people and their groups of near-duplicates.
+/// The temperature that fits answers to validation pictures, with their people and their groups of near-duplicates. It has to
+/// prove itself: unless each half of the groups, at the temperature that fits the other half, is answered with a lower
+/// cross-entropy, it is 1.
 pub fn believe(answers: &[Vec<f32>], truths: &[usize], groups: &[i64]) -> Believed {
     let mut distinct = groups.to_vec();
     distinct.sort_unstable();
@@ -27,12 +29,22 @@ pub fn believe(answers: &[Vec<f32>], truths: &[usize], groups: &[i64]) -> Believ
         let temperature = fit_temperature(&rows(fitted), &people(fitted));
         judged.iter().map(|&at| at_temperature(&answers[at], temperature)).collect::<Vec<_>>()
     });
-    let judged: Vec<usize> = odd.iter().chain(&even).copied().collect();
+    let (tempered, whose) = (crossed.concat(), people(&[&odd[..], &even[..]].concat()));
+    let before = expected_calibration_error(answers, truths);
+    if cross_entropy(&tempered, &whose) >= cross_entropy(answers, truths) {
+        return Believed { temperature: 1.0, before, after: before };
+    }
     Believed {
         temperature: fit_temperature(answers, truths),
-        before: expected_calibration_error(answers, truths),
-        after: expected_calibration_error(&crossed.concat(), &people(&judged)),
+        before,
+        after: expected_calibration_error(&tempered, &whose),
     }
+}
+
+/// The sum over the pictures.
+fn cross_entropy(rows: &[Vec<f32>], truths: &[usize]) -> f64 {
+    let loss = |(row, &truth): (&Vec<f32>, &usize)| -f64::from(row[truth].max(f32::MIN_POSITIVE)).ln();
+    rows.iter().zip(truths).map(loss).sum()
 }
 
 #[cfg(test)]
@@ -52,9 +64,14 @@ mod tests {
     }
 
     #[test]
-    fn one_group_cannot_judge_itself() {
-        let Believed { before, after, .. } = believe(&[vec![0.6, 0.4]], &[0], &[7]);
-        // Nothing was there to fit, so nothing changes.
-        assert!((before - after).abs() < 1e-6);
+    fn a_temperature_that_does_not_help_is_not_taken() {
+        // Sure, and right: fitted to so few, a temperature would only make them unsure.
+        let answers: Vec<Vec<f32>> =
+            (0..6).map(|i| if i % 2 == 0 { vec![0.99, 0.01] } else { vec![0.01, 0.99] }).collect();
+        let truths = [0, 1, 0, 1, 0, 1];
+        let Believed { temperature, before, after } = believe(&answers, &truths, &[0, 1, 2, 3, 4, 5]);
+        assert_eq!((temperature, before), (1.0, after));
+        assert_eq!(believe(&[vec![0.6, 0.4]], &[0], &[7]).temperature, 1.0, "one group cannot judge itself");
+        assert_eq!(believe(&[], &[], &[]).temperature, 1.0);
     }
 }

@@ -21,6 +21,7 @@ use super::device::RunArguments;
 use super::display::say;
 use super::evaluate::Evaluation;
 use super::learning::{Learned, Settings, learn};
+use super::network::{Kind, NetworkArguments};
 use super::output::{make_folder, write, write_png};
 use super::predict::annotate;
 
@@ -36,7 +37,10 @@ pub struct Arguments {
     /// Folder to write photos, model and pictures to
     #[arg(long, value_name = "FOLDER", default_value = "lookalike-demo")]
     out: PathBuf,
-    /// Most epochs
+    /// Network to train
+    #[arg(long, value_enum, default_value_t)]
+    model: Kind,
+    /// Most epochs of a network that has some
     #[arg(long, value_name = "N", default_value_t = 40, value_parser = clap::value_parser!(u32).range(1..))]
     epochs: u32,
     #[command(flatten)]
@@ -63,12 +67,16 @@ pub fn run(arguments: &Arguments) -> Result<()> {
     let crop = CropArguments::default();
     let dataset = cut::to_learn_from(&learning, &crop, &device, arguments.plain)?.dataset;
     // Few pictures make few steps an epoch: small batches make more of them.
-    let settings = Settings { epochs: arguments.epochs as usize, batch: 8, ..Settings::default() };
+    let network = NetworkArguments { model: arguments.model, ..NetworkArguments::default() };
+    let settings = Settings { epochs: arguments.epochs as usize, batch: 8, network, ..Settings::default() };
     let Learned { file, trained, split, .. } =
         learn(&dataset, &settings, &settings.start()?, &device, arguments.plain)?;
     file.save(&out.join("model.safetensors"))?;
-    trained.history.write_csv(&out.join("model.csv"), &split)?;
-    write_png(&out.join("curves.png"), &learning_curves(&trained)?)?;
+    let has_curves = trained.history.0.len() > 1;
+    if has_curves {
+        trained.history.write_csv(&out.join("model.csv"), &split)?;
+        write_png(&out.join("curves.png"), &learning_curves(&trained)?)?;
+    }
 
     say("\nThe test, on the photos it has never seen:");
     let evaluation =
@@ -79,7 +87,7 @@ pub fn run(arguments: &Arguments) -> Result<()> {
     let title = format!("{} of {} faces recognised", scores.confusion.correct(), scores.confusion.total());
     write_png(&out.join("confusion.png"), &confusion(&title, &scores.names, &scores.confusion.counts)?)?;
     draw_test(&device, file, &test, &out.join("named"))?;
-    tell(out, start.elapsed().as_secs());
+    tell(out, has_curves, start.elapsed().as_secs());
     Ok(())
 }
 
@@ -132,7 +140,7 @@ fn draw_test(device: &Device, file: ModelFile, test: &Path, folder: &Path) -> Re
     write_png(&folder.with_extension("png"), &grid(&drawn, PEOPLE.len()))
 }
 
-fn tell(out: &Path, seconds: u64) {
+fn tell(out: &Path, has_curves: bool, seconds: u64) {
     let model = out.join("model.safetensors");
     let photo = out.join("photos").join("test").join("s01").join("08.png");
     say(format_args!("\nDone in {seconds} s. In {}:", out.display()));
@@ -141,7 +149,10 @@ fn tell(out: &Path, seconds: u64) {
         ("confusion.png", "who was taken for whom"),
         ("curves.png", "how the network learned"),
         ("model.safetensors", "the model, ready for your photos of these people"),
-    ] {
+    ]
+    .into_iter()
+    .filter(|&(file, _)| has_curves || file != "curves.png")
+    {
         say(format_args!("  {file:<18} {what}"));
     }
     say("Try it, then with photos of your own:");
