@@ -1,10 +1,12 @@
 //! The kernels that a device's ceilings are measured with compute what they say.
 
 use lookalike::Device;
-use lookalike::check::bench::ceilings::{Floats, copy, multiply_add};
+use lookalike::check::bench::ceilings::{Floats, copy, multiply_add, multiply_matrices};
 use lookalike::check::bench::{Ceilings, Effort};
 use lookalike::check::{Check, gpu, uniform};
-use lookalike::tensor::HostTensor;
+use lookalike::graph::{Graph, Params, Plan};
+use lookalike::ops::tensor_core_variants;
+use lookalike::tensor::{Data, HostTensor, TensorType};
 
 #[test]
 fn copies_are_copies() {
@@ -49,16 +51,43 @@ fn every_step_is_computed_in_half_floats() {
     }
 }
 
+/// All numbers are exact: a step less moves each chain by 1/1024.
+#[test]
+fn every_product_of_matrices_is_computed() {
+    let variants = tensor_core_variants(gpu());
+    if variants.is_empty() {
+        println!("NOT RUN: {} has no matrices that there are kernels for", gpu());
+    }
+    for variant in variants {
+        for (len, rounds) in [(1, 0), (255, 1), (257, 5), (5000, 3)] {
+            let mut graph = Graph::new();
+            let x = graph.input("x", TensorType::f32([len]));
+            let y = multiply_matrices(&mut graph, x, rounds, variant).unwrap();
+            let values: Vec<f32> = (0..len).map(|i| (i % 64) as f32 / 1024.0).collect();
+            let run = |device: &Device| {
+                let mut plan = Plan::new(&graph, &Params::new(device), &[y]).unwrap();
+                plan.write("x", &Data::F32(values.clone())).unwrap();
+                plan.run().unwrap();
+                plan.read(y).unwrap().to_f32()
+            };
+            assert_eq!(run(gpu()), run(&Device::cpu()), "{variant}, {len} floats, {rounds} rounds");
+        }
+    }
+}
+
 #[test]
 fn ceilings_are_measured() {
     let effort = Effort { seconds: 0.0, runs: 1 };
     for device in [gpu().clone(), Device::cpu()] {
-        let Ceilings { memory, compute, half } = Ceilings::measure(&device, &effort).expect("rates");
+        let Ceilings { memory, compute, half, matrices } =
+            Ceilings::measure(&device, &effort).expect("rates");
         // No machine that runs these tests is slower, or as fast.
         assert!(memory.rate > 1e8 && memory.rate < 1e14, "{memory:?}");
         assert!(compute.rate > 1e8 && compute.rate < 1e16, "{compute:?}");
         assert_eq!(half.is_some(), device.gpu().is_some_and(|gpu| gpu.has_f16()));
         assert!(half.is_none_or(|half| half.rate > 1e8 && half.rate < 1e16));
+        assert_eq!(matrices.is_some(), !tensor_core_variants(&device).is_empty());
+        assert!(matrices.is_none_or(|matrices| matrices.rate > 1e7 && matrices.rate < 1e17));
         assert_eq!((memory.seconds.len(), compute.seconds.len()), (1, 1));
     }
 }

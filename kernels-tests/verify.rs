@@ -30,7 +30,7 @@ fn a_variant_that_is_not_offered_fails() {
     assert!(failure.ends_with("variant tile-7 is not offered"), "{failure}");
 }
 
-/// On this device, as far as its driver has tensor cores: Mesa's lavapipe has from 26.1 on, and not in 25.0.
+/// On this device, as far as its driver has tensor cores: Mesa's lavapipe has in 26.1.
 #[test]
 fn tensor_cores_are_used_once_they_passed() {
     let name = &gpu().gpu().unwrap().info().name;

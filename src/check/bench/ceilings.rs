@@ -8,8 +8,9 @@ use rayon::prelude::*;
 use super::measure::{Effort, operators};
 use crate::check::values;
 use crate::cpu::{Float, Matrix, Slots, elements, params, product};
-use crate::gpu::{Kernel, Shader, shader};
+use crate::gpu::{Kernel, Piece, Shader, piece, shader};
 use crate::graph::{Graph, Grid, Io, Operator, Params as Store, Plan, PlanBuilder, Var};
+use crate::ops::tensor_core_variants;
 use crate::tensor::{Data, TensorType};
 use crate::{Device, Error, Result};
 
@@ -31,7 +32,29 @@ const MULTIPLY_ADD_HALF: Kernel = HALF
     .writes(1)
     .halves()
     .twin(multiply_add_twin::<f32>, multiply_add_twin::<f64>);
-pub(crate) const KERNELS: &[Kernel] = &[COPY, MULTIPLY_ADD, MULTIPLY_ADD_HALF];
+/// Products of small matrices, by the kernel variant that computes with them.
+const MATRICES: [(&str, u32, Kernel); 3] = [
+    ("matrix-16", 16, matrices(piece!("common/matrix_16.wgsl"), "matrix-16")),
+    ("matrix-8", 8, matrices(piece!("common/matrix_8.wgsl"), "matrix-8")),
+    ("matrix-8-f32", 8, matrices(piece!("common/matrix_8_f32.wgsl"), "matrix-8-f32")),
+];
+pub(crate) const KERNELS: &[Kernel] =
+    &[COPY, MULTIPLY_ADD, MULTIPLY_ADD_HALF, MATRICES[0].2, MATRICES[1].2, MATRICES[2].2];
+
+const fn matrices(sizes: Piece, variant: &'static str) -> Kernel {
+    Shader::new("ceilings-matrix")
+        .and(piece!("common/enable_matrix.wgsl"))
+        .and(piece!("common/linear.wgsl"))
+        .and(sizes)
+        .and(piece!("ceilings_matrix.wgsl"))
+        .kernel("multiply_add")
+        .params::<MatrixParams>()
+        .reads(1)
+        .writes(1)
+        .variant(variant)
+        .matrices()
+        .twin(matrices_twin::<f32>, matrices_twin::<f64>)
+}
 
 /// Elements of the tensor that is copied: 128 MiB, far more than caches hold and as much as WebGPU binds.
 const COPIED: usize = 1 << 25;
@@ -39,6 +62,8 @@ const COPIED: usize = 1 << 25;
 const BUSY: usize = 1 << 20;
 /// Independent numbers of a thread.
 const CHAINS: usize = 16;
+/// The same for matrices.
+const MATRIX_CHAINS: usize = 4;
 /// Steps of a round.
 const STEPS: u32 = 8;
 /// Seconds that a measurement lasts at least, so that neither a launch nor a clock's tick counts.
@@ -68,6 +93,8 @@ pub struct Ceilings {
     pub compute: Ceiling,
     /// The same in f16, where the device computes in it. No kernel does: they keep tensors in f16 and sum in f32.
     pub half: Option<Ceiling>,
+    /// On the device's units for small matrices, where kernels may use them.
+    pub matrices: Option<Ceiling>,
 }
 
 impl Ceiling {
@@ -91,7 +118,11 @@ impl Ceilings {
             Some(gpu) if gpu.has_f16() => Some(multiply_add_rate(device, effort, Floats::Half)?),
             _ => None,
         };
-        Ok(Ceilings { memory: copy_rate(device, effort)?, compute, half })
+        let matrices = match matrices_of(device) {
+            Some(at) => Some(matrix_rate(device, effort, at)?),
+            None => None,
+        };
+        Ok(Ceilings { memory: copy_rate(device, effort)?, compute, half, matrices })
     }
 }
 
@@ -103,15 +134,39 @@ fn copy_rate(device: &Device, effort: &Effort) -> Result<Ceiling> {
 }
 
 fn multiply_add_rate(device: &Device, effort: &Effort, floats: Floats) -> Result<Ceiling> {
-    let measure =
-        |effort, rounds| time(device, effort, BUSY, |graph, x| multiply_add(graph, x, rounds, floats));
+    let measure = |effort: &Effort, rounds| {
+        time(device, effort, BUSY, |graph, x| multiply_add(graph, x, rounds, floats))
+    };
+    let rounds = enough(&measure)?;
+    let seconds = measure(effort, rounds)?;
+    Ok(Ceiling::of(format!("{rounds} rounds of multiply-add"), flops(BUSY, rounds), seconds))
+}
+
+fn matrix_rate(device: &Device, effort: &Effort, at: usize) -> Result<Ceiling> {
+    let (name, side, _) = MATRICES[at];
+    let measure = |effort: &Effort, rounds| {
+        time(device, effort, BUSY, |graph, x| graph.apply(MultiplyMatrices { rounds, at }, &[x]))
+    };
+    let rounds = enough(&measure)?;
+    let seconds = measure(effort, rounds)?;
+    let how = format!("{rounds} rounds of products of {side}×{side} matrices, {name}");
+    Ok(Ceiling::of(how, matrix_flops(BUSY, rounds, side), seconds))
+}
+
+/// As many rounds as take long enough to be timed.
+fn enough(measure: &impl Fn(&Effort, u32) -> Result<Vec<f64>>) -> Result<u32> {
     let once = Effort { seconds: 0.0, runs: 1 };
     let mut rounds = 4;
     while rounds < 1 << 16 && measure(&once, rounds)?[0] < SHORTEST {
         rounds *= 4;
     }
-    let seconds = measure(effort, rounds)?;
-    Ok(Ceiling::of(format!("{rounds} rounds of multiply-add"), flops(BUSY, rounds), seconds))
+    Ok(rounds)
+}
+
+/// Which of [`MATRICES`] the device's kernels may use.
+fn matrices_of(device: &Device) -> Option<usize> {
+    let offered = tensor_core_variants(device);
+    MATRICES.iter().position(|(name, _, _)| offered.contains(name) && device.allows(name))
 }
 
 /// Seconds of the one operator that `append` makes of `len` floats.
@@ -159,6 +214,20 @@ fn product_rate(effort: &Effort) -> Ceiling {
 
 fn flops(len: usize, rounds: u32) -> u64 {
     len as u64 * CHAINS as u64 * u64::from(STEPS * rounds) * 2
+}
+
+fn matrix_flops(len: usize, rounds: u32, side: u32) -> u64 {
+    len as u64 * MATRIX_CHAINS as u64 * u64::from(STEPS * rounds) * 2 * u64::from(side)
+}
+
+/// Appends `multiply_add` of `ceilings_matrix.wgsl`, by the matrices that a kernel variant computes with.
+///
+/// # Errors
+/// [`Error::Input`] if no variant of this name does.
+pub fn multiply_matrices(graph: &mut Graph, x: Var, rounds: u32, variant: &str) -> Result<Var> {
+    let at = MATRICES.iter().position(|(name, _, _)| *name == variant);
+    let at = at.ok_or_else(|| Error::Input(format!("variant {variant} has no matrices")))?;
+    graph.apply(MultiplyMatrices { rounds, at }, &[x])
 }
 
 /// Appends `copy` of `ceilings.wgsl`. The number of elements is a multiple of 4.
@@ -238,6 +307,67 @@ impl Operator for MultiplyAdd {
     fn flops(&self, inputs: &[TensorType], _outputs: &[TensorType]) -> u64 {
         flops(inputs[0].len(), self.rounds)
     }
+}
+
+#[derive(Debug)]
+struct MultiplyMatrices {
+    rounds: u32,
+    /// Which of [`MATRICES`].
+    at: usize,
+}
+
+impl Operator for MultiplyMatrices {
+    fn name(&self) -> &'static str {
+        "multiply_matrices"
+    }
+
+    fn outputs(&self, inputs: &[TensorType]) -> Result<Vec<TensorType>> {
+        Ok(vec![inputs[0].clone()])
+    }
+
+    fn dispatch(&self, io: &Io, plan: &mut PlanBuilder<'_>) -> Result<()> {
+        let (x, y) = (io.input(0), io.output(0));
+        let (_, side, kernel) = &MATRICES[self.at];
+        // Powers of two, so that sums of some thousand are exact.
+        let params = MatrixParams {
+            len: y.len() as u32,
+            rounds: self.rounds,
+            left: 1.0 / *side as f32,
+            right: 1.0 / 1024.0,
+            apart: 1.0,
+            side: *side,
+        };
+        // Four subgroups, each with a matrix of its own.
+        let groups = y.len().div_ceil(4 * (side * side) as usize);
+        plan.dispatch(kernel, params, &[x], &[y], Grid::groups(groups))
+    }
+
+    fn flops(&self, inputs: &[TensorType], _outputs: &[TensorType]) -> u64 {
+        matrix_flops(inputs[0].len(), self.rounds, MATRICES[self.at].1)
+    }
+}
+
+fn matrices_twin<T: Float>(bytes: &[u8], slots: &mut Slots<'_, T>) {
+    let p: MatrixParams = params(bytes);
+    let step = T::of(f64::from(p.side) * f64::from(p.left) * f64::from(p.right));
+    let apart = T::of(p.apart.into());
+    let chain = move |start: T| (0..STEPS * p.rounds).fold(start, |z, _| z + step);
+    let x = slots.float(0);
+    elements(slots.out())
+        .zip(x)
+        .for_each(move |(y, &x)| *y = (0..MATRIX_CHAINS).map(|k| chain(x + T::count(k) * apart)).sum());
+}
+
+/// `Params` of `ceilings_matrix.wgsl`, field for field.
+#[repr(C)]
+#[derive(Clone, Copy, Debug, Pod, Zeroable)]
+struct MatrixParams {
+    len: u32,
+    rounds: u32,
+    left: f32,
+    right: f32,
+    apart: f32,
+    side: u32,
 }
 
 /// Twin of `copy` in `ceilings.wgsl`: a long piece for each thread, as that is the fastest.

@@ -86,12 +86,13 @@ impl Bench {
 
     /// Where and by what was measured, a line each.
     pub fn facts(&self) -> [String; 3] {
-        let Ceilings { memory, compute, half } = &self.ceilings;
+        let Ceilings { memory, compute, half, matrices } = &self.ceilings;
         let name = format!("lookalike {}, {}", env!("CARGO_PKG_VERSION"), system());
         let rate =
             |ceiling: &Ceiling, unit: &str| format!("{:.1} {unit} ({})", ceiling.rate / 1e9, ceiling.how);
         let mut ceilings = vec![rate(memory, "GB/s"), rate(compute, "GFLOP/s in f32")];
         ceilings.extend(half.as_ref().map(|half| rate(half, "GFLOP/s in f16")));
+        ceilings.extend(matrices.as_ref().map(|matrices| rate(matrices, "GFLOP/s on matrices")));
         [
             format!("{}; {name}", self.device),
             format!("operators are timed by {}", self.device.clock()),
@@ -120,6 +121,7 @@ impl Bench {
                 "memory": ceiling(&self.ceilings.memory),
                 "compute": ceiling(&self.ceilings.compute),
                 "half": self.ceilings.half.as_ref().map(ceiling),
+                "matrices": self.ceilings.matrices.as_ref().map(ceiling),
             },
             "operators": operators,
             "networks": self.wholes.iter().map(network).collect::<Vec<_>>(),

@@ -171,7 +171,12 @@ mod tests {
         let title = "scratch, prediction, 2 pictures".to_string();
         Bench {
             device: Device::cpu(),
-            ceilings: Ceilings { memory: ceiling(1e5), compute: ceiling(2e6), half: Some(ceiling(4e6)) },
+            ceilings: Ceilings {
+                memory: ceiling(1e5),
+                compute: ceiling(2e6),
+                half: Some(ceiling(4e6)),
+                matrices: None,
+            },
             contests: vec![],
             groups: vec![Group { title: title.clone(), rows }],
             wholes: vec![Whole { title, batch: 2, flops: 1_003_000, traffic, seconds: vec![4.0] }],
