@@ -17,7 +17,7 @@ use super::device::RunArguments;
 use super::display::{self, note, say, shortened};
 use super::open_set::OpenSet;
 use super::precision::Floats;
-use super::scores::{Answer, Scores, classify};
+use super::scores::{Answer, Scores, classify, groups_line};
 
 /// Score a model on photos of people it knows
 #[derive(Args, Debug)]
@@ -213,6 +213,7 @@ impl Evaluation {
 
     fn print(&self) {
         self.scores.print("accuracy");
+        say(groups_line(&self.faces.dataset, self.answers.iter().map(|answer| answer.picture)));
         say("");
         let Groups { bare, synthetic_mask, real_mask, not_drawn } = &self.groups;
         for (what, scores) in

@@ -1,6 +1,8 @@
 //! How well a model does on faces whose owners are known.
 
 use lookalike::Result;
+use std::collections::BTreeSet;
+
 use lookalike::data::Dataset;
 use lookalike::models::{Judged, Predictor};
 use lookalike::train::{Confusion, wilson};
@@ -63,6 +65,12 @@ pub fn classify(
         progress.report(answers.len(), pictures.len());
     }
     Ok(answers)
+}
+
+/// How many groups stand behind a number about these pictures: those of a group say little more than one of them.
+pub fn groups_line(dataset: &Dataset, pictures: impl Iterator<Item = usize>) -> String {
+    let groups: BTreeSet<i64> = pictures.map(|picture| dataset.groups[picture]).collect();
+    format!("from {} groups of equal or nearly equal photos", groups.len())
 }
 
 /// The class of the largest probability.

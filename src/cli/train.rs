@@ -14,7 +14,7 @@ use super::device::RunArguments;
 use super::display::{note, percent, say};
 use super::folds::cross_validate;
 use super::learning::{Learned, Settings, learn};
-use super::scores::Scores;
+use super::scores::{Scores, groups_line};
 
 /// Train a model on photos of two or more people
 ///
@@ -110,6 +110,10 @@ pub fn run(arguments: &Arguments) -> Result<()> {
         );
     } else {
         Scores::of_rows(&file.labels, &labels, &trained.answers).print(what);
+        // The tutorial's split is of more pictures than the dataset has.
+        if !split.leaky {
+            say(groups_line(&dataset, split.validation.iter().copied()));
+        }
         say(format_args!("\n{}", calibration_line(&believed)));
     }
     if let Some(strangers) = &file.judgement.strangers {
