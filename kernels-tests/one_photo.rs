@@ -17,6 +17,17 @@ fn one_photo_of_each_person_is_enough() {
     assert!(run.stdout.contains("10 photos to train on and none to validate with"), "{}", run.stdout);
     assert!(run.stderr.contains("no second photo of anybody"), "{}", run.stderr);
     assert!(!run.stdout.contains("NaN"), "{}", run.stdout);
+    // Each photo once more with a mask, unless told otherwise; what was seen before is not seen again.
+    assert!(run.stdout.contains("frozen layers: 20 pictures to go"), "{}", run.stdout);
+    let again = |options: &[&str]| scene.ok(&[&TRAIN[..], &["cpu"], options].concat());
+    assert!(again(&["--no-augment"]).stdout.contains("need not run"), "the ten photos are known");
+    assert!(
+        again(&["--masks", "0.75"]).stdout.contains("frozen layers: 20 pictures to go"),
+        "two more masks each"
+    );
+    let advised = again(&["--epochs", "3"]);
+    assert!(advised.stderr.contains("the face network has no epochs"), "{}", advised.stderr);
+    assert!(!run.stderr.contains("has no epochs"), "{}", run.stderr);
 
     // The other photos of the same people.
     let others = Scene::new(&one_each.iter().map(|&(name, _)| (name, 10)).collect::<Vec<_>>());

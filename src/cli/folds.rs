@@ -27,6 +27,7 @@ pub fn cross_validate(
     let splits = split_folds(dataset, folds, settings.seed.into())?;
     let (mut truths, mut rows, mut groups) = (Vec::new(), Vec::new(), Vec::new());
     let mut lines = Vec::new();
+    let mut chose_epochs = false;
     for (number, split) in (1..).zip(splits) {
         say(format_args!("\nfold {number} of {folds}"));
         let photos: Vec<usize> = split.validation.clone();
@@ -45,6 +46,7 @@ pub fn cross_validate(
         }
         let scores = Scores::of_rows(&dataset.names, &labels, &trained.answers);
         lines.push(format!("fold {number}  {}", scores.accuracy_line()));
+        chose_epochs |= trained.history.0.len() > 1;
         truths.extend(labels);
         rows.extend(trained.answers);
         groups.extend(photos.iter().map(|&photo| dataset.groups[photo]));
@@ -56,9 +58,11 @@ pub fn cross_validate(
     let believed = believe(&rows, &truths, &groups);
     let distinct = groups.iter().collect::<BTreeSet<_>>().len();
     say(format_args!(
-        "\n{distinct} groups of equal or nearly equal photos stand behind this. The interval takes photos for independent, and \
-         the best epoch of each fold was chosen on the photos that it is judged by"
+        "\n{distinct} groups of equal or nearly equal photos stand behind this; the interval takes photos for independent"
     ));
+    if chose_epochs {
+        say("the best epoch of each fold was chosen on the photos that it is judged by");
+    }
     say(format_args!("confidences are off by {} on average\n", percent(believed.before)));
     let mut record = scores.json();
     record.extend([("folds".to_string(), json!(folds)), ("groups".to_string(), json!(distinct))]);

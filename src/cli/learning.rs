@@ -279,8 +279,27 @@ impl Settings {
 
     /// Share of training pictures on which a mask is drawn.
     fn masks(&self) -> f32 {
-        let usual = if self.network.model == Kind::Face { ENROLLED_MASKS } else { Augment::usual().masks };
+        let usual = match (self.no_augment, self.network.model) {
+            (true, _) => 0.0,
+            (false, Kind::Face) => ENROLLED_MASKS,
+            (false, _) => Augment::usual().masks,
+        };
         self.changes.masks.unwrap_or(usual)
+    }
+
+    /// What to say of options that the network has no use for.
+    pub fn without_effect(&self) -> Option<&'static str> {
+        let used_by_epochs = |settings: &Settings| {
+            let Settings { epochs, batch, rate, patience, copies, recipe, changes, .. } = settings;
+            let mut changes = changes.clone();
+            changes.masks = None;
+            json!([epochs, batch, rate, patience, copies, recipe.record(), changes.json()])
+        };
+        let given = used_by_epochs(self) != used_by_epochs(&Settings::default());
+        (given && self.network.model == Kind::Face).then_some(
+            "the face network has no epochs: options for these, for rates, batches and random changes other than masks have \
+             no effect; --model scratch and vgg16 follow them",
+        )
     }
 
     fn augment(&self) -> Augment {

@@ -21,7 +21,7 @@ use super::scores::{Scores, groups_line};
 /// Every run on a folder searches its photos again. `lookalike crop` searches them once, goes on after an interruption,
 /// and lets you choose where a photo shows several faces; train then takes its file.
 #[derive(Args, Debug)]
-#[command(after_help = "Example:\n  lookalike train photos -o model.safetensors --epochs 20")]
+#[command(after_help = "Example:\n  lookalike train photos -o model.safetensors")]
 pub struct Arguments {
     /// Folder with one sub-folder per person, or a file that `lookalike crop` wrote
     photos: PathBuf,
@@ -72,6 +72,9 @@ fn strangers_line(strangers: &Strangers) -> String {
 pub fn run(arguments: &Arguments) -> Result<()> {
     let Arguments { output, crop, plain, .. } = arguments;
     let start = arguments.settings.start()?;
+    if let Some(advice) = arguments.settings.without_effect() {
+        note(advice);
+    }
     let device = arguments.run.open(false)?;
     let history = arguments.history.clone().unwrap_or_else(|| output.with_extension("csv"));
     check_writable(output)?;
