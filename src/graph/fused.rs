@@ -1,0 +1,94 @@
+//! Operators that do the work of several nodes, so that what lies between these never meets memory.
+
+use std::collections::{HashMap, HashSet};
+use std::sync::Arc;
+
+use super::arena::Source;
+use super::{Graph, Operator, Place, Reader, Var};
+use crate::device::Device;
+use crate::tensor::TensorType;
+use crate::Result;
+
+/// Operators that do the work of a node, and before it that of a node whose output only they read.
+#[derive(Default)]
+pub(super) struct Fused {
+    /// By the later node: the operator and its inputs.
+    pub later: HashMap<usize, (Arc<dyn Operator>, Vec<Var>)>,
+    /// The earlier nodes.
+    pub absorbed: HashSet<usize>,
+}
+
+impl Fused {
+    /// Of the nodes that a plan runs in this order.
+    pub fn of(graph: &Graph, order: &[usize], outputs: &[Var], device: &Device) -> Fused {
+        let mut readers: HashMap<usize, Vec<usize>> = HashMap::new();
+        for &index in order {
+            graph.nodes[index]
+                .inputs
+                .iter()
+                .for_each(|input| readers.entry(input.node).or_default().push(index));
+        }
+        let kept: HashSet<usize> = outputs.iter().map(|output| output.node).collect();
+        let mut fused = Fused::default();
+        for &index in order {
+            let (node, readers) = (&graph.nodes[index], readers.get(&index).map_or(&[][..], Vec::as_slice));
+            let Some(operator) = node.operator().filter(|operator| !operator.is_view()) else { continue };
+            let apart = kept.contains(&index) || readers.is_empty() || fused.later.contains_key(&index);
+            if apart || readers.iter().any(|reader| fused.later.contains_key(reader)) {
+                continue;
+            }
+            let fuse = |&reader: &usize| {
+                let operator = operator.fuse(&graph.reader(index, reader)?, device)?;
+                Some((reader, (operator, graph.inputs_of_both(index, reader))))
+            };
+            if let Some(all) = readers.iter().map(fuse).collect::<Option<Vec<_>>>() {
+                fused.later.extend(all);
+                fused.absorbed.insert(index);
+            }
+        }
+        fused
+    }
+}
+
+impl Graph {
+    /// Puts an operator in the place of each node on the path of a gradient whose gradient together with that of the node
+    /// before it is better than the two. What a node gives stays what it was; the node before it is no longer needed.
+    pub(super) fn fuse_for_gradients(&mut self, on_path: &[bool]) -> Result<()> {
+        let mut readers: Vec<Vec<usize>> = vec![vec![]; self.nodes.len()];
+        for (index, node) in self.nodes.iter().enumerate() {
+            node.inputs.iter().for_each(|input| readers[input.node].push(index));
+        }
+        for index in (0..self.nodes.len()).filter(|&index| on_path[index]) {
+            let [reader] = readers[index][..] else { continue };
+            let types: Vec<TensorType> =
+                self.nodes[index].inputs.iter().map(|&input| self.ty(input).clone()).collect();
+            let fused = self.nodes[index].operator().zip(self.reader(index, reader));
+            let fused = fused.and_then(|(operator, reader)| operator.fuse_for_gradients(&reader, &types));
+            if let Some(operator) = fused.filter(|_| on_path[reader]) {
+                self.nodes[reader].inputs = self.inputs_of_both(index, reader);
+                self.nodes[reader].outputs = operator.outputs(&types)?;
+                self.nodes[reader].source = Source::Operator(operator);
+            }
+        }
+        Ok(())
+    }
+
+    /// A node that reads another one's output, as that one sees it; `None` if it is no operator.
+    fn reader(&self, index: usize, reader: usize) -> Option<Reader<'_>> {
+        let (first, reader) = (&self.nodes[index], &self.nodes[reader]);
+        let place = |input: &Var| match first.inputs.iter().position(|known| known == input) {
+            Some(at) => Place::Shared(at),
+            None if input.node == index => Place::Output,
+            None => Place::Other,
+        };
+        Some(Reader { operator: reader.operator()?, inputs: reader.inputs.iter().map(place).collect() })
+    }
+
+    /// The inputs of a node, and what else a reader of its output reads.
+    fn inputs_of_both(&self, index: usize, reader: usize) -> Vec<Var> {
+        let first = &self.nodes[index].inputs;
+        let others = self.nodes[reader].inputs.iter();
+        let others = others.filter(|input| input.node != index && !first.contains(input));
+        first.iter().chain(others).copied().collect()
+    }
+}
