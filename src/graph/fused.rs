@@ -12,10 +12,18 @@ use crate::Result;
 /// Operators that do the work of a node, and before it that of a node whose output only they read.
 #[derive(Default)]
 pub(super) struct Fused {
-    /// By the later node: the operator and its inputs.
-    pub later: HashMap<usize, (Arc<dyn Operator>, Vec<Var>)>,
+    /// By the later node.
+    pub later: HashMap<usize, Both>,
     /// The earlier nodes.
     pub absorbed: HashSet<usize>,
+}
+
+/// What stands in the place of two nodes.
+pub(super) struct Both {
+    pub operator: Arc<dyn Operator>,
+    pub inputs: Vec<Var>,
+    /// Both layers, where they differ.
+    pub label: Arc<str>,
 }
 
 impl Fused {
@@ -39,7 +47,7 @@ impl Fused {
             }
             let fuse = |&reader: &usize| {
                 let operator = operator.fuse(&graph.reader(index, reader)?, device)?;
-                Some((reader, (operator, graph.inputs_of_both(index, reader))))
+                Some((reader, graph.both(index, reader, operator)))
             };
             if let Some(all) = readers.iter().map(fuse).collect::<Option<Vec<_>>>() {
                 fused.later.extend(all);
@@ -65,9 +73,11 @@ impl Graph {
             let fused = self.nodes[index].operator().zip(self.reader(index, reader));
             let fused = fused.and_then(|(operator, reader)| operator.fuse_for_gradients(&reader, &types));
             if let Some(operator) = fused.filter(|_| on_path[reader]) {
-                self.nodes[reader].inputs = self.inputs_of_both(index, reader);
-                self.nodes[reader].outputs = operator.outputs(&types)?;
-                self.nodes[reader].source = Source::Operator(operator);
+                let outputs = operator.outputs(&types)?;
+                let Both { operator, inputs, label } = self.both(index, reader, operator);
+                let node = &mut self.nodes[reader];
+                (node.source, node.inputs, node.outputs) = (Source::Operator(operator), inputs, outputs);
+                node.label = label;
             }
         }
         Ok(())
@@ -84,11 +94,16 @@ impl Graph {
         Some(Reader { operator: reader.operator()?, inputs: reader.inputs.iter().map(place).collect() })
     }
 
-    /// The inputs of a node, and what else a reader of its output reads.
-    fn inputs_of_both(&self, index: usize, reader: usize) -> Vec<Var> {
-        let first = &self.nodes[index].inputs;
-        let others = self.nodes[reader].inputs.iter();
-        let others = others.filter(|input| input.node != index && !first.contains(input));
-        first.iter().chain(others).copied().collect()
+    /// An operator for a node and a reader of its output: on the inputs of the node, and what else the reader reads.
+    fn both(&self, index: usize, reader: usize, operator: Arc<dyn Operator>) -> Both {
+        let (first, reader) = (&self.nodes[index], &self.nodes[reader]);
+        let others = reader.inputs.iter();
+        let others = others.filter(|input| input.node != index && !first.inputs.contains(input));
+        let inputs = first.inputs.iter().chain(others).copied().collect();
+        let label = match first.label == reader.label || first.label.is_empty() {
+            true => reader.label.clone(),
+            false => format!("{} + {}", first.label, reader.label).into(),
+        };
+        Both { operator, inputs, label }
     }
 }

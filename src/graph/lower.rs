@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use super::arena::Source;
 use super::constants::constant;
-use super::fused::Fused;
+use super::fused::{Both, Fused};
 use super::memory::{self, Lifetime};
 use super::program::{Choice, Dispatch, Io, Origin, PlanBuilder, Tensor};
 use super::schedule::schedule;
@@ -34,6 +34,7 @@ struct Step<'a> {
     index: usize,
     operator: &'a Arc<dyn Operator>,
     inputs: &'a [Var],
+    label: &'a Arc<str>,
 }
 
 /// Gives a node's outputs their tensors and adds its dispatches.
@@ -43,7 +44,7 @@ fn lower(
     tensors: &mut HashMap<Var, Tensor>,
     builder: &mut PlanBuilder<'_>,
 ) -> Result<()> {
-    let Step { index, operator, inputs } = *step;
+    let Step { index, operator, inputs, label } = *step;
     let data = &graph.nodes[index];
     let node = graph.node(index);
     let inputs: Vec<Tensor> = inputs.iter().map(|input| tensors[input].clone()).collect();
@@ -59,7 +60,7 @@ fn lower(
     let before = builder.dispatches.len();
     builder.differentiated = data.differentiated;
     builder.operator = Work {
-        layer: data.label.clone(),
+        layer: label.clone(),
         operator: operator.name(),
         inputs: types.iter().map(TensorType::to_string).collect::<Vec<_>>().join(", ").into(),
         node: index,
@@ -113,8 +114,8 @@ impl Program {
                 }
                 Source::Operator(operator) => {
                     let step = match fused.later.get(&index) {
-                        Some((operator, inputs)) => Step { index, operator, inputs },
-                        None => Step { index, operator, inputs: &data.inputs },
+                        Some(Both { operator, inputs, label }) => Step { index, operator, inputs, label },
+                        None => Step { index, operator, inputs: &data.inputs, label: &data.label },
                     };
                     lower(graph, &step, &mut tensors, &mut builder)?;
                 }

@@ -173,7 +173,7 @@ impl Operator for MaxPool2dGradient {
 }
 
 /// Whether x takes the window from the best so far. Without branches, which no processor predicts here.
-fn beats<T: Float>(x: T, best: T) -> bool {
+pub(super) fn beats<T: Float>(x: T, best: T) -> bool {
     (x > best) | x.is_nan()
 }
 

@@ -10,6 +10,7 @@ use rayon::prelude::*;
 use super::column_sum::ColumnSum;
 use super::conv2d_input_gradient::Conv2dInputGradient;
 use super::conv2d_weight_gradient::Conv2dWeightGradient;
+use super::max_pool2d::beats;
 use super::{Activation, expect};
 use crate::cpu::{Float, Slots, params};
 use crate::error::expect_rank;
@@ -172,24 +173,28 @@ fn dims(shape: &Shape) -> [usize; 4] {
 
 fn pool<T: Float>(bytes: &[u8], slots: &mut Slots<'_, T>) {
     let p: Params = params(bytes);
-    let x = slots.float(0);
+    let (x, channels, relu) = (slots.float(0), p.channels(), p.kind == Activation::Relu.kind());
     let (y, winners) = slots.out_and_bytes();
-    let row = p.windows()[1] * p.channels();
+    let row = p.windows()[1] * channels;
     y.par_chunks_mut(row).zip(winners.par_chunks_mut(row)).enumerate().for_each(|(line, (y, winners))| {
-        let upper = &x[p.first_of(line)..];
-        let lower = &upper[p.row()..];
-        for (at, (y, winner)) in y.iter_mut().zip(winners).enumerate() {
-            let first = at / p.channels() * 2 * p.channels() + at % p.channels();
-            let second = first + p.channels();
-            *y = upper[first];
-            *winner = 0;
-            for (code, value) in [(1, upper[second]), (2, lower[first]), (3, lower[second])] {
-                let wins = (value > *y) | value.is_nan();
-                *y = if wins { value } else { *y };
-                *winner = if wins { code } else { *winner };
+        let upper = x[p.first_of(line)..].chunks(channels);
+        let lower = x[p.first_of(line) + p.row()..].chunks(channels);
+        let windows = upper.clone().step_by(2).zip(upper.skip(1).step_by(2));
+        let windows = windows.zip(lower.clone().step_by(2).zip(lower.skip(1).step_by(2)));
+        let results = y.chunks_mut(channels).zip(winners.chunks_mut(channels));
+        for ((y, winners), ((x0, x1), (x2, x3))) in results.zip(windows) {
+            for (at, winner) in winners.iter_mut().enumerate() {
+                let (second, fourth) = (beats(x1[at], x0[at]), beats(x3[at], x2[at]));
+                let upper = if second { x1[at] } else { x0[at] };
+                let lower = if fourth { x3[at] } else { x2[at] };
+                *winner = if beats(lower, upper) { 2 + u8::from(fourth) } else { u8::from(second) };
+                y[at] = if beats(lower, upper) { lower } else { upper };
             }
-            let open = p.kind != Activation::Relu.kind() || *y > T::zero();
-            *winner = if open { *winner } else { CLOSED };
+            if relu {
+                for (winner, &y) in winners.iter_mut().zip(&*y) {
+                    *winner = if y > T::zero() { *winner } else { CLOSED };
+                }
+            }
         }
     });
 }
