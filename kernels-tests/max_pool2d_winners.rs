@@ -13,10 +13,12 @@ fn maxima_and_where_they_came_from() {
             let [y, _] = graph.max_pool2d_with_winners(v[0])?;
             Ok(vec![y])
         });
-        Check::new(&format!("{x:?}, put back")).input(normal(x, 1)).without_gradients().run(move |graph, v| {
-            let [y, winners] = graph.max_pool2d_with_winners(v[0])?;
-            Ok(vec![graph.max_unpool2d(y, winners, size)?])
-        });
+        Check::new(&format!("{x:?}, put back")).input(normal(x, 1)).without_gradients().run(
+            move |graph, v| {
+                let [y, winners] = graph.max_pool2d_with_winners(v[0])?;
+                Ok(vec![graph.max_unpool2d(y, winners, size)?])
+            },
+        );
     }
 }
 

@@ -5,9 +5,9 @@ use std::sync::Arc;
 
 use super::arena::Source;
 use super::{Graph, Operator, Place, Reader, Var};
+use crate::Result;
 use crate::device::Device;
 use crate::tensor::TensorType;
-use crate::Result;
 
 /// Operators that do the work of a node, and before it that of a node whose output only they read.
 #[derive(Default)]

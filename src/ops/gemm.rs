@@ -161,14 +161,13 @@ impl Family {
             }
         };
         shader = shader.and(match way {
-                Way::Narrow => piece!("common/gemm_narrow.wgsl"),
-                Way::Subgroup if self.along_rows => piece!("common/gemm_subgroup_rows.wgsl"),
-                Way::Subgroup => piece!("common/gemm_subgroup.wgsl"),
-                Way::Matrix16 | Way::Matrix8 | Way::Matrix8F32 => piece!("common/gemm_matrix.wgsl"),
-                _ if self.along_rows => piece!("common/gemm_rows.wgsl"),
-                _ => piece!("common/gemm.wgsl"),
-            },
-        );
+            Way::Narrow => piece!("common/gemm_narrow.wgsl"),
+            Way::Subgroup if self.along_rows => piece!("common/gemm_subgroup_rows.wgsl"),
+            Way::Subgroup => piece!("common/gemm_subgroup.wgsl"),
+            Way::Matrix16 | Way::Matrix8 | Way::Matrix8F32 => piece!("common/gemm_matrix.wgsl"),
+            _ if self.along_rows => piece!("common/gemm_rows.wgsl"),
+            _ => piece!("common/gemm.wgsl"),
+        });
         if let Some(tile) = way.tile_piece() {
             shader = shader.and(tile);
         }

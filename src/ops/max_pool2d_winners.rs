@@ -211,7 +211,8 @@ fn unpool<T: Float>(bytes: &[u8], slots: &mut Slots<'_, T>) {
             return;
         }
         let first = (n * down + i / 2) * row;
-        let windows = dy[first..][..row].chunks(p.channels()).zip(winners[first..][..row].chunks(p.channels()));
+        let windows =
+            dy[first..][..row].chunks(p.channels()).zip(winners[first..][..row].chunks(p.channels()));
         for (pixels, (dy, winners)) in dx.chunks_mut(2 * p.channels()).zip(windows) {
             for (j, dx) in pixels.chunks_mut(p.channels()).enumerate() {
                 let own = (i % 2 * 2 + j) as u8;

@@ -50,6 +50,7 @@ mod winograd_cpu;
 mod worn;
 
 pub use activation::Activation;
+pub(crate) use adam::moments_of;
 pub use adam::{Adam, AdamForm};
 pub use area_resize::AreaWindow;
 pub use batch_norm::BatchNorm;
