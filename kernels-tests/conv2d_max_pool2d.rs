@@ -3,7 +3,7 @@
 use lookalike::check::{Check, gpu, halves, normal};
 use lookalike::graph::{Graph, Params, Plan};
 use lookalike::ops::{Activation, Conv2d, Padding, Pool2d};
-use lookalike::tensor::{DType, TensorType};
+use lookalike::tensor::{DType, HostTensor, TensorType};
 
 fn relu() -> Conv2d {
     Conv2d { padding: Padding::Same, activation: Activation::Relu, ..Conv2d::default() }
@@ -61,14 +61,41 @@ fn a_split_depth_is_pooled_apart() {
     check("few pixels, many channels", [1, 4, 4, 40], 8, relu(), &["tile-32"]);
 }
 
+/// Inputs of a layer whose sums are small integers, no two in a window alike and none zero: whatever a variant rounds, it
+/// finds the same winners. The first channel tells the pixels of a window apart by 2, the others add multiples of 8, the
+/// bias 1.
+fn distinct(x: [usize; 4], out: usize, stride: [usize; 2]) -> [HostTensor; 3] {
+    let [_, height, width, channels] = x;
+    let whole = |values: HostTensor, most: f32| {
+        values.to_f32().into_iter().map(move |v| v.round().clamp(-most, most))
+    };
+    let pixel = |at: usize| {
+        let (row, column) = (at / channels / width % height, at / channels % width);
+        (row / stride[0] % 2 * 2 + column / stride[1] % 2) as f32
+    };
+    let pixels = whole(normal(x, 1), 2.0).enumerate();
+    let pixels = pixels.map(|(at, v)| if at % channels == 0 { pixel(at) } else { v }).collect::<Vec<_>>();
+    let centre = |tap: usize| if tap == 4 { 2.0 } else { 0.0 };
+    let taps = whole(normal([3, 3, channels, out], 2), 1.0).enumerate();
+    let taps = taps
+        .map(|(at, v)| if at / out % channels == 0 { centre(at / out / channels) } else { 8.0 * v })
+        .collect::<Vec<_>>();
+    [
+        HostTensor::new(x, pixels),
+        HostTensor::new([3, 3, channels, out], taps),
+        HostTensor::new([out], vec![1f32; out]),
+    ]
+}
+
 /// In training the gradients are routed to the winners while they are loaded, in every variant of every kernel.
 #[test]
 fn every_variant_routes_gradients() {
     let check = |name: &str, x: [usize; 4], out: usize, conv: Conv2d, variants: &[&'static str]| {
+        let [pixels, weight, bias] = distinct(x, out, conv.stride);
         Check::new(&format!("{name}: {x:?} to {out}"))
-            .input(normal(x, 1))
-            .input(normal([3, 3, x[3], out], 2))
-            .input(normal([out], 3))
+            .input(pixels)
+            .input(weight)
+            .input(bias)
             .terms(x[0] * x[1] * x[2] * 9)
             .variants(variants)
             .run(|graph, v| {

@@ -66,6 +66,19 @@ fn cases() -> Vec<Case> {
             Ok(vec![graph.max_pool2d(y, Pool2d::square(2))?])
         }));
     }
+    let routed = Check::new("gradients routed through a pooling, 24 channels to 72")
+        .input(normal([2, 9, 7, 24], 1))
+        .input(normal([3, 3, 24, 72], 2))
+        .input(normal([2, 9, 7, 72], 3))
+        .terms(9 * 72)
+        .without_gradients();
+    cases.push(case(routed, |graph, v| {
+        let same = Conv2d { padding: Padding::Same, ..Conv2d::default() };
+        let y = graph.conv2d(v[0], v[1], None, same)?;
+        let [maxima, winners] = graph.max_pool2d_with_winners(v[2])?;
+        let dy = graph.max_unpool2d(maxima, winners, [9, 7])?;
+        graph.gradients_of(&[(y, dy)], &[v[0], v[1]])
+    }));
     let turned = Check::new("both factors transposed").input(normal([33, 66], 1)).input(normal([40, 33], 2));
     cases.push(case(turned.terms(66), |graph, v| {
         Ok(vec![graph.matmul(v[0], v[1], Transpose { a: true, b: true })?])
