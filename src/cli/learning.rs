@@ -12,6 +12,7 @@ use lookalike::models::{FACE_STRANGERS, Judgement, ModelFile, Preprocessing, Str
 use lookalike::ops::Augment;
 use lookalike::train::{
     Batches, Believed, Caching, Epoch, Event, FitOptions, Monitor, Task, Trained, believe, fit, fit_means,
+    masked_people,
 };
 use lookalike::{Device, Error, Result};
 use serde_json::{Value, json};
@@ -197,14 +198,19 @@ pub fn learn_split(
         let rate = settings.strangers;
         Strangers::new(&trained.features, &people, dataset.classes(), rate, FACE_STRANGERS)
     });
-    let file = ModelFile {
+    let mut file = ModelFile {
         model,
-        judgement: Judgement { temperature: believed.temperature, strangers },
+        judgement: Judgement { temperature: believed.temperature, strangers, masked: None },
         labels: dataset.names.clone(),
         preprocessing,
         training: settings.record(&trained, &split),
         weights: trained.weights.clone(),
     };
+    if closed {
+        let people =
+            masked_people(device, &file, dataset, &split.train, &trained.features, settings.strangers)?;
+        file.judgement.masked = Some(people);
+    }
     Ok(Learned { file, trained, split, labels, believed })
 }
 

@@ -56,17 +56,34 @@ impl Strangers {
         self.nearest_but(features, None).expect("somebody is known")
     }
 
+    /// The probability of each person, if the face is one of theirs: in proportion to exp(−`scale` · distance).
+    pub fn probabilities(&self, features: &[f32], scale: f32) -> Vec<f32> {
+        let (_, nearest) = self.nearest(features);
+        let mut weights = vec![0.0; self.means.len()];
+        for (person, distance) in self.distances(features) {
+            weights[person] = (scale * (nearest - distance)).exp();
+        }
+        let sum: f32 = weights.iter().sum();
+        weights.into_iter().map(|weight| weight / sum).collect()
+    }
+
     /// Whether a face this far from the nearest person is a stranger's.
     pub fn is_stranger(&self, distance: f32) -> bool {
         distance.is_nan() || distance >= self.threshold
     }
 
     fn nearest_but(&self, features: &[f32], but: Option<usize>) -> Option<(usize, f32)> {
+        let others = self.distances(features).filter(|(person, _)| Some(*person) != but);
+        others.min_by(|a, b| a.1.total_cmp(&b.1))
+    }
+
+    /// Each person with features of this length, and how far the face is from them.
+    fn distances(&self, features: &[f32]) -> impl Iterator<Item = (usize, f32)> {
         let face = unit(features.to_vec());
         let people = self.means.iter().enumerate();
-        let others = people.filter(|(person, mean)| Some(*person) != but && mean.len() == face.len());
-        let distance = |mean: &[f32]| 1.0 - mean.iter().zip(&face).map(|(a, b)| a * b).sum::<f32>();
-        others.map(|(person, mean)| (person, distance(mean))).min_by(|a, b| a.1.total_cmp(&b.1))
+        people.filter(move |(_, mean)| mean.len() == features.len()).map(move |(person, mean)| {
+            (person, 1.0 - mean.iter().zip(&face).map(|(a, b)| a * b).sum::<f32>())
+        })
     }
 
     pub(super) fn to_json(&self) -> Value {
