@@ -276,13 +276,13 @@ mod tests {
     use std::collections::BTreeMap;
 
     use super::*;
-    use crate::models::{Judgement, Preprocessing, ScratchCnn, Strangers, scratch_cnn};
+    use crate::models::{FACE_SIZE, Judgement, Preprocessing, ScratchCnn, Strangers, scratch_cnn};
     use crate::nn::layers::BatchNormalization;
     use crate::ops::Normalize;
     use crate::tensor::HostTensor;
 
-    fn predictor() -> Predictor {
-        let sizes = ScratchCnn { size: 8, widths: vec![2], dense: 5, ..ScratchCnn::new(3) };
+    fn predictor(size: usize) -> Predictor {
+        let sizes = ScratchCnn { size, widths: vec![2], dense: 5, ..ScratchCnn::new(3) };
         let mut model = scratch_cnn(&sizes);
         model.layers.insert(model.layers.len() - 1, Arc::new(BatchNormalization::new("norm")));
         let params = Params::new(&Device::cpu());
@@ -296,7 +296,7 @@ mod tests {
             weights.insert(format!("norm/{name}"), HostTensor::new([5], vec![value; 5]));
         }
         let preprocessing = Preprocessing {
-            size: 8,
+            size,
             detector: "lbp".into(),
             margin: 0.2,
             align: false,
@@ -318,7 +318,7 @@ mod tests {
 
     #[test]
     fn the_last_layer_makes_probabilities_of_the_features() {
-        let mut predictor = predictor();
+        let mut predictor = predictor(8);
         let layers = &predictor.probabilities.layers;
         assert!(layers.iter().all(|layer| layer.class_name() != "BatchNormalization"), "it is folded");
         let pixels: Vec<u8> = (0..9 * 8 * 8 * 3).map(|i| (i * i % 251) as u8).collect();
@@ -347,7 +347,7 @@ mod tests {
 
     #[test]
     fn strangers_are_told_and_probabilities_tempered() {
-        let mut predictor = predictor();
+        let mut predictor = predictor(8);
         let pixels: Vec<u8> = (0..40 * 8 * 8 * 3).map(|i| (i * i % 251) as u8).collect();
         let (features, rows) = (predictor.features(&pixels).unwrap(), predictor.predict(&pixels).unwrap());
         let people: Vec<usize> = (0..40).map(|i| i % 3).collect();
@@ -366,5 +366,43 @@ mod tests {
         }
         assert!(judged.iter().any(|judged| judged.stranger) && judged.iter().any(|judged| !judged.stranger));
         assert_eq!(predictor.predict(&pixels).unwrap()[0].len(), 3);
+    }
+
+    /// A face that has the colour of skin down to the nose, and this one below.
+    fn face(skin: [u8; 3], lower: [u8; 3]) -> Vec<u8> {
+        let row = |row: usize| if row < 66 { skin } else { lower };
+        (0..FACE_SIZE * FACE_SIZE).flat_map(|index| row(index / FACE_SIZE)).collect()
+    }
+
+    #[test]
+    fn who_wears_a_mask_is_known_by_the_upper_half() {
+        let mut predictor = predictor(FACE_SIZE);
+        let skins = [[220, 180, 160], [150, 110, 90], [90, 60, 50]];
+        let bare: Vec<u8> = skins.iter().flat_map(|&skin| face(skin, skin)).collect();
+        let features = predictor.features(&bare).unwrap();
+        let in_masks = predictor.masked_features(&bare, &features).unwrap();
+        assert_eq!(in_masks[0].len(), 2 * features[0].len());
+        let strangers = Strangers::new(&features, &[0, 1, 2], 3, 0.01, 0.2);
+        let masked = Strangers::new(&in_masks, &[0, 1, 2], 3, 0.01, 0.1);
+        let mut file = predictor.file().clone();
+        file.judgement = Judgement { strangers: Some(strangers.clone()), ..Judgement::default() };
+        let mut without = Predictor::new(&Device::cpu(), file.clone()).unwrap();
+        file.judgement.masked = Some(masked.clone());
+        let mut predictor = Predictor::new(&Device::cpu(), file).unwrap();
+
+        let shown = [bare.clone(), face(skins[1], [70, 120, 220])].concat();
+        let [found, known] = [&mut predictor, &mut without].map(|predictor| predictor.judge(&shown).unwrap());
+        assert_eq!(found[..3], known[..3], "bare faces are judged as ever");
+        let last = &shown[bare.len()..];
+        let features = predictor.features(last).unwrap();
+        let features = predictor.masked_features(last, &features).unwrap();
+        let (_, distance) = masked.nearest(&features[0]);
+        let expected = Judged {
+            probabilities: masked.probabilities(&features[0], MASKED_SCALE),
+            distance: Some(2.0 * distance),
+            stranger: masked.is_stranger(distance),
+        };
+        assert_eq!(found[3], expected);
+        assert_ne!(found[3], known[3]);
     }
 }

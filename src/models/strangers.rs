@@ -209,6 +209,17 @@ mod tests {
     }
 
     #[test]
+    fn probabilities_fall_with_the_distance() {
+        let known = Strangers::new(&[vec![1.0, 0.0], vec![0.0, 1.0]], &[0, 2], 3, 0.01, 0.3);
+        let found = known.probabilities(&[3.0, 4.0], 10.0);
+        // The cosines are 0.6 and 0.8.
+        assert_abs_diff_eq!(found[2] / found[0], 2.0f32.exp(), epsilon = 1e-4);
+        assert_eq!(found[1], 0.0, "nobody is taken for a person without photos");
+        assert_abs_diff_eq!(found.iter().sum::<f32>(), 1.0, epsilon = 1e-6);
+        assert_eq!(known.probabilities(&[0.0, 1.0], 1e6), [0.0, 0.0, 1.0], "however large the scale is");
+    }
+
+    #[test]
     fn what_is_saved_is_what_is_read() {
         let (features, mut labels) = people(40);
         labels.iter_mut().for_each(|label| *label += 1);

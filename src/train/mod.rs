@@ -22,7 +22,7 @@ pub use believe::{Believed, believe};
 pub use fit::{Event, FineTune, FitOptions, Outcome, Task, Trained, fit};
 pub use fit_means::fit_means;
 pub use history::{Epoch, History};
-pub use masked::masked_people;
+pub use masked::{Examples, masked_people};
 pub use monitor::Monitor;
 pub use schedule::{Decay, Schedule};
 pub use source::Caching;
