@@ -11,7 +11,8 @@ use lookalike::folders::cache_folder;
 use lookalike::models::{FACE_STRANGERS, Judgement, ModelFile, Preprocessing, Strangers};
 use lookalike::ops::Augment;
 use lookalike::train::{
-    Batches, Believed, Caching, Epoch, Event, FitOptions, Monitor, Task, Trained, believe, fit, fit_means,
+    Batches, Believed, Caching, Epoch, Event, Examples, FitOptions, Monitor, Task, Trained, believe, fit,
+    fit_means, masked_people,
 };
 use lookalike::{Device, Error, Result};
 use serde_json::{Value, json};
@@ -165,6 +166,7 @@ pub fn learn_split(
     say(format_args!("split: {}", split.note));
     let closed = settings.network.model == Kind::Face;
     let crop_size = dataset.size;
+    let photos = split.train.len();
     let enrolled;
     let (dataset, split) = match closed {
         true => {
@@ -197,14 +199,23 @@ pub fn learn_split(
         let rate = settings.strangers;
         Strangers::new(&trained.features, &people, dataset.classes(), rate, FACE_STRANGERS)
     });
-    let file = ModelFile {
+    let mut file = ModelFile {
         model,
-        judgement: Judgement { temperature: believed.temperature, strangers },
+        judgement: Judgement { temperature: believed.temperature, strangers, masked: None },
         labels: dataset.names.clone(),
         preprocessing,
         training: settings.record(&trained, &split),
         weights: trained.weights.clone(),
     };
+    if closed {
+        // Without the drawn masks, which stand behind the photos: with the lower half painted over they are the photos
+        // once more, and whole they are nearer to everybody in a mask, strangers too.
+        let examples =
+            Examples { dataset, pictures: &split.train[..photos], features: &trained.features[..photos] };
+        let progress = Progress::new("upper halves", "faces", plain);
+        let report = &mut |done| progress.report(done, photos);
+        file.judgement.masked = Some(masked_people(device, &file, &examples, settings.strangers, report)?);
+    }
     Ok(Learned { file, trained, split, labels, believed })
 }
 

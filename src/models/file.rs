@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 
 #[cfg(feature = "train")]
 use super::foreign::{self, Format, Given};
-use super::{Judgement, Model};
+use super::{FACE_SIZE, Judgement, Model};
 use crate::formats::safetensors::{self, TensorFile};
 use crate::graph::Params;
 use crate::ops::Normalize;
@@ -155,6 +155,13 @@ impl ModelFile {
         let classes = self.model.classes()?;
         if self.labels.len() != classes {
             return Err(Error::Input(format!("has {} labels for {classes} outputs", self.labels.len())));
+        }
+        let placed = [FACE_SIZE, FACE_SIZE, 3];
+        if self.judgement.masked.is_some() && self.model.input[..] != placed {
+            return Err(Error::Input(format!(
+                "knows people in masks, but takes pictures of {}, not of {FACE_SIZE} × {FACE_SIZE}; train the model again",
+                self.model.input
+            )));
         }
         self.model.check(&self.weights)
     }

@@ -11,31 +11,38 @@ pub struct Judgement {
     pub temperature: f64,
     /// Who is nobody of its people.
     pub strangers: Option<Strangers>,
+    /// The same people by their [features in masks](super::Predictor::masked_features), where the model tells by these who
+    /// wears one.
+    pub masked: Option<Strangers>,
 }
 
 impl Default for Judgement {
     fn default() -> Judgement {
-        Judgement { temperature: 1.0, strangers: None }
+        Judgement { temperature: 1.0, strangers: None, masked: None }
     }
 }
 
 impl Judgement {
     pub(super) fn to_json(&self) -> Value {
-        let strangers = self.strangers.as_ref().map_or(Value::Null, Strangers::to_json);
-        json!({"temperature": self.temperature, "strangers": strangers})
+        let json = |strangers: &Option<Strangers>| strangers.as_ref().map_or(Value::Null, Strangers::to_json);
+        json!({"temperature": self.temperature, "strangers": json(&self.strangers), "masked": json(&self.masked)})
     }
 
-    /// That of a file with so many people; files from before there was one have none.
+    /// That of a file with so many people; files from before there was one have none, or none of masks.
     pub(super) fn from_json(value: &Value, people: usize) -> Option<Judgement> {
         if value.is_null() {
             return Some(Judgement::default());
         }
         let temperature = value["temperature"].as_f64().filter(|t| t.is_finite() && *t > 0.0)?;
-        let strangers = match &value["strangers"] {
-            Value::Null => None,
-            strangers => Some(Strangers::from_json(strangers, people)?),
+        let read = |value: &Value| match value {
+            Value::Null => Some(None),
+            strangers => Strangers::from_json(strangers, people).map(Some),
         };
-        Some(Judgement { temperature, strangers })
+        Some(Judgement {
+            temperature,
+            strangers: read(&value["strangers"])?,
+            masked: read(&value["masked"])?,
+        })
     }
 }
 
@@ -47,11 +54,16 @@ mod tests {
     fn what_is_saved_is_what_is_read() {
         let features = [vec![1.0, 0.0], vec![0.0, 1.0]];
         let strangers = Some(Strangers::new(&features, &[0, 1], 2, 0.01, 0.25));
-        for judgement in [Judgement::default(), Judgement { temperature: 1.7, strangers }] {
+        let masked = strangers.clone();
+        for judgement in [
+            Judgement::default(),
+            Judgement { temperature: 1.7, strangers: strangers.clone(), masked: None },
+            Judgement { temperature: 1.7, strangers, masked },
+        ] {
             assert_eq!(Judgement::from_json(&judgement.to_json(), 2), Some(judgement));
         }
         assert_eq!(Judgement::from_json(&Value::Null, 2), Some(Judgement::default()));
-        for damaged in [json!({}), json!({"temperature": 0.0}), json!({"temperature": 1.0, "strangers": 3})] {
+        for damaged in [json!({}), json!({"temperature": 0.0}), json!({"temperature": 1.0, "masked": 3})] {
             assert_eq!(Judgement::from_json(&damaged, 2), None, "{damaged}");
         }
     }

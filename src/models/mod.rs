@@ -19,13 +19,17 @@ mod scratch_cnn;
 mod slot;
 mod strangers;
 mod summary;
+mod upper_face;
 mod vgg16;
 #[cfg(feature = "train")]
 pub mod weights;
 mod workload;
 
 pub use config::MAX_SIZE;
-pub use face::{FACE_FEATURES, FACE_SIZE, FACE_STRANGERS, face, face_base, face_normalize, face_weights};
+pub use face::{
+    FACE_FEATURES, FACE_MASKED_STRANGERS, FACE_SIZE, FACE_STRANGERS, face, face_base, face_normalize,
+    face_weights,
+};
 pub use file::{ModelFile, Preprocessing};
 #[cfg(feature = "train")]
 pub use foreign::Given;

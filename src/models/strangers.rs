@@ -56,17 +56,34 @@ impl Strangers {
         self.nearest_but(features, None).expect("somebody is known")
     }
 
+    /// The probability of each person, if the face is one of theirs: in proportion to exp(−`scale` · distance).
+    pub fn probabilities(&self, features: &[f32], scale: f32) -> Vec<f32> {
+        let (_, nearest) = self.nearest(features);
+        let mut weights = vec![0.0; self.means.len()];
+        for (person, distance) in self.distances(features) {
+            weights[person] = (scale * (nearest - distance)).exp();
+        }
+        let sum: f32 = weights.iter().sum();
+        weights.into_iter().map(|weight| weight / sum).collect()
+    }
+
     /// Whether a face this far from the nearest person is a stranger's.
     pub fn is_stranger(&self, distance: f32) -> bool {
         distance.is_nan() || distance >= self.threshold
     }
 
     fn nearest_but(&self, features: &[f32], but: Option<usize>) -> Option<(usize, f32)> {
+        let others = self.distances(features).filter(|(person, _)| Some(*person) != but);
+        others.min_by(|a, b| a.1.total_cmp(&b.1))
+    }
+
+    /// Each person with features of this length, and how far the face is from them.
+    fn distances(&self, features: &[f32]) -> impl Iterator<Item = (usize, f32)> {
         let face = unit(features.to_vec());
         let people = self.means.iter().enumerate();
-        let others = people.filter(|(person, mean)| Some(*person) != but && mean.len() == face.len());
-        let distance = |mean: &[f32]| 1.0 - mean.iter().zip(&face).map(|(a, b)| a * b).sum::<f32>();
-        others.map(|(person, mean)| (person, distance(mean))).min_by(|a, b| a.1.total_cmp(&b.1))
+        people.filter(move |(_, mean)| mean.len() == features.len()).map(move |(person, mean)| {
+            (person, 1.0 - mean.iter().zip(&face).map(|(a, b)| a * b).sum::<f32>())
+        })
     }
 
     pub(super) fn to_json(&self) -> Value {
@@ -189,6 +206,17 @@ mod tests {
         assert_eq!((few.threshold, few.held_out), (0.3, 0), "60 photos say nothing about one in a hundred");
         let two: (Vec<_>, Vec<_>) = features.into_iter().zip(labels).filter(|(_, label)| *label < 2).unzip();
         assert_eq!(Strangers::new(&two.0, &two.1, 2, 0.05, 0.3).held_out, 0, "two people are not many");
+    }
+
+    #[test]
+    fn probabilities_fall_with_the_distance() {
+        let known = Strangers::new(&[vec![1.0, 0.0], vec![0.0, 1.0]], &[0, 2], 3, 0.01, 0.3);
+        let found = known.probabilities(&[3.0, 4.0], 10.0);
+        // The cosines are 0.6 and 0.8.
+        assert_abs_diff_eq!(found[2] / found[0], 2.0f32.exp(), epsilon = 1e-4);
+        assert_eq!(found[1], 0.0, "nobody is taken for a person without photos");
+        assert_abs_diff_eq!(found.iter().sum::<f32>(), 1.0, epsilon = 1e-6);
+        assert_eq!(known.probabilities(&[0.0, 1.0], 1e6), [0.0, 0.0, 1.0], "however large the scale is");
     }
 
     #[test]

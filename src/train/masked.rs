@@ -1,0 +1,43 @@
+//! How people are known in masks, from photos without: by their faces with the lower half painted over.
+
+use crate::data::Dataset;
+use crate::models::{FACE_MASKED_STRANGERS, ModelFile, Predictor, Strangers};
+use crate::{Device, Result};
+
+/// Pictures between two reports of progress.
+const CHUNK: usize = 64;
+
+/// Pictures of people, and what the face network made of them.
+#[derive(Clone, Copy, Debug)]
+pub struct Examples<'a> {
+    /// Pictures as the network sees them, and whom they show.
+    pub dataset: &'a Dataset,
+    /// Which of them.
+    pub pictures: &'a [usize],
+    /// The features of each.
+    pub features: &'a [Vec<f32>],
+}
+
+/// The people of these examples of the face network in `file`, by what is seen of them in a mask. `rate` is the share of
+/// strangers that may be taken for them, as for [`Strangers::new`]. `on_done` is told how many pictures are done.
+///
+/// # Errors
+/// If the device fails.
+pub fn masked_people(
+    device: &Device,
+    file: &ModelFile,
+    examples: &Examples<'_>,
+    rate: f64,
+    on_done: &mut dyn FnMut(usize),
+) -> Result<Strangers> {
+    let Examples { dataset, pictures, features } = *examples;
+    let mut predictor = Predictor::new(device, file.clone())?;
+    let mut masked = Vec::with_capacity(pictures.len());
+    for (pictures, features) in pictures.chunks(CHUNK).zip(features.chunks(CHUNK)) {
+        let pixels: Vec<u8> = pictures.iter().flat_map(|&picture| dataset.image(picture)).copied().collect();
+        masked.extend(predictor.masked_features(&pixels, features)?);
+        on_done(masked.len());
+    }
+    let people: Vec<usize> = pictures.iter().map(|&picture| dataset.labels[picture]).collect();
+    Ok(Strangers::new(&masked, &people, dataset.classes(), rate, FACE_MASKED_STRANGERS))
+}
