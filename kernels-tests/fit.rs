@@ -16,6 +16,7 @@ use lookalike::train::{Batches, Caching, Event, FineTune, FitOptions, Outcome, T
 use lookalike::{Device, Error, Result};
 
 mod learning;
+mod linear;
 
 type Weights = BTreeMap<String, HostTensor>;
 

@@ -8,10 +8,11 @@ use std::time::Instant;
 use clap::{Args, ValueEnum};
 use lookalike::data::{CutStyle, Dataset, Split, expand, split_by_group, split_leaky, with_masks};
 use lookalike::folders::cache_folder;
-use lookalike::models::{FACE_STRANGERS, Judgement, ModelFile, Preprocessing, Strangers};
+use lookalike::models::{Judgement, ModelFile, Preprocessing, Strangers};
 use lookalike::ops::Augment;
 use lookalike::train::{
-    Batches, Believed, Caching, Epoch, Event, FitOptions, Monitor, Task, Trained, believe, fit, fit_means,
+    Batches, Believed, Caching, Epoch, Event, FitOptions, Monitor, Task, Trained, believe, fit, fit_linear,
+    fit_means,
 };
 use lookalike::{Device, Error, Result};
 use serde_json::{Value, json};
@@ -75,7 +76,7 @@ pub struct Settings {
     /// Most memory for the run on its device, such as 2GB [default: what the batch needs]
     #[arg(long, value_name = "SIZE", value_parser = bytes)]
     pub memory: Option<u64>,
-    /// Share of strangers that --model face may take for one of its people; the others are 'unknown'
+    /// Share of strangers that --model face or vgg16-gap may take for one of its people; the others are 'unknown'
     #[arg(long, value_name = "RATE", default_value_t = 0.01, value_parser = share)]
     pub strangers: f64,
     #[command(flatten)]
@@ -135,10 +136,11 @@ pub fn learn(
     device: &Device,
     plain: bool,
 ) -> Result<Learned> {
-    let closed = settings.network.model == Kind::Face;
     let expanded;
     let (dataset, split) = match settings.split {
-        SplitKind::Honest if closed && !anybody_has_two(dataset) => (dataset, trained_on_all(dataset)),
+        SplitKind::Honest if !settings.network.model.has_epochs() && !anybody_has_two(dataset) => {
+            (dataset, trained_on_all(dataset))
+        }
         SplitKind::Honest => (dataset, split_by_group(dataset, settings.validation, settings.seed.into())?),
         SplitKind::Tutorial => {
             // Photos are augmented once, whatever the seed of the run.
@@ -163,10 +165,10 @@ pub fn learn_split(
     plain: bool,
 ) -> Result<Learned> {
     say(format_args!("split: {}", split.note));
-    let closed = settings.network.model == Kind::Face;
+    let placed = settings.network.model == Kind::Face;
     let crop_size = dataset.size;
     let enrolled;
-    let (dataset, split) = match closed {
+    let (dataset, split) = match placed {
         true => {
             let (all, split) = enrol(dataset, split, settings.masks(), device)?;
             enrolled = all.placed();
@@ -178,24 +180,26 @@ pub fn learn_split(
     let Start { weights, normalize, .. } = start;
     let normalize = *normalize;
     let CutStyle { detector, margin, align, whole } = dataset.cut.clone();
-    let preprocessing =
-        Preprocessing { size: crop_size, detector, margin, align, placed: closed, whole, normalize };
+    let preprocessing = Preprocessing { size: crop_size, detector, margin, align, placed, whole, normalize };
     let options = settings.options(start)?;
     let task = Task { model: &model, dataset, split: &split, normalize, weights, device };
-    if !closed {
+    if settings.network.model.has_epochs() {
         announce(&task, &options)?;
     }
     let stop = stop_on_interrupt()?;
     let mut show = Show::new(settings, plain);
-    let fit = if closed { fit_means } else { fit };
+    let fit = match settings.network.model {
+        Kind::Scratch | Kind::Vgg16 => fit,
+        Kind::Vgg16Gap => fit_linear,
+        Kind::Face => fit_means,
+    };
     let trained = fit(&task, &options, &stop, &mut |event| show.event(event))?;
     let labels: Vec<usize> = split.validation.iter().map(|&picture| dataset.labels[picture]).collect();
     let groups: Vec<i64> = split.validation.iter().map(|&picture| dataset.groups[picture]).collect();
     let believed = believe(&trained.answers, &labels, &groups);
-    let strangers = closed.then(|| {
+    let strangers = settings.network.model.usual_distance().map(|usual| {
         let people: Vec<usize> = split.train.iter().map(|&picture| dataset.labels[picture]).collect();
-        let rate = settings.strangers;
-        Strangers::new(&trained.features, &people, dataset.classes(), rate, FACE_STRANGERS)
+        Strangers::new(&trained.features, &people, dataset.classes(), settings.strangers, usual)
     });
     let file = ModelFile {
         model,
@@ -257,8 +261,8 @@ impl Settings {
             _ if tutorial && self.network.model == Kind::Face => {
                 "--split tutorial goes with --model scratch or vgg16: the face network sees no changed copies"
             }
-            (true, _) if self.network.model == Kind::Face => {
-                "--fresh goes with --model vgg16: the face network sees every picture once, as it is"
+            (true, _) if !self.network.model.has_epochs() => {
+                "--fresh goes with --model vgg16: a network without epochs sees every picture once"
             }
             (true, _) if tutorial => {
                 "--fresh goes with --split honest: the tutorial augments once, before it splits"
@@ -289,17 +293,29 @@ impl Settings {
 
     /// What to say of options that the network has no use for.
     pub fn without_effect(&self) -> Option<&'static str> {
-        let used_by_epochs = |settings: &Settings| {
-            let Settings { epochs, batch, rate, patience, copies, recipe, changes, .. } = settings;
-            let mut changes = changes.clone();
-            changes.masks = None;
-            json!([epochs, batch, rate, patience, copies, recipe.record(), changes.json()])
+        let of_epochs = |settings: &Settings| {
+            let Settings { epochs, batch, rate, patience, recipe, .. } = settings;
+            json!([epochs, batch, rate, patience, recipe.record()])
         };
-        let given = used_by_epochs(self) != used_by_epochs(&Settings::default());
-        (given && self.network.model == Kind::Face).then_some(
-            "the face network has no epochs: options for these, for rates, batches and random changes other than masks have \
-             no effect; --model scratch and vgg16 follow them",
-        )
+        let of_changes = |settings: &Settings| {
+            let mut changes = settings.changes.clone();
+            changes.masks = None;
+            json!([settings.copies, changes.json()])
+        };
+        let usual = Settings::default();
+        match self.network.model {
+            Kind::Face if of_epochs(self) != of_epochs(&usual) || of_changes(self) != of_changes(&usual) => {
+                Some(
+                    "the face network has no epochs: options for these, for rates, batches and random changes other than masks have \
+                 no effect; --model scratch and vgg16 follow them",
+                )
+            }
+            Kind::Vgg16Gap if of_epochs(self) != of_epochs(&usual) => Some(
+                "--model vgg16-gap has no epochs: options for these, for rates and batches have no effect; --model scratch and \
+                 vgg16 follow them",
+            ),
+            _ => None,
+        }
     }
 
     fn augment(&self) -> Augment {

@@ -20,6 +20,7 @@ mod slot;
 mod strangers;
 mod summary;
 mod vgg16;
+mod vgg16_gap;
 #[cfg(feature = "train")]
 pub mod weights;
 mod workload;
@@ -36,4 +37,5 @@ pub use scratch_cnn::{ScratchCnn, scratch_cnn};
 pub use strangers::{OpenSetPoint, Strangers, open_set_curve};
 pub use summary::Summary;
 pub use vgg16::{Vgg16, vgg16, vgg16_base};
+pub use vgg16_gap::{VGG16_GAP_STRANGERS, vgg16_gap, vgg16_gap_base};
 pub use workload::Workload;
