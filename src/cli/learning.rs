@@ -11,8 +11,8 @@ use lookalike::folders::cache_folder;
 use lookalike::models::{Judgement, ModelFile, Preprocessing, Strangers};
 use lookalike::ops::Augment;
 use lookalike::train::{
-    Batches, Believed, Caching, Epoch, Event, FitOptions, Monitor, Task, Trained, believe, fit, fit_linear,
-    fit_means,
+    Batches, Believed, Caching, Epoch, Event, FitOptions, Monitor, Task, Trained, believe, features_of, fit,
+    fit_linear, fit_means, hold_out,
 };
 use lookalike::{Device, Error, Result};
 use serde_json::{Value, json};
@@ -76,9 +76,14 @@ pub struct Settings {
     /// Most memory for the run on its device, such as 2GB [default: what the batch needs]
     #[arg(long, value_name = "SIZE", value_parser = bytes)]
     pub memory: Option<u64>,
-    /// Share of strangers that --model face or vgg16-gap may take for one of its people; the others are 'unknown'
-    #[arg(long, value_name = "RATE", default_value_t = 0.01, value_parser = share)]
-    pub strangers: f64,
+    /// Share of strangers that the model may take for one of its people; the others are 'unknown' [default: 0.01 for --model face;
+    /// else nobody is, because that would be most of the people it knows too]
+    #[arg(long, value_name = "RATE", value_parser = share)]
+    pub strangers: Option<f64>,
+    /// Networks trained in addition, each without another part of the people, to find out how far strangers are [default: 3 for
+    /// --strangers with --model vgg16; 0 for scratch: a usual distance]
+    #[arg(long, value_name = "K", requires = "strangers", value_parser = clap::value_parser!(u64).range(0..=100))]
+    pub hold_out: Option<u64>,
     #[command(flatten)]
     pub network: NetworkArguments,
     #[command(flatten)]
@@ -91,6 +96,11 @@ pub struct Settings {
 const ENROLLED_MASKS: f32 = 0.5;
 /// Largest share of enrolled pictures that may wear a drawn mask: nine for each bare one.
 const MOST_MASKS: f32 = 0.9;
+
+/// Share of strangers that the face network may take for somebody unless told otherwise.
+const STRANGERS: f64 = 0.01;
+/// Networks that are trained without some of the people, where frozen layers see each photo only once.
+const HOLD_OUT: usize = 3;
 
 /// How pictures are split.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
@@ -197,10 +207,22 @@ pub fn learn_split(
     let labels: Vec<usize> = split.validation.iter().map(|&picture| dataset.labels[picture]).collect();
     let groups: Vec<i64> = split.validation.iter().map(|&picture| dataset.groups[picture]).collect();
     let believed = believe(&trained.answers, &labels, &groups);
-    let strangers = settings.network.model.usual_distance().map(|usual| {
-        let people: Vec<usize> = split.train.iter().map(|&picture| dataset.labels[picture]).collect();
-        Strangers::new(&trained.features, &people, dataset.classes(), settings.strangers, usual)
-    });
+    let strangers = match settings.strangers() {
+        None => None,
+        Some(rate) => {
+            let people: Vec<usize> = split.train.iter().map(|&picture| dataset.labels[picture]).collect();
+            let (classes, usual) = (dataset.classes(), settings.network.model.usual_distance());
+            Some(match settings.network.model.has_epochs() {
+                true => {
+                    let features = features_of(&task, &options, &trained.weights, &stop)?;
+                    let folds = settings.hold_out();
+                    let distances = hold_out(&task, &options, folds, &stop, &mut |event| show.event(event))?;
+                    Strangers::from_held_out(&features, &people, classes, rate, usual, distances)
+                }
+                false => Strangers::new(&trained.features, &people, classes, rate, usual),
+            })
+        }
+    };
     let file = ModelFile {
         model,
         judgement: Judgement { temperature: believed.temperature, strangers },
@@ -291,6 +313,18 @@ impl Settings {
         self.changes.masks.unwrap_or(usual)
     }
 
+    /// The share of strangers that may be taken for somebody, where there are strangers.
+    fn strangers(&self) -> Option<f64> {
+        let usual = (self.network.model == Kind::Face).then_some(STRANGERS);
+        self.strangers.or(usual)
+    }
+
+    /// How many networks are trained without some of the people.
+    fn hold_out(&self) -> usize {
+        let usual = if self.network.model == Kind::Vgg16 { HOLD_OUT } else { 0 };
+        self.hold_out.map_or(usual, |folds| folds as usize)
+    }
+
     /// What to say of options that the network has no use for.
     pub fn without_effect(&self) -> Option<&'static str> {
         let of_epochs = |settings: &Settings| {
@@ -365,7 +399,8 @@ impl Settings {
                 "copies": self.copies,
                 "fresh": self.fresh,
                 "unfreeze": self.network.unfreeze,
-                "strangers": self.strangers,
+                "strangers": self.strangers(),
+                "hold_out": self.hold_out(),
                 "recipe": self.recipe.record(),
             },
             "history": trained.history.to_json(),

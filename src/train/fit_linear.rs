@@ -5,12 +5,12 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Instant;
 
 use super::fit::{Event, FitOptions, Outcome, Task, Trained};
-use super::rows::Rows;
+use super::rows::{Rows, answers};
 use super::step::{RATE, STEP};
 use crate::graph::{Graph, Params, Plan, Var};
 use crate::models::Model;
 use crate::nn::{CrossEntropy, Mode, Optimizer};
-use crate::tensor::{Data, HostTensor, Precision, TensorType};
+use crate::tensor::{Data, HostTensor, TensorType};
 use crate::{Device, Error, Result};
 
 /// Share of each target that is spread over all people: of few photos, so many more were named right than with none.
@@ -100,28 +100,6 @@ fn moments(rows: &[Vec<f32>], width: usize) -> (Vec<f32>, Vec<f32>) {
         (mean as f32, (values().map(|x| (x - mean).powi(2)).sum::<f64>() / count) as f32)
     };
     (0..width).map(moment).unzip()
-}
-
-/// What `model` with these weights makes of each row.
-fn answers(
-    model: &Model,
-    weights: &BTreeMap<String, HostTensor>,
-    device: &Device,
-    rows: &[Vec<f32>],
-) -> Result<Vec<Vec<f32>>> {
-    if rows.is_empty() {
-        return Ok(vec![]);
-    }
-    let params = Params::new(device);
-    model.load(&params, weights)?;
-    let mut graph = Graph::new();
-    let x = graph.input(FEATURES, TensorType::f32([rows.len(), rows[0].len()]));
-    let y = model.predict(&mut graph, x, Precision::F32)?;
-    let mut plan = Plan::new(&graph, &params, &[y])?;
-    plan.write(FEATURES, &Data::F32(rows.concat()))?;
-    plan.run()?;
-    let values = plan.read(y)?.to_f32();
-    Ok(values.chunks_exact(values.len() / rows.len()).map(<[f32]>::to_vec).collect())
 }
 
 /// The parameters of the dense layer `head` that tell the people of these rows apart best.

@@ -1,5 +1,6 @@
 //! What frozen layers make of a split's pictures: all that training without epochs needs of them.
 
+use std::collections::BTreeMap;
 use std::sync::atomic::AtomicBool;
 use std::time::Instant;
 
@@ -7,9 +8,12 @@ use super::batches::MOST_FROZEN;
 use super::fit::{Event, FitOptions, Task, features};
 use super::source::Item;
 use super::{Epoch, History};
-use crate::graph::Params;
+use crate::graph::{Graph, Params, Plan};
 use crate::models::Model;
-use crate::{Error, Result};
+use crate::tensor::{Data, HostTensor, Precision, TensorType};
+use crate::{Device, Error, Result};
+
+const ROWS: &str = "rows";
 
 /// A row of numbers for each picture.
 pub(super) struct Rows {
@@ -93,6 +97,30 @@ impl Rows {
             pictures_per_second,
         }])
     }
+}
+
+/// What `model` with these weights makes of each row.
+pub(super) fn answers(
+    model: &Model,
+    weights: &BTreeMap<String, HostTensor>,
+    device: &Device,
+    rows: &[Vec<f32>],
+) -> Result<Vec<Vec<f32>>> {
+    let params = Params::new(device);
+    model.load(&params, weights)?;
+    let mut answers = Vec::with_capacity(rows.len());
+    for some in rows.chunks(model.largest_batch(device.max_tensor())?) {
+        let shape: Vec<usize> = std::iter::once(some.len()).chain(model.input.iter().copied()).collect();
+        let mut graph = Graph::new();
+        let x = graph.input(ROWS, TensorType::f32(shape));
+        let y = model.predict(&mut graph, x, Precision::F32)?;
+        let mut plan = Plan::new(&graph, &params, &[y])?;
+        plan.write(ROWS, &Data::F32(some.concat()))?;
+        plan.run()?;
+        let values = plan.read(y)?.to_f32();
+        answers.extend(values.chunks_exact(values.len() / some.len()).map(<[f32]>::to_vec));
+    }
+    Ok(answers)
 }
 
 /// Mean loss, and share of the pictures whose most probable person is theirs; NaN of none.
