@@ -50,7 +50,7 @@ fn every_person_is_a_stranger_once() {
         let model = model(frozen);
         let scene = Scene::new(&pretrained(&model), &Device::cpu());
         let (task, stop) = (scene.task(&model), AtomicBool::new(false));
-        let distances = |folds: usize| hold_out(&task, &options(), folds, &stop, &mut |_| {}).unwrap();
+        let distances = |folds: usize| hold_out(&task, &options(), fit, folds, &stop, &mut |_| {}).unwrap();
         let found = distances(3);
         assert_eq!(found.len(), scene.split.train.len());
         assert!(found.iter().all(|distance| (0.0..=2.0).contains(distance)), "{found:?}");
@@ -65,6 +65,6 @@ fn every_person_is_a_stranger_once() {
 fn who_is_interrupted_keeps_the_model() {
     let model = model(0);
     let scene = Scene::new(&pretrained(&model), &Device::cpu());
-    let stopped = hold_out(&scene.task(&model), &options(), 3, &AtomicBool::new(true), &mut |_| {});
+    let stopped = hold_out(&scene.task(&model), &options(), fit, 3, &AtomicBool::new(true), &mut |_| {});
     assert!(stopped.unwrap().is_empty());
 }

@@ -11,8 +11,8 @@ use lookalike::folders::cache_folder;
 use lookalike::models::{Judgement, ModelFile, Preprocessing, Strangers};
 use lookalike::ops::Augment;
 use lookalike::train::{
-    Batches, Believed, Caching, Epoch, Event, FitOptions, Monitor, Task, Trained, believe, features_of, fit,
-    fit_linear, fit_means, hold_out,
+    Batches, Believed, Caching, Epoch, Event, Fit, FitOptions, Monitor, Task, Trained, believe, features_of,
+    fit, fit_linear, fit_means, hold_out,
 };
 use lookalike::{Device, Error, Result};
 use serde_json::{Value, json};
@@ -80,8 +80,8 @@ pub struct Settings {
     /// else nobody is, because that would be most of the people it knows too]
     #[arg(long, value_name = "RATE", value_parser = share)]
     pub strangers: Option<f64>,
-    /// Networks trained in addition, each without another part of the people, to find out how far strangers are [default: 3 for
-    /// --strangers with --model vgg16; 0 for scratch: a usual distance]
+    /// Networks trained in addition, each without another part of the people, to find out how far strangers are [default: 3 with
+    /// --model vgg16, 10 with vgg16-gap; 0 with scratch: a usual distance]
     #[arg(long, value_name = "K", requires = "strangers", value_parser = clap::value_parser!(u64).range(0..=100))]
     pub hold_out: Option<u64>,
     #[command(flatten)]
@@ -101,6 +101,8 @@ const MOST_MASKS: f32 = 0.9;
 const STRANGERS: f64 = 0.01;
 /// Networks that are trained without some of the people, where frozen layers see each photo only once.
 const HOLD_OUT: usize = 3;
+/// The same where each takes a second.
+const HOLD_OUT_WITHOUT_EPOCHS: usize = 10;
 
 /// How pictures are split.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
@@ -198,7 +200,7 @@ pub fn learn_split(
     }
     let stop = stop_on_interrupt()?;
     let mut show = Show::new(settings, plain);
-    let fit = match settings.network.model {
+    let fit: Fit = match settings.network.model {
         Kind::Scratch | Kind::Vgg16 => fit,
         Kind::Vgg16Gap => fit_linear,
         Kind::Face => fit_means,
@@ -212,14 +214,16 @@ pub fn learn_split(
         Some(rate) => {
             let people: Vec<usize> = split.train.iter().map(|&picture| dataset.labels[picture]).collect();
             let (classes, usual) = (dataset.classes(), settings.network.model.usual_distance());
-            Some(match settings.network.model.has_epochs() {
-                true => {
+            Some(match settings.network.model {
+                Kind::Face => Strangers::new(&trained.features, &people, classes, rate, usual),
+                Kind::Scratch | Kind::Vgg16 | Kind::Vgg16Gap => {
                     let features = features_of(&task, &options, &trained.weights, &stop)?;
-                    let folds = settings.hold_out();
-                    let distances = hold_out(&task, &options, folds, &stop, &mut |event| show.event(event))?;
+                    let folds = settings.hold_out().min(classes);
+                    let distances = hold_out(&task, &options, fit, folds, &stop, &mut |fold| {
+                        note(format_args!("training without some of the people, {} of {folds}", fold + 1));
+                    })?;
                     Strangers::from_held_out(&features, &people, classes, rate, usual, distances)
                 }
-                false => Strangers::new(&trained.features, &people, classes, rate, usual),
             })
         }
     };
@@ -321,7 +325,11 @@ impl Settings {
 
     /// How many networks are trained without some of the people.
     fn hold_out(&self) -> usize {
-        let usual = if self.network.model == Kind::Vgg16 { HOLD_OUT } else { 0 };
+        let usual = match self.network.model {
+            Kind::Scratch | Kind::Face => 0,
+            Kind::Vgg16 => HOLD_OUT,
+            Kind::Vgg16Gap => HOLD_OUT_WITHOUT_EPOCHS,
+        };
         self.hold_out.map_or(usual, |folds| folds as usize)
     }
 

@@ -1,19 +1,23 @@
-//! Strangers for networks that learn their features. These tell the people they have learned farther apart than any others, so
-//! how far a stranger is follows only from people whom a network has not seen.
+//! Strangers for networks whose features depend on whom they learned. These tell the people they have learned farther apart than
+//! any others, so how far a stranger is follows only from people whom a network has not seen.
 
 use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use super::batches::MOST_FROZEN;
-use super::fit::{Event, FitOptions, Task, fit};
+use super::fit::{Event, FitOptions, Task, Trained};
 use super::rows::{Rows, answers};
 use super::source::base_graphs;
 use super::step::PIXELS;
 use crate::Result;
 use crate::data::Split;
 use crate::graph::{Params, Plan};
-use crate::models::Strangers;
+use crate::models::{Model, Strangers};
+use crate::nn::Parameter;
 use crate::tensor::{Data, HostTensor, Precision};
+
+/// A way to train.
+pub type Fit = fn(&Task<'_>, &FitOptions, &AtomicBool, &mut dyn FnMut(Event<'_>)) -> Result<Trained>;
 
 /// What the model with these weights makes of each picture to train on, in the order of the split: its
 /// [features](crate::models::Model::features).
@@ -28,7 +32,10 @@ pub fn features_of(
 ) -> Result<Vec<Vec<f32>>> {
     let Task { model, dataset, split, device, normalize, .. } = *task;
     let before = model.before_classifier()?;
-    let (base, head) = before.split_frozen()?;
+    // What is frozen and known before training is kept from one run to the next.
+    let given = |parameters: &[Parameter]| parameters.iter().all(|p| task.weights.contains_key(&p.name));
+    let fixed = before.trace(1)?.iter().take(before.frozen).take_while(|l| given(&l.parameters)).count();
+    let (base, head) = Model { frozen: fixed, ..before.clone() }.split_frozen()?;
     let options = FitOptions { augment: None, ..options.clone() };
     if !base.layers.is_empty() {
         let rows = Rows::new(task, &options, &base, stop, &mut |_| {})?;
@@ -51,16 +58,18 @@ pub fn features_of(
 }
 
 /// For photos of people held out, how far they are from the nearest person of a network that was trained without them: each of
-/// `folds` networks does without another part of the people. A part that leaves fewer than two people is left out.
+/// `folds` networks does without another part of the people, and `on_fold` is told its number before. A part that leaves fewer
+/// than two people, or nobody to validate with, is left out.
 ///
 /// # Errors
 /// As [`fit`](super::fit()).
 pub fn hold_out(
     task: &Task<'_>,
     options: &FitOptions,
+    fit: Fit,
     folds: usize,
     stop: &AtomicBool,
-    on_event: &mut dyn FnMut(Event<'_>),
+    on_fold: &mut dyn FnMut(usize),
 ) -> Result<Vec<f32>> {
     let Task { dataset, split, .. } = *task;
     let people = dataset.classes();
@@ -73,13 +82,11 @@ pub fn hold_out(
         let mut left: Vec<usize> = some.train.iter().map(|&picture| dataset.labels[picture]).collect();
         left.sort_unstable();
         left.dedup();
-        if left.len() < 2 || some.validation.is_empty() {
+        let unvalidated = some.validation.is_empty() && !split.validation.is_empty();
+        if left.len() < 2 || unvalidated {
             continue;
         }
-        on_event(Event::Note(&format!(
-            "a network without some of the people, {} of {folds}: how far are these from the others?",
-            fold + 1
-        )));
+        on_fold(fold);
         let trained = match fit(&Task { split: &some, ..*task }, options, stop, &mut |_| {}) {
             // The model itself is trained: an impatient user is to have it, with what is known by now.
             Err(_) if stop.load(Ordering::Relaxed) => break,

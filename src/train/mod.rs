@@ -25,7 +25,7 @@ pub use fit::{Event, FineTune, FitOptions, Outcome, Task, Trained, fit};
 pub use fit_linear::fit_linear;
 pub use fit_means::fit_means;
 pub use history::{Epoch, History};
-pub use hold_out::{features_of, hold_out};
+pub use hold_out::{Fit, features_of, hold_out};
 pub use monitor::Monitor;
 pub use schedule::{Decay, Schedule};
 pub use source::Caching;
