@@ -210,22 +210,8 @@ pub fn learn_split(
     let groups: Vec<i64> = split.validation.iter().map(|&picture| dataset.groups[picture]).collect();
     let believed = believe(&trained.answers, &labels, &groups);
     let strangers = match settings.strangers() {
+        Some(rate) => Some(strangers(&task, &options, settings, rate, fit, &trained, &stop)?),
         None => None,
-        Some(rate) => {
-            let people: Vec<usize> = split.train.iter().map(|&picture| dataset.labels[picture]).collect();
-            let (classes, usual) = (dataset.classes(), settings.network.model.usual_distance());
-            Some(match settings.network.model {
-                Kind::Face => Strangers::new(&trained.features, &people, classes, rate, usual),
-                Kind::Scratch | Kind::Vgg16 | Kind::Vgg16Gap => {
-                    let features = features_of(&task, &options, &trained.weights, &stop)?;
-                    let folds = settings.hold_out().min(classes);
-                    let distances = hold_out(&task, &options, fit, folds, &stop, &mut |fold| {
-                        note(format_args!("training without some of the people, {} of {folds}", fold + 1));
-                    })?;
-                    Strangers::from_held_out(&features, &people, classes, rate, usual, distances)
-                }
-            })
-        }
     };
     let file = ModelFile {
         model,
@@ -236,6 +222,32 @@ pub fn learn_split(
         weights: trained.weights.clone(),
     };
     Ok(Learned { file, trained, split, labels, believed })
+}
+
+/// How far a face may be from the people that a network has learned, so that a share of `rate` of strangers passes.
+fn strangers(
+    task: &Task<'_>,
+    options: &FitOptions,
+    settings: &Settings,
+    rate: f64,
+    fit: Fit,
+    trained: &Trained,
+    stop: &AtomicBool,
+) -> Result<Strangers> {
+    let Task { dataset, split, .. } = *task;
+    let model = settings.network.model;
+    let people: Vec<usize> = split.train.iter().map(|&picture| dataset.labels[picture]).collect();
+    let (classes, usual) = (dataset.classes(), model.usual_distance());
+    if model == Kind::Face {
+        // Its numbers are the same whoever is learned.
+        return Ok(Strangers::new(&trained.features, &people, classes, rate, usual));
+    }
+    let features = features_of(task, options, &trained.weights, stop)?;
+    let folds = settings.hold_out().min(classes);
+    let distances = hold_out(task, options, fit, folds, stop, &mut |fold| {
+        note(format_args!("training without some of the people, {} of {folds}", fold + 1));
+    })?;
+    Ok(Strangers::from_held_out(&features, &people, classes, rate, usual, distances))
 }
 
 /// The photos to train on, and behind them copies with masks drawn on, which make up about a share of `masks` of both: who is
@@ -348,8 +360,8 @@ impl Settings {
         match self.network.model {
             Kind::Face if of_epochs(self) != of_epochs(&usual) || of_changes(self) != of_changes(&usual) => {
                 Some(
-                    "the face network has no epochs: options for these, for rates, batches and random changes other than masks have \
-                 no effect; --model scratch and vgg16 follow them",
+                    "the face network has no epochs: options for these, for rates, batches and random changes other than \
+                     masks have no effect; --model scratch and vgg16 follow them",
                 )
             }
             Kind::Vgg16Gap if of_epochs(self) != of_epochs(&usual) => Some(
