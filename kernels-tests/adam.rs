@@ -1,11 +1,18 @@
 //! Adam: both forms, decay, sizes around a piece of 4,096, and step counts up to 100,000.
 
 use lookalike::check::{Check, normal, uniform};
-use lookalike::graph::Graph;
+use lookalike::graph::{Graph, Var};
 use lookalike::ops::{Adam, AdamForm};
-use lookalike::tensor::{HostTensor, TensorType};
+use lookalike::tensor::{HostTensor, Shape, TensorType};
 
 const FORMS: [AdamForm; 2] = [AdamForm::Keras, AdamForm::PyTorch];
+
+/// m of either sign, v positive.
+fn moments(shape: &Shape) -> HostTensor {
+    let (m, v) = (normal(shape, 2).to_f32(), uniform(shape, 3, 0.5, 2.0).to_f32());
+    let shape: Vec<usize> = [2].into_iter().chain(shape.iter().copied()).collect();
+    HostTensor::new(shape, [m, v].concat())
+}
 
 /// A parameter of 0 shows the step itself, so that rounding is relative to it.
 fn case(name: &str, param: HostTensor, step: u32) -> Check {
@@ -13,8 +20,7 @@ fn case(name: &str, param: HostTensor, step: u32) -> Check {
     Check::new(name)
         .input(normal(&shape, 1))
         .state("param", param)
-        .state("m", normal(&shape, 2))
-        .state("v", uniform(&shape, 3, 0.5, 2.0))
+        .state("moments", moments(&shape))
         .state("step", HostTensor::new([1], vec![step]))
         .state("rate", HostTensor::new([1], vec![0.1f32]))
         .without_gradients()
@@ -25,7 +31,7 @@ fn zeros(len: usize) -> HostTensor {
 }
 
 fn run(case: Check, adam: Adam) {
-    case.run(|graph, v| graph.adam(v[1], v[0], v[2], v[3], v[4], v[5], adam).map(|()| vec![]));
+    case.run(|graph, v| graph.adam(&[[v[1], v[0], v[2]]], v[3], v[4], adam).map(|()| vec![]));
 }
 
 #[test]
@@ -61,8 +67,7 @@ fn moments_of_zero_move_nothing() {
     let still = Check::new("all zero")
         .input(zeros())
         .state("param", normal([3], 1))
-        .state("m", zeros())
-        .state("v", zeros())
+        .state("moments", HostTensor::new([2, 3], vec![0f32; 6]))
         .state("step", HostTensor::new([1], vec![0u32]))
         .state("rate", HostTensor::new([1], vec![0.1f32]))
         .without_gradients();
@@ -73,15 +78,38 @@ fn moments_of_zero_move_nothing() {
 fn misfits_are_refused() {
     let mut graph = Graph::new();
     let mut state = |name: &str, ty| graph.state(name, ty).unwrap();
-    let (param, m, v) = (
-        state("param", TensorType::f32([3])),
-        state("m", TensorType::f32([3])),
-        state("v", TensorType::f32([4])),
-    );
+    let (param, moments) = (state("param", TensorType::f32([3])), state("moments", TensorType::f32([2, 3])));
     let (step, rate) = (state("step", TensorType::u32([1])), state("rate", TensorType::f32([1])));
-    let problem = graph.adam(param, m, m, v, step, rate, Adam::default()).unwrap_err().to_string();
-    assert_eq!(problem, "adam: v is f32 [4], expected f32 [3]");
+    let mut problem =
+        |tensors: [Var; 3], adam| graph.adam(&[tensors], step, rate, adam).unwrap_err().to_string();
+    assert_eq!(
+        problem([param, param, param], Adam::default()),
+        "adam: the state of moments is f32 [3], expected f32 [2, 3]"
+    );
     let adam = Adam { beta2: 1.0, ..Adam::default() };
-    let problem = graph.adam(param, m, m, param, step, rate, adam).unwrap_err().to_string();
-    assert_eq!(problem, "adam: beta2 is at least 0 and less than 1, given 1");
+    assert_eq!(problem([param, param, moments], adam), "adam: beta2 is at least 0 and less than 1, given 1");
+}
+
+/// Parameters of any number and size, two in a dispatch.
+#[test]
+fn several_parameters_share_dispatches() {
+    for lens in [vec![3, 5], vec![4097, 1], vec![256, 9000, 7], vec![1, 4096, 4096, 300]] {
+        let mut check = Check::new(&format!("{lens:?}")).without_gradients();
+        for (at, &len) in (0..).zip(&lens) {
+            check = check.input(normal([len], at));
+        }
+        for (at, &len) in (0..).zip(&lens) {
+            check = check.state(&format!("param{at}"), normal([len], 10 + at));
+            check = check.state(&format!("moments{at}"), moments(&Shape::from([len])));
+        }
+        check
+            .state("step", HostTensor::new([1], vec![3u32]))
+            .state("rate", HostTensor::new([1], vec![0.1f32]))
+            .run(|graph, v| {
+                let count = lens.len();
+                let tensors: Vec<[Var; 3]> =
+                    (0..count).map(|at| [v[count + 2 * at], v[at], v[count + 2 * at + 1]]).collect();
+                graph.adam(&tensors, v[3 * count], v[3 * count + 1], Adam::default()).map(|()| vec![])
+            });
+    }
 }

@@ -274,28 +274,29 @@ impl<'a> Trial<'a> {
         let [beta1, beta2] = [0, 1].map(|i| case.parameter("betas")[i].as_f64().expect("two betas") as f32);
         let weight_decay = if case.name.starts_with("adamw") { case.number("weight_decay") } else { 0.0 };
         let adam = Adam { beta1, beta2, epsilon: case.number("eps"), form, weight_decay };
-        self.run_steps(|graph, [param, gradient, m, v], step, rate| {
-            graph.adam(param, gradient, m, v, step, rate, adam)
+        self.run_steps(|graph, [param, gradient], step, rate| {
+            let moments = [2].into_iter().chain(graph.shape(param).iter().copied()).collect::<Vec<_>>();
+            let moments = graph.state_filled("moments", TensorType::f32(moments), 0.0)?;
+            graph.adam(&[[param, gradient, moments]], step, rate, adam)
         })
     }
 
     fn sgd(self) -> Result<Found> {
         let sgd = Sgd { momentum: self.case.number("momentum"), nesterov: self.case.flag("nesterov") };
-        self.run_steps(|graph, [param, gradient, velocity, _], _, rate| {
+        self.run_steps(|graph, [param, gradient], _, rate| {
+            let velocity = graph.state_filled("velocity", graph.ty(param).clone(), 0.0)?;
             graph.sgd(param, gradient, Some(velocity), rate, sgd)
         })
     }
 
-    /// The parameter after each step of an optimizer, which is built from parameter, gradient and two moments,
-    /// the step and the rate.
-    fn run_steps(mut self, build: impl Fn(&mut Graph, [Var; 4], Var, Var) -> Result<()>) -> Result<Found> {
+    /// The parameter after each step of an optimizer, which is built from parameter and gradient, the step and the rate.
+    fn run_steps(mut self, build: impl Fn(&mut Graph, [Var; 2], Var, Var) -> Result<()>) -> Result<Found> {
         let (param, ty) = (self.state("x")?, self.ty("x"));
         let gradient = self.graph.input("gradient", ty.clone());
         let graph = &mut self.graph;
-        let (m, v) = (graph.state_filled("m", ty.clone(), 0.0)?, graph.state_filled("v", ty.clone(), 0.0)?);
         let step = graph.state_filled("step", TensorType::u32([1]), 0.0)?;
         let rate = graph.state_filled("rate", TensorType::f32([1]), self.case.number("lr"))?;
-        build(graph, [param, gradient, m, v], step, rate)?;
+        build(graph, [param, gradient], step, rate)?;
         graph.increment(step)?;
 
         let mut plan = Plan::new(graph, &self.params, &[])?;

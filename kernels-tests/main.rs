@@ -27,6 +27,7 @@ mod golden;
 mod l2_penalty;
 mod matmul;
 mod max_pool2d;
+mod max_pool2d_winners;
 mod mixup;
 mod moving_average;
 #[cfg(feature = "vision")]

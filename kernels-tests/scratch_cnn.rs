@@ -67,9 +67,9 @@ fn losses(device: &Device, batch: usize, steps: usize) -> Result<Vec<f64>> {
     let states: Vec<Var> =
         parameters.iter().map(|p| graph.state(&p.name, TensorType::f32(&p.shape))).collect::<Result<_>>()?;
     let adam = Optimizer::Adam(Adam { form: AdamForm::PyTorch, ..Adam::default() });
-    for (parameter, gradient) in parameters.iter().zip(graph.gradients(loss, &states)?) {
-        adam.build(&mut graph, &parameter.name, gradient, rate, step)?;
-    }
+    let gradients = graph.gradients(loss, &states)?;
+    let names = parameters.iter().map(|parameter| parameter.name.as_str());
+    adam.build(&mut graph, &names.zip(gradients).collect::<Vec<_>>(), rate, step)?;
     graph.increment(step)?;
     let mut plan = Plan::new(&graph, &params, &[loss])?;
 

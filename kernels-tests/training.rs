@@ -24,8 +24,7 @@ impl Training {
         let targets = graph.input("targets", TensorType::f32([8, 3]));
         let mut state = |name: &str, ty, value| graph.state_filled(name, ty, value).unwrap();
         let w = state("w", TensorType::f32([8, 3]), 0.0);
-        let m = state("w/m", TensorType::f32([8, 3]), 0.0);
-        let v = state("w/v", TensorType::f32([8, 3]), 0.0);
+        let moments = state("w/moments", TensorType::f32([2, 8, 3]), 0.0);
         let rate = state("rate", TensorType::f32([1]), 0.1);
         let step = state("step", TensorType::u32([1]), 0.0);
         let ring = state("ring", TensorType::f32([SLOTS, 2]), 0.0);
@@ -33,7 +32,7 @@ impl Training {
             let loss = graph.softmax_cross_entropy(w, targets, None, 0.0)?;
             let correct = graph.correct(w, targets)?;
             let dw = graph.gradients(loss, &[w])?[0];
-            graph.adam(w, dw, m, v, step, rate, Adam::default())?;
+            graph.adam(&[[w, dw, moments]], step, rate, Adam::default())?;
             graph.record(ring, step, &[loss, correct])?;
             graph.increment(step)?;
             Plan::new(graph, &params, &[])

@@ -9,23 +9,24 @@
 // with t = step + 1 and the old param on the right. The two forms differ in what epsilon is added to: PyTorch's
 // is Keras's with epsilon * sqrt(1 - beta2^t) for epsilon, and that is how it is computed.
 //
-// Shapes   param, g, m, v  any; `len` elements
-//          step, rate      [1]
+// Shapes   param, g    any; `len` elements
+//          moments     all m, then all v
+//          step, rate  [1]
+// Two      update_two changes two parameters, as a layer's weight and bias, in one dispatch: the first `groups` workgroups
+//          take the first. No more fit into the eight storage buffers that WebGPU promises.
 // Mapping  each thread takes ELEMENTS elements, WORKGROUP apart, to share the powers of beta
 // Cost     reads 16 and writes 12 bytes per element
 // Source   Kingma, Ba, ICLR 2015; Loshchilov, Hutter, ICLR 2019; keras.optimizers.Adam; torch.optim.Adam
 
-struct Params { len: u32, torch: u32, beta1: f32, beta2: f32, epsilon: f32, decay: f32 }
+struct Params {
+    len: u32, second_len: u32, groups: u32, torch: u32, beta1: f32, beta2: f32, epsilon: f32, decay: f32,
+}
 
 const ELEMENTS = 16u;
 
 @group(0) @binding(0) var<uniform> p: Params;
-@group(0) @binding(1) var<storage, read> grad: array<f32>;
-@group(0) @binding(2) var<storage, read> step: array<u32>;
-@group(0) @binding(3) var<storage, read> rate: array<f32>;
-@group(0) @binding(4) var<storage, read_write> param: array<f32>;
-@group(0) @binding(5) var<storage, read_write> m: array<f32>;
-@group(0) @binding(6) var<storage, read_write> v: array<f32>;
+@group(0) @binding(1) var<storage, read> step: array<u32>;
+@group(0) @binding(2) var<storage, read> rate: array<f32>;
 
 // 1 - beta^t. Plainly:
 //
@@ -45,26 +46,80 @@ fn one_minus_power(beta: f32, t: u32) -> f32 {
     return result;
 }
 
+// What is the same for all elements of a step.
+struct Constants { rate: f32, rate_t: f32, epsilon: f32 }
+
+fn constants() -> Constants {
+    let t = step[0] + 1u;
+    let unbias = sqrt(one_minus_power(p.beta2, t));
+    let rate_t = rate[0] * unbias / one_minus_power(p.beta1, t);
+    return Constants(rate[0], rate_t, select(p.epsilon, p.epsilon * unbias, p.torch != 0u));
+}
+
+// The new m and v.
+fn moved(old: vec2<f32>, g: f32) -> vec2<f32> {
+    let beta = vec2(p.beta1, p.beta2);
+    return beta * old + (1.0 - beta) * g * vec2(1.0, g);
+}
+
+fn stepped(old: f32, next: vec2<f32>, c: Constants) -> f32 {
+    return old - c.rate * p.decay * old - c.rate_t * next.x / (sqrt(next.y) + c.epsilon);
+}
+
+@group(0) @binding(3) var<storage, read> grad: array<f32>;
+@group(0) @binding(4) var<storage, read_write> param: array<f32>;
+@group(0) @binding(5) var<storage, read_write> moments: array<f32>;
+
 @compute @workgroup_size(WORKGROUP)
 fn update(
     @builtin(local_invocation_index) thread: u32,
     @builtin(workgroup_id) group: vec3<u32>,
     @builtin(num_workgroups) groups: vec3<u32>,
 ) {
-    let t = step[0] + 1u;
-    let unbias = sqrt(one_minus_power(p.beta2, t));
-    let rate_t = rate[0] * unbias / one_minus_power(p.beta1, t);
-    let epsilon = select(p.epsilon, p.epsilon * unbias, p.torch != 0u);
+    let c = constants();
     let first = group_index(group, groups) * WORKGROUP * ELEMENTS + thread;
     for (var k = 0u; k < ELEMENTS; k++) {
         let i = first + k * WORKGROUP;
         if i >= p.len { continue; }
-        let g = grad[i];
-        let new_m = p.beta1 * m[i] + (1.0 - p.beta1) * g;
-        let new_v = p.beta2 * v[i] + (1.0 - p.beta2) * g * g;
-        let old = param[i];
-        m[i] = new_m;
-        v[i] = new_v;
-        param[i] = old - rate[0] * p.decay * old - rate_t * new_m / (sqrt(new_v) + epsilon);
+        let next = moved(vec2(moments[i], moments[p.len + i]), grad[i]);
+        moments[i] = next.x;
+        moments[p.len + i] = next.y;
+        param[i] = stepped(param[i], next, c);
+    }
+}
+
+@group(0) @binding(3) var<storage, read> grad_1: array<f32>;
+@group(0) @binding(4) var<storage, read> grad_2: array<f32>;
+@group(0) @binding(5) var<storage, read_write> param_1: array<f32>;
+@group(0) @binding(6) var<storage, read_write> moments_1: array<f32>;
+@group(0) @binding(7) var<storage, read_write> param_2: array<f32>;
+@group(0) @binding(8) var<storage, read_write> moments_2: array<f32>;
+
+@compute @workgroup_size(WORKGROUP)
+fn update_two(
+    @builtin(local_invocation_index) thread: u32,
+    @builtin(workgroup_id) group: vec3<u32>,
+    @builtin(num_workgroups) groups: vec3<u32>,
+) {
+    let c = constants();
+    let index = group_index(group, groups);
+    if index < p.groups {
+        for (var k = 0u; k < ELEMENTS; k++) {
+            let i = (index * ELEMENTS + k) * WORKGROUP + thread;
+            if i >= p.len { continue; }
+            let next = moved(vec2(moments_1[i], moments_1[p.len + i]), grad_1[i]);
+            moments_1[i] = next.x;
+            moments_1[p.len + i] = next.y;
+            param_1[i] = stepped(param_1[i], next, c);
+        }
+        return;
+    }
+    for (var k = 0u; k < ELEMENTS; k++) {
+        let i = ((index - p.groups) * ELEMENTS + k) * WORKGROUP + thread;
+        if i >= p.second_len { continue; }
+        let next = moved(vec2(moments_2[i], moments_2[p.second_len + i]), grad_2[i]);
+        moments_2[i] = next.x;
+        moments_2[p.second_len + i] = next.y;
+        param_2[i] = stepped(param_2[i], next, c);
     }
 }

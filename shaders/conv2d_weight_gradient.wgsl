@@ -6,6 +6,7 @@
 // Shapes   common/conv2d.wgsl; left is x, right is dy
 // Mapping  an implicit product (common/product.wgsl): rows are (u, v, c), k is an output pixel (n, i, j), columns are
 //          output channels. There are few rows and columns and many pixels, so the depth is usually split.
+// Routing  common/routed.wgsl, where dy is behind a pooling
 // Cost     with 4 | channels, four neighbouring rows share one tap and lie side by side in x
 
 fn a_row(row: u32) -> vec3<u32> { return unflatten(row, vec2(p.window_width, p.channels)); }
@@ -31,4 +32,11 @@ fn load_a_rows(tap: vec3<u32>, out: vec3<u32>) -> vec4<f32> {
     return vec4(x_at(tap, out), x_at(tap1, out), x_at(tap2, out), x_at(tap3, out));
 }
 
-fn load_b(k: u32, column: u32) -> vec4<f32> { return right_rows(k, column); }
+fn load_b(k: u32, column: u32) -> vec4<f32> {
+    if ROUTED == 0u { return right_rows(k, column); }
+    let out = a_depth(k);
+    let window = window_of(out.x, out.y, out.z, vec2(p.out_height, p.out_width));
+    if window == OUTSIDE || out.x >= p.batch || column >= p.columns { return vec4(0.0); }
+    let at = window * p.columns + column;
+    return select(vec4(0.0), right_four(at), routes(winners[at / 4u], out.y, out.z));
+}

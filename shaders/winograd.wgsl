@@ -17,7 +17,9 @@
 //          tap on.
 // Chunks   A dispatch works on `tiles` tiles from `first_tile` on; `padded` counts those that are written, the last
 //          of them with zeros, so that a sum over tiles may run to a round number.
-// Pooling  If `pooled` is 1, y is the maximum over windows of 2 x 2, which lie within tiles. A NaN wins.
+// Pooling  If `pooled` is 1, y is the maximum over windows of 2 x 2, which lie within tiles (common/winners.wgsl);
+//          output_winners keeps the winners too. input and output_gradient read a dy that is behind such a pooling
+//          (common/routed.wgsl).
 // Mapping  one thread for a tile and four channels
 // Source   common/winograd_2.wgsl, common/winograd_4.wgsl; the gradients are the adjoints
 
@@ -41,15 +43,25 @@ fn place(index: u32, quads: u32) -> Place {
     return Place(tile, index % quads, vec3(all / p.tiles_across / p.tiles_down, down, across));
 }
 
+const OUTSIDE = 0xffffffffu;
+
+// Of dy, where it is routed.
+@group(0) @binding(2) var<storage, read> winners: array<u32>;
+
 @group(0) @binding(1) var<storage, read> x: array<In4>;
-@group(0) @binding(2) var<storage, read_write> v: array<vec4<f32>>;
+@group(0) @binding(3) var<storage, read_write> v: array<vec4<f32>>;
 
 fn x_at(place: Place, row: u32, column: u32) -> vec4<f32> {
     // A position above or left of the image wraps around to a huge number.
     let h = place.at.y * OUT + row - p.pad_top;
     let w = place.at.z * OUT + column - p.pad_left;
     if place.tile >= p.tiles || h >= p.height || w >= p.width { return vec4(0.0); }
-    return vec4<f32>(x[((place.at.x * p.height + h) * p.width + w) * (p.channels / 4u) + place.quad]);
+    let quads = p.channels / 4u;
+    if ROUTED == 0u { return vec4<f32>(x[((place.at.x * p.height + h) * p.width + w) * quads + place.quad]); }
+    let window = window_of(place.at.x, h, w, vec2(p.height, p.width));
+    if window == OUTSIDE { return vec4(0.0); }
+    let at = window * quads + place.quad;
+    return select(vec4(0.0), vec4<f32>(x[at]), routes(winners[at], h, w));
 }
 
 @compute @workgroup_size(WORKGROUP)
@@ -120,29 +132,27 @@ fn weights(@builtin(global_invocation_id) id: vec3<u32>, @builtin(num_workgroups
 @group(0) @binding(1) var<storage, read> m: array<vec4<f32>>;
 @group(0) @binding(2) var<storage, read> bias: array<vec4<f32>>;
 @group(0) @binding(3) var<storage, read_write> y: array<Out4>;
+@group(0) @binding(4) var<storage, read_write> new_winners: array<u32>;
 
-fn larger(a: vec4<f32>, b: vec4<f32>) -> vec4<f32> {
-    let nan = (bitcast<vec4<u32>>(b) & vec4(0x7fffffffu)) > vec4(0x7f800000u);
-    return select(a, b, (b > a) | nan);
-}
-
-fn store(n: u32, i: u32, j: u32, rows: u32, columns: u32, quad: u32, sums: vec4<f32>) {
-    if i >= rows || j >= columns { return; }
+fn ended(quad: u32, sums: vec4<f32>) -> vec4<f32> {
     var sum = sums;
     if p.biased == 1u { sum += bias[quad]; }
-    y[((n * rows + i) * columns + j) * (p.out_channels / 4u) + quad] = to_out4(vec4(
+    return vec4(
         activate(p.kind, p.slope, sum.x),
         activate(p.kind, p.slope, sum.y),
         activate(p.kind, p.slope, sum.z),
         activate(p.kind, p.slope, sum.w),
-    ));
+    );
 }
 
-@compute @workgroup_size(WORKGROUP)
-fn output(@builtin(global_invocation_id) id: vec3<u32>, @builtin(num_workgroups) groups: vec3<u32>) {
+fn store(n: u32, i: u32, j: u32, rows: u32, columns: u32, quad: u32, sums: vec4<f32>) {
+    if i >= rows || j >= columns { return; }
+    y[((n * rows + i) * columns + j) * (p.out_channels / 4u) + quad] = to_out4(ended(quad, sums));
+}
+
+// A' m along the columns of a tile.
+fn output_rows(own: Place) -> array<Line, OUT> {
     let quads = p.out_channels / 4u;
-    let own = place(linear_index(id, groups), quads);
-    if own.tile >= p.tiles { return; }
     var rows: array<Line, OUT>;
     for (var column = 0u; column < POINTS; column++) {
         var sums: Line;
@@ -154,6 +164,14 @@ fn output(@builtin(global_invocation_id) id: vec3<u32>, @builtin(num_workgroups)
             rows[row][column] = line[row];
         }
     }
+    return rows;
+}
+
+@compute @workgroup_size(WORKGROUP)
+fn output(@builtin(global_invocation_id) id: vec3<u32>, @builtin(num_workgroups) groups: vec3<u32>) {
+    let own = place(linear_index(id, groups), p.out_channels / 4u);
+    if own.tile >= p.tiles { return; }
+    var rows = output_rows(own);
     let first_row = own.at.y * OUT;
     let first_column = own.at.z * OUT;
     if p.pooled == 1u {
@@ -182,14 +200,42 @@ fn output(@builtin(global_invocation_id) id: vec3<u32>, @builtin(num_workgroups)
     }
 }
 
+// With pooling; keeps the winners.
+@compute @workgroup_size(WORKGROUP)
+fn output_winners(@builtin(global_invocation_id) id: vec3<u32>, @builtin(num_workgroups) groups: vec3<u32>) {
+    let quads = p.out_channels / 4u;
+    let own = place(linear_index(id, groups), quads);
+    if own.tile >= p.tiles { return; }
+    var rows = output_rows(own);
+    let windows = vec2(p.out_height / 2u, p.out_width / 2u);
+    for (var row = 0u; row < OUT; row += 2u) {
+        let upper = output_line(rows[row]);
+        let lower = output_line(rows[row + 1u]);
+        for (var column = 0u; column < OUT; column += 2u) {
+            let window = vec2(own.at.y * OUT + row, own.at.z * OUT + column) / 2u;
+            if any(window >= windows) { continue; }
+            let most = most_of(upper[column], upper[column + 1u], lower[column], lower[column + 1u]);
+            let value = ended(own.quad, most.value);
+            let at = ((own.at.x * windows.x + window.x) * windows.y + window.y) * quads + own.quad;
+            y[at] = to_out4(value);
+            new_winners[at] = winner_word(p.kind, most.winner, value);
+        }
+    }
+}
+
 @group(0) @binding(1) var<storage, read> dy: array<vec4<f32>>;
-@group(0) @binding(2) var<storage, read_write> dm: array<vec4<f32>>;
+@group(0) @binding(3) var<storage, read_write> dm: array<vec4<f32>>;
 
 fn dy_at(place: Place, row: u32, column: u32) -> vec4<f32> {
     let i = place.at.y * OUT + row;
     let j = place.at.z * OUT + column;
     if place.tile >= p.tiles || i >= p.out_height || j >= p.out_width { return vec4(0.0); }
-    return dy[((place.at.x * p.out_height + i) * p.out_width + j) * (p.out_channels / 4u) + place.quad];
+    let quads = p.out_channels / 4u;
+    if ROUTED == 0u { return dy[((place.at.x * p.out_height + i) * p.out_width + j) * quads + place.quad]; }
+    let window = window_of(place.at.x, i, j, vec2(p.out_height, p.out_width));
+    if window == OUTSIDE { return vec4(0.0); }
+    let at = window * quads + place.quad;
+    return select(vec4(0.0), dy[at], routes(winners[at], i, j));
 }
 
 @compute @workgroup_size(WORKGROUP)

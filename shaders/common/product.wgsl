@@ -8,7 +8,8 @@
 //   load_a_rows(row, depth) a at k, a row and the three below it; zeros outside
 //   load_b(k, column)       b at k and four columns from `column` on; zeros outside
 //
-// A kernel needs one of the two load_a. Both factors are read through left_*.wgsl and right_*.wgsl.
+// A kernel needs one of the two load_a. Both factors are read through left_*.wgsl and right_*.wgsl, and what becomes of c
+// is the business of end_*.wgsl.
 //
 // Shapes   a [rows, depth], b [depth, columns], c [rows, columns]: fields of `p`, which has `split_depth` too
 // Splits   Where c has few tiles, the depth is cut into pieces of `split_depth`. Each piece writes a c of its own,
@@ -32,7 +33,7 @@ fn tile_of(group: u32, rows: u32, columns: u32) -> Tile {
 fn store_rows(split: u32, row: u32, column: u32, s0: vec4<f32>, s1: vec4<f32>, s2: vec4<f32>, s3: vec4<f32>) {
     if column >= p.columns || row >= p.rows { return; }
     if p.pooled == 1u {
-        store(row / 4u, column, larger(larger(s0, s1), larger(s2, s3)));
+        store_window(row / 4u, column, s0, s1, s2, s3);
         return;
     }
     let to = split * p.rows + row;
@@ -40,9 +41,4 @@ fn store_rows(split: u32, row: u32, column: u32, s0: vec4<f32>, s1: vec4<f32>, s
     if row + 1u < p.rows { store(to + 1u, column, s1); }
     if row + 2u < p.rows { store(to + 2u, column, s2); }
     if row + 3u < p.rows { store(to + 3u, column, s3); }
-}
-
-fn larger(a: vec4<f32>, b: vec4<f32>) -> vec4<f32> {
-    let nan = (bitcast<vec4<u32>>(b) & vec4(0x7fffffffu)) > vec4(0x7f800000u);
-    return select(a, b, (b > a) | nan);
 }

@@ -1,10 +1,6 @@
-// right_1: the second factor of a product, its bias and its result, for rows of any length.
-//
-// Bias     is added if `biased` is 1; else any tensor stands in its place, unread
+// right_1: the second factor of a product where it lies in memory, for rows of any length.
 
 @group(0) @binding(2) var<storage, read> right: array<In>;
-@group(0) @binding(3) var<storage, read> bias: array<f32>;
-@group(0) @binding(4) var<storage, read_write> y: array<Out>;
 
 fn right_at(at: u32) -> f32 { return f32(right[at]); }
 
@@ -23,13 +19,4 @@ fn right_rows(k: u32, column: u32) -> vec4<f32> {
 fn right_in_row(k: u32, column: u32) -> f32 {
     if k >= p.depth || column >= p.columns { return 0.0; }
     return right_at(k * p.columns + column);
-}
-
-// Ends four sums of a row and writes those left of the last column.
-fn store(row: u32, column: u32, sums: vec4<f32>) {
-    for (var j = 0u; j < 4u && column + j < p.columns; j++) {
-        var sum = sums[j];
-        if p.biased == 1u { sum += bias[column + j]; }
-        y[row * p.columns + column + j] = to_out(activate(p.kind, p.slope, sum));
-    }
 }

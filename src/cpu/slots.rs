@@ -63,6 +63,14 @@ impl<'a, T: Float> Slots<'a, T> {
         outs
     }
 
+    /// The two tensors that are written, floats and bytes.
+    pub fn out_and_bytes(&mut self) -> (&mut [T], &mut [u8]) {
+        match self.writes.as_mut_slice() {
+            [(Storage::Float(v), len), (Storage::U8(bytes), count)] => (&mut v[..*len], &mut bytes[..*count]),
+            _ => panic!("the dispatch does not write floats and bytes"),
+        }
+    }
+
     /// The only tensor that is written, where it holds integers.
     pub fn out_u32(&mut self) -> &mut [u32] {
         match self.writes.as_mut_slice() {

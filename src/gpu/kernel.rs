@@ -29,7 +29,7 @@ pub(crate) struct Shader {
     pieces: [Option<Piece>; MOST_PIECES],
 }
 
-const MOST_PIECES: usize = 12;
+const MOST_PIECES: usize = 16;
 
 /// A [`Shader`] of these files under `shaders/`; the last one names it.
 macro_rules! shader {

@@ -1,14 +1,15 @@
 //! A graph as the dispatches of a program: which operators are needed, which run as one, which buffers they share.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::HashMap;
 use std::sync::Arc;
 
 use super::arena::Source;
 use super::constants::constant;
+use super::fused::{Both, Fused};
 use super::memory::{self, Lifetime};
 use super::program::{Choice, Dispatch, Io, Origin, PlanBuilder, Tensor};
 use super::schedule::schedule;
-use super::{Graph, Operator, Reader, Var};
+use super::{Graph, Operator, Var};
 use crate::Result;
 use crate::device::Device;
 use crate::profile::Work;
@@ -33,50 +34,7 @@ struct Step<'a> {
     index: usize,
     operator: &'a Arc<dyn Operator>,
     inputs: &'a [Var],
-}
-
-/// Operators that do the work of a node, and before it that of the node whose output only it reads.
-#[derive(Default)]
-struct Fused {
-    /// By the later node: the earlier one, and the operator.
-    pairs: HashMap<usize, (usize, Arc<dyn Operator>)>,
-    /// The earlier nodes.
-    absorbed: HashSet<usize>,
-}
-
-impl Fused {
-    fn of(graph: &Graph, order: &[usize], outputs: &[Var], device: &Device) -> Fused {
-        let mut readers: HashMap<usize, Vec<usize>> = HashMap::new();
-        for &index in order {
-            graph.nodes[index]
-                .inputs
-                .iter()
-                .for_each(|input| readers.entry(input.node).or_default().push(index));
-        }
-        outputs.iter().for_each(|output| readers.entry(output.node).or_default().push(usize::MAX));
-        let pair = |index: usize| {
-            let first = &graph.nodes[index];
-            let operator = first.operator().filter(|first| !first.is_view())?;
-            let [reader] = readers.get(&index)?[..] else { return None };
-            let node = graph.nodes.get(reader)?;
-            let place = |input: &Var| match first.inputs.iter().position(|known| known == input) {
-                None if input.node == index => Some(None),
-                found => found.map(Some),
-            };
-            let inputs = node.inputs.iter().map(place).collect::<Option<_>>()?;
-            Some((reader, operator.fuse(&Reader { operator: node.operator()?, inputs }, device)?))
-        };
-        let mut fused = Fused::default();
-        for &index in order {
-            if !fused.pairs.contains_key(&index)
-                && let Some((reader, operator)) = pair(index)
-            {
-                fused.pairs.insert(reader, (index, operator));
-                fused.absorbed.insert(index);
-            }
-        }
-        fused
-    }
+    label: &'a Arc<str>,
 }
 
 /// Gives a node's outputs their tensors and adds its dispatches.
@@ -86,7 +44,7 @@ fn lower(
     tensors: &mut HashMap<Var, Tensor>,
     builder: &mut PlanBuilder<'_>,
 ) -> Result<()> {
-    let Step { index, operator, inputs } = *step;
+    let Step { index, operator, inputs, label } = *step;
     let data = &graph.nodes[index];
     let node = graph.node(index);
     let inputs: Vec<Tensor> = inputs.iter().map(|input| tensors[input].clone()).collect();
@@ -102,7 +60,7 @@ fn lower(
     let before = builder.dispatches.len();
     builder.differentiated = data.differentiated;
     builder.operator = Work {
-        layer: data.label.clone(),
+        layer: label.clone(),
         operator: operator.name(),
         inputs: types.iter().map(TensorType::to_string).collect::<Vec<_>>().join(", ").into(),
         node: index,
@@ -155,11 +113,9 @@ impl Program {
                     leaf(Origin::State { name: name.clone(), initial: *initial })
                 }
                 Source::Operator(operator) => {
-                    let step = match fused.pairs.get(&index) {
-                        Some((before, operator)) => {
-                            Step { index, operator, inputs: &graph.nodes[*before].inputs }
-                        }
-                        None => Step { index, operator, inputs: &data.inputs },
+                    let step = match fused.later.get(&index) {
+                        Some(Both { operator, inputs, label }) => Step { index, operator, inputs, label },
+                        None => Step { index, operator, inputs: &data.inputs, label: &data.label },
                     };
                     lower(graph, &step, &mut tensors, &mut builder)?;
                 }

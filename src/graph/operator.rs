@@ -38,9 +38,15 @@ pub(crate) trait Operator: Any + fmt::Debug + Send + Sync {
         false
     }
 
-    /// An operator that does this one's work, from the same inputs, and then that of `reader`, the only one of its only
-    /// output; `None` where that gains nothing on `device`.
+    /// An operator that does this one's work and then that of `reader`, a reader of its only output; `None` where that
+    /// gains nothing on `device`. Its inputs are this one's, then what else the reader reads. All readers take it, or none.
     fn fuse(&self, _reader: &Reader<'_>, _device: &Device) -> Option<Arc<dyn Operator>> {
+        None
+    }
+
+    /// As [`Operator::fuse`] for the only reader of its only output, before a graph gets gradients, with a gradient that is
+    /// better than those of the two. Its first output is the reader's.
+    fn fuse_for_gradients(&self, _reader: &Reader<'_>, _inputs: &[TensorType]) -> Option<Arc<dyn Operator>> {
         None
     }
 
@@ -50,12 +56,22 @@ pub(crate) trait Operator: Any + fmt::Debug + Send + Sync {
     }
 }
 
-/// An operator that reads another one's output, and beside it at most what that one reads.
+/// An operator that reads another one's output.
 #[derive(Debug)]
 pub(crate) struct Reader<'a> {
     pub operator: &'a dyn Operator,
-    /// For each of its inputs, its place among the inputs of the other; `None` for that one's output.
-    pub inputs: Vec<Option<usize>>,
+    pub inputs: Vec<Place>,
+}
+
+/// What an input of a [`Reader`] is to the operator whose output it reads.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Place {
+    /// That output.
+    Output,
+    /// Its input at this position.
+    Shared(usize),
+    /// Neither.
+    Other,
 }
 
 /// A node's inputs and outputs, for gradients.

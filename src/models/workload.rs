@@ -75,9 +75,9 @@ impl Workload {
         let states: Vec<Var> =
             trained.iter().map(|p| graph.state(&p.name, TensorType::f32(&p.shape))).collect::<Result<_>>()?;
         let gradients = graph.gradients(loss, &states)?;
-        for (parameter, gradient) in trained.iter().zip(gradients) {
-            Optimizer::default().build(&mut graph, &parameter.name, gradient, rate, step)?;
-        }
+        let names = trained.iter().map(|parameter| parameter.name.as_str());
+        let gradients: Vec<(&str, Var)> = names.zip(gradients).collect();
+        Optimizer::default().build(&mut graph, &gradients, rate, step)?;
         graph.labelled("optimizer", |graph| graph.increment(step))?;
         Ok(Workload { graph, outputs: vec![loss, correct], batch })
     }

@@ -3,12 +3,13 @@
 use bytemuck::{Pod, Zeroable};
 use rayon::prelude::*;
 
-use super::Activation;
 use super::activation::activate;
+use super::max_pool2d_winners::CLOSED;
+use super::{Activation, expect};
 use crate::cpu::{Float, Slots, params};
 use crate::gpu::{Kernel, Shader, shader};
 use crate::graph::{Graph, Grid, Io, Operator, PlanBuilder, Tensor, Var};
-use crate::tensor::TensorType;
+use crate::tensor::{DType, TensorType};
 use crate::{Error, Result};
 
 const SHADER: Shader = shader!(
@@ -16,10 +17,14 @@ const SHADER: Shader = shader!(
     "common/linear.wgsl",
     "common/reduce.wgsl",
     "common/activation.wgsl",
+    "common/pixels.wgsl",
+    "common/winners.wgsl",
     "column_sum.wgsl"
 );
 const SUM: Kernel = SHADER.kernel("sum").params::<Params>().reads(2).writes(1).twin(sum::<f32>, sum::<f64>);
-pub(crate) const KERNELS: &[Kernel] = &[SUM];
+const SUM_OPEN: Kernel =
+    SHADER.kernel("sum_open").params::<Params>().reads(2).writes(1).twin(sum_open::<f32>, sum_open::<f64>);
+pub(crate) const KERNELS: &[Kernel] = &[SUM, SUM_OPEN];
 
 impl Graph {
     /// The sum over all axes but the last: `x` has shape `[…, columns]`, the result `[columns]`. It has no
@@ -28,12 +33,18 @@ impl Graph {
     /// # Errors
     /// [`Error::Shape`] if `x` has no axis, [`Error::Type`] if it does not hold floats.
     pub fn column_sum(&mut self, x: Var) -> Result<Var> {
-        self.apply(ColumnSum, &[x])
+        self.apply(ColumnSum::All, &[x])
     }
 }
 
 #[derive(Debug)]
-struct ColumnSum;
+pub(super) enum ColumnSum {
+    /// Of x.
+    All,
+    /// Of x where its winners are not closed: the sum of the gradient before a max pooling and a ReLU, from that behind
+    /// them.
+    Open,
+}
 
 impl Operator for ColumnSum {
     fn name(&self) -> &'static str {
@@ -41,7 +52,7 @@ impl Operator for ColumnSum {
     }
 
     fn outputs(&self, inputs: &[TensorType]) -> Result<Vec<TensorType>> {
-        super::expect_floats(self.name(), inputs)?;
+        expect::dtype(self.name(), inputs, 0, DType::F32)?;
         match &inputs[0].shape[..] {
             [.., columns] => Ok(vec![TensorType::f32([*columns])]),
             [] => Err(Error::shape(self.name(), format!("x has no axis (x: {})", inputs[0].shape))),
@@ -49,7 +60,11 @@ impl Operator for ColumnSum {
     }
 
     fn dispatch(&self, io: &Io, plan: &mut PlanBuilder<'_>) -> Result<()> {
-        sum_columns(plan, io.input(0), io.output(0), 1.0, Ending::default())
+        let (x, y) = (io.input(0), io.output(0));
+        match self {
+            ColumnSum::All => sum_columns(plan, x, y, 1.0, Ending::default()),
+            ColumnSum::Open => sum_open_columns(plan, [x, io.input(1)], y),
+        }
     }
 
     fn flops(&self, inputs: &[TensorType], _outputs: &[TensorType]) -> u64 {
@@ -149,6 +164,18 @@ pub(super) fn sum_columns(
     pass(plan, all_of(&sums, y), &sums, y, factor, ending)
 }
 
+/// y = the sums of the columns of x where `winners` are not closed.
+fn sum_open_columns(plan: &mut PlanBuilder<'_>, [x, winners]: [&Tensor; 2], y: &Tensor) -> Result<()> {
+    let columns = Columns::first_stage_of(x.ty());
+    let params = Params::of(columns, 1.0, Ending::default());
+    if columns.chunks() == 1 {
+        return plan.dispatch(&SUM_OPEN, params, &[x, winners], &[y], columns.grid());
+    }
+    let sums = plan.scratch(columns.sums());
+    plan.dispatch(&SUM_OPEN, params, &[x, winners], &[&sums], columns.grid())?;
+    finish(plan, &sums, y, 1.0)
+}
+
 /// y = factor · the sums of x by chunks of rows.
 pub(super) fn sum_chunks(
     plan: &mut PlanBuilder<'_>,
@@ -179,14 +206,7 @@ fn pass(
     factor: f32,
     ending: Ending<'_>,
 ) -> Result<()> {
-    let params = Params {
-        columns,
-        factor,
-        bias_len: ending.bias.map_or(1, |bias| bias.len() as u32),
-        biased: ending.bias.is_some().into(),
-        kind: ending.activation.kind(),
-        slope: ending.activation.slope(),
-    };
+    let params = Params::of(columns, factor, ending);
     plan.dispatch(&SUM, params, &[x, ending.bias.unwrap_or(x)], &[y], columns.grid())
 }
 
@@ -203,6 +223,18 @@ fn sum<T: Float>(bytes: &[u8], slots: &mut Slots<'_, T>) {
     }
 }
 
+fn sum_open<T: Float>(bytes: &[u8], slots: &mut Slots<'_, T>) {
+    let p: Params = params(bytes);
+    let (x, winners, channels) = (slots.float(0), slots.u8(1), p.columns.channels());
+    let factor = T::of(p.factor.into());
+    let y = slots.out();
+    p.columns.sum(y, |row, sums| {
+        let row = sums.iter_mut().zip(&x[row * channels..]).zip(&winners[row * channels..]);
+        row.filter(|(_, winner)| **winner != CLOSED).for_each(|((sum, &x), _)| *sum += x);
+    });
+    y.iter_mut().for_each(|y| *y = factor * *y);
+}
+
 /// `Params` of `column_sum.wgsl`, field for field.
 #[repr(C)]
 #[derive(Clone, Copy, Debug, Pod, Zeroable)]
@@ -213,4 +245,17 @@ struct Params {
     biased: u32,
     kind: u32,
     slope: f32,
+}
+
+impl Params {
+    fn of(columns: Columns, factor: f32, ending: Ending<'_>) -> Params {
+        Params {
+            columns,
+            factor,
+            bias_len: ending.bias.map_or(1, |bias| bias.len() as u32),
+            biased: ending.bias.is_some().into(),
+            kind: ending.activation.kind(),
+            slope: ending.activation.slope(),
+        }
+    }
 }

@@ -8,10 +8,10 @@ use rayon::prelude::*;
 use super::activation::activate;
 use super::column_sum::Ending;
 use super::conv2d_input_gradient::Conv2dInputGradient;
-use super::conv2d_max_pool2d;
+use super::conv2d_max_pool2d::{self, Pooling};
 use super::conv2d_weight_gradient::Conv2dWeightGradient;
 use super::floats::{self, Floats};
-use super::gemm::{self, Call, Chosen, Family, Product, Width};
+use super::gemm::{self, Call, Chosen, End, Family, Product, Width};
 use super::patches::{Patches, Walk};
 use super::ways::Size;
 use super::window::{Axis, Slide, slide};
@@ -26,8 +26,11 @@ use crate::tensor::{DType, Shape, TensorType};
 use crate::{Device, Error, Result};
 
 const FORWARD: Family = Family::new::<Params>("conv2d", piece!("conv2d.wgsl")).with(COMMON);
+/// Where it is pooled and the winners are kept.
+const WINNERS: Family = FORWARD.ending(End::Winners);
 const PLAIN: Kernel = FORWARD.plain().twin(forward::<f32>, forward::<f64>).fast(forward_fast);
 pub(crate) const KERNELS: &[Kernel] = &FORWARD.kernels::<{ FORWARD.count() }>(Floats::Float);
+pub(crate) const WINNERS_KERNELS: &[Kernel] = &WINNERS.kernels::<{ WINNERS.count() }>(Floats::Float);
 pub(crate) const HALF_KERNELS: &[Kernel] = &FORWARD.kernels::<{ FORWARD.count() }>(Floats::Half);
 /// Where the depth is split.
 pub(crate) const HALF_IN_KERNELS: &[Kernel] = &FORWARD.kernels::<{ FORWARD.count() }>(Floats::HalfIn);
@@ -79,15 +82,29 @@ impl Graph {
 }
 
 impl Conv2d {
-    /// Adds the dispatches that write `y`; with `pooled`, the maximum over windows of 2 × 2 of it. Returns whether it
-    /// could: a depth that is split leaves no place to pool.
+    /// The gradient of each of `inputs`, from that before the activation.
+    pub(super) fn gradients(&self, graph: &mut Graph, inputs: &[Var], dy: Var) -> Result<Gradients> {
+        let (x, weight) = (inputs[0], inputs[1]);
+        let geometry = Geometry::new(graph.shape(x), graph.shape(weight), self)?;
+        let dx = graph.apply(Conv2dInputGradient::new(geometry), &[dy, weight])?;
+        let dweight = graph.apply(Conv2dWeightGradient::new(geometry), &[x, dy])?;
+        let mut gradients = vec![Some(dx), Some(dweight)];
+        if inputs.len() == 3 {
+            gradients.push(Some(graph.column_sum(dy)?));
+        }
+        Ok(gradients)
+    }
+
+    /// Adds the dispatches that write `y`, pooled or not. Returns whether it could: a depth that is split leaves no place
+    /// to pool.
     pub(super) fn dispatch_to(
         &self,
         io: &Io,
         plan: &mut PlanBuilder<'_>,
         y: &Tensor,
-        pooled: bool,
+        pooling: Pooling<'_>,
     ) -> Result<bool> {
+        let pooled = pooling.is_pooled();
         let (x, weight) = (io.input(0), io.input(1));
         let bias = (io.input_count() == 3).then(|| io.input(2));
         let geometry = Geometry::new(&x.ty().shape, &weight.ty().shape, self)?;
@@ -120,7 +137,7 @@ impl Conv2d {
             winograd.as_ref(),
         ) {
             Some(Chosen::Winograd(winograd, layer)) => {
-                winograd.convolve(plan, layer, [x, weight, y], ending, pooled)?;
+                winograd.convolve(plan, layer, [x, weight, y], ending, pooling)?;
                 return Ok(true);
             }
             Some(Chosen::Product(way)) if pooled && way.split(size).count > 1 => return Ok(false),
@@ -128,7 +145,7 @@ impl Conv2d {
             None => None,
         };
         let call = Call {
-            family: &FORWARD,
+            family: if pooling.winners().is_some() { &WINNERS } else { &FORWARD },
             plain: &PLAIN,
             size,
             left: (x, Width::of(geometry.channels)),
@@ -136,6 +153,7 @@ impl Conv2d {
             y,
             ending,
             pooled,
+            winners: pooling.winners(),
         };
         call.dispatch(plan, way, |product| Params::new(product, &geometry))?;
         Ok(true)
@@ -158,24 +176,20 @@ impl Operator for Conv2d {
     }
 
     fn dispatch(&self, io: &Io, plan: &mut PlanBuilder<'_>) -> Result<()> {
-        self.dispatch_to(io, plan, io.output(0), false).map(drop)
+        self.dispatch_to(io, plan, io.output(0), Pooling::None).map(drop)
     }
 
     fn gradient(&self, graph: &mut Graph, node: &Node, dy: &[Option<Var>]) -> Result<Gradients> {
-        let (x, weight) = (node.input(0), node.input(1));
-        let geometry = Geometry::new(graph.shape(x), graph.shape(weight), self)?;
         let dy = graph.activation_gradient(node.output(0), dy[0].expect("one output"), self.activation)?;
-        let dx = graph.apply(Conv2dInputGradient(geometry), &[dy, weight])?;
-        let dweight = graph.apply(Conv2dWeightGradient(geometry), &[x, dy])?;
-        let mut gradients = vec![Some(dx), Some(dweight)];
-        if node.inputs.len() == 3 {
-            gradients.push(Some(graph.column_sum(dy)?));
-        }
-        Ok(gradients)
+        self.gradients(graph, &node.inputs, dy)
     }
 
     fn fuse(&self, reader: &Reader<'_>, device: &Device) -> Option<Arc<dyn Operator>> {
         conv2d_max_pool2d::fused(*self, reader, device)
+    }
+
+    fn fuse_for_gradients(&self, reader: &Reader<'_>, inputs: &[TensorType]) -> Option<Arc<dyn Operator>> {
+        conv2d_max_pool2d::fused_for_gradients(*self, reader, inputs)
     }
 
     fn flops(&self, inputs: &[TensorType], _outputs: &[TensorType]) -> u64 {

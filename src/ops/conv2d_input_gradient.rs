@@ -5,7 +5,7 @@ use rayon::prelude::*;
 use super::column_sum::Ending;
 use super::conv2d::{COMMON, Geometry, Params};
 use super::floats::Floats;
-use super::gemm::{self, Call, Chosen, Family, Width};
+use super::gemm::{self, Call, Chosen, End, Family, Width};
 use super::patches::{Patches, Walk};
 use super::swap::swap;
 use super::ways::Size;
@@ -19,18 +19,33 @@ use crate::tensor::TensorType;
 
 const GRADIENT: Family = Family::new::<Params>("conv2d_input_gradient", piece!("conv2d_input_gradient.wgsl"))
     .with(COMMON)
-    .any_size();
+    .any_size()
+    .ending(End::Gradient);
+const ROUTED: Family = GRADIENT.ending(End::Routed);
 const PLAIN: Kernel = GRADIENT.plain().twin(gradient::<f32>, gradient::<f64>).fast(gradient_fast);
 pub(crate) const KERNELS: &[Kernel] = &GRADIENT.kernels::<{ GRADIENT.count() }>(Floats::Float);
+pub(crate) const ROUTED_KERNELS: &[Kernel] = &ROUTED.kernels::<{ ROUTED.count() }>(Floats::Float);
 
-/// dx, from dy and weight.
+/// dx, from dy and weight; where it is routed, from the dy behind a max pooling and a ReLU, its winners, and weight.
 #[derive(Debug)]
-pub(super) struct Conv2dInputGradient(pub Geometry);
+pub(super) struct Conv2dInputGradient {
+    geometry: Geometry,
+    routed: bool,
+}
 
 impl Conv2dInputGradient {
+    pub fn new(geometry: Geometry) -> Conv2dInputGradient {
+        Conv2dInputGradient { geometry, routed: false }
+    }
+
+    /// The same, routed.
+    pub fn routed(&self) -> Conv2dInputGradient {
+        Conv2dInputGradient { geometry: self.geometry, routed: true }
+    }
+
     fn size(&self) -> Size {
-        let Geometry { batch, channels, out_channels, axes: [down, right] } = self.0;
-        let depth = self.0.taps() * out_channels;
+        let Geometry { batch, channels, out_channels, axes: [down, right] } = self.geometry;
+        let depth = self.geometry.taps() * out_channels;
         Size { rows: batch * down.size * right.size, columns: channels, depth }
     }
 }
@@ -41,19 +56,23 @@ impl Operator for Conv2dInputGradient {
     }
 
     fn outputs(&self, _inputs: &[TensorType]) -> Result<Vec<TensorType>> {
-        Ok(vec![TensorType::f32(self.0.x_shape())])
+        Ok(vec![TensorType::f32(self.geometry.x_shape())])
     }
 
     fn dispatch(&self, io: &Io, plan: &mut PlanBuilder<'_>) -> Result<()> {
-        let (dy, weight, dx) = (io.input(0), io.input(1), io.output(0));
-        let Geometry { channels, out_channels, .. } = self.0;
-        let winograd = Layer::input_gradient(&self.0);
+        let (dy, winners, weight) = match self.routed {
+            false => (io.input(0), None, io.input(1)),
+            true => (io.input(0), Some(io.input(1)), io.input(2)),
+        };
+        let dx = io.output(0);
+        let Geometry { channels, out_channels, .. } = self.geometry;
+        let winograd = Layer::input_gradient(&self.geometry);
         let chosen = gemm::choose(plan, self.name(), &GRADIENT, self.size(), winograd.as_ref());
         // The kernels read neighbouring input channels, which are far apart in the weight.
-        let swapped = plan.scratch(TensorType::f32([self.0.taps(), out_channels, channels]));
+        let swapped = plan.scratch(TensorType::f32([self.geometry.taps(), out_channels, channels]));
         let (way, weight) = match chosen {
             Some(Chosen::Winograd(winograd, layer)) => {
-                return winograd.convolve(plan, layer, [dy, weight, dx], Ending::default(), false);
+                return winograd.input_gradient(plan, layer, [dy, weight, dx], winners);
             }
             Some(Chosen::Product(way)) => {
                 swap(plan, weight, &swapped)?;
@@ -62,7 +81,7 @@ impl Operator for Conv2dInputGradient {
             None => (None, weight),
         };
         let call = Call {
-            family: &GRADIENT,
+            family: if self.routed { &ROUTED } else { &GRADIENT },
             plain: &PLAIN,
             size: self.size(),
             left: (dy, Width::of(out_channels)),
@@ -70,8 +89,9 @@ impl Operator for Conv2dInputGradient {
             y: dx,
             ending: Ending::default(),
             pooled: false,
+            winners,
         };
-        call.dispatch(plan, way, |product| Params::new(product, &self.0))
+        call.dispatch(plan, way, |product| Params::new(product, &self.geometry))
     }
 
     fn flops(&self, _inputs: &[TensorType], _outputs: &[TensorType]) -> u64 {

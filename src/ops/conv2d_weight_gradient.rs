@@ -5,7 +5,7 @@ use rayon::prelude::*;
 use super::column_sum::Ending;
 use super::conv2d::{COMMON, Geometry, Params};
 use super::floats::Floats;
-use super::gemm::{self, Call, Chosen, Family, Width};
+use super::gemm::{self, Call, Chosen, End, Family, Width};
 use super::patches::Patches;
 use super::ways::Size;
 use super::winograd::{Layer, Winograd};
@@ -18,18 +18,34 @@ use crate::tensor::TensorType;
 const GRADIENT: Family =
     Family::new::<Params>("conv2d_weight_gradient", piece!("conv2d_weight_gradient.wgsl"))
         .with(COMMON)
-        .along_rows();
+        .along_rows()
+        .ending(End::Gradient);
+const ROUTED: Family = GRADIENT.ending(End::Routed);
 const PLAIN: Kernel = GRADIENT.plain().twin(gradient::<f32>, gradient::<f64>).fast(gradient_fast);
 pub(crate) const KERNELS: &[Kernel] = &GRADIENT.kernels::<{ GRADIENT.count() }>(Floats::Float);
+pub(crate) const ROUTED_KERNELS: &[Kernel] = &ROUTED.kernels::<{ ROUTED.count() }>(Floats::Float);
 
-/// dweight, from x and dy.
+/// dweight, from x and dy; where it is routed, from the dy behind a max pooling and a ReLU, its winners, and x.
 #[derive(Debug)]
-pub(super) struct Conv2dWeightGradient(pub Geometry);
+pub(super) struct Conv2dWeightGradient {
+    geometry: Geometry,
+    routed: bool,
+}
 
 impl Conv2dWeightGradient {
+    pub fn new(geometry: Geometry) -> Conv2dWeightGradient {
+        Conv2dWeightGradient { geometry, routed: false }
+    }
+
+    /// The same, routed.
+    pub fn routed(&self) -> Conv2dWeightGradient {
+        Conv2dWeightGradient { geometry: self.geometry, routed: true }
+    }
+
     fn size(&self) -> Size {
-        let Geometry { channels, out_channels, .. } = self.0;
-        Size { rows: self.0.taps() * channels, columns: out_channels, depth: self.0.out_pixels() }
+        let Geometry { channels, out_channels, .. } = self.geometry;
+        let (rows, depth) = (self.geometry.taps() * channels, self.geometry.out_pixels());
+        Size { rows, columns: out_channels, depth }
     }
 }
 
@@ -39,30 +55,35 @@ impl Operator for Conv2dWeightGradient {
     }
 
     fn outputs(&self, _inputs: &[TensorType]) -> Result<Vec<TensorType>> {
-        Ok(vec![TensorType::f32(self.0.weight_shape())])
+        Ok(vec![TensorType::f32(self.geometry.weight_shape())])
     }
 
     fn dispatch(&self, io: &Io, plan: &mut PlanBuilder<'_>) -> Result<()> {
-        let (x, dy, dweight) = (io.input(0), io.input(1), io.output(0));
-        let winograd = Layer::forward(&self.0).filter(Winograd::can_sum);
+        let (x, dy, winners) = match self.routed {
+            false => (io.input(0), io.input(1), None),
+            true => (io.input(2), io.input(0), Some(io.input(1))),
+        };
+        let dweight = io.output(0);
+        let winograd = Layer::forward(&self.geometry).filter(Winograd::can_sum);
         let way = match gemm::choose(plan, self.name(), &GRADIENT, self.size(), winograd.as_ref()) {
             Some(Chosen::Winograd(winograd, layer)) => {
-                return winograd.weight_gradient(plan, layer, [x, dy, dweight]);
+                return winograd.weight_gradient(plan, layer, [x, dy, dweight], winners);
             }
             Some(Chosen::Product(way)) => Some(way),
             None => None,
         };
         let call = Call {
-            family: &GRADIENT,
+            family: if self.routed { &ROUTED } else { &GRADIENT },
             plain: &PLAIN,
             size: self.size(),
-            left: (x, Width::of(self.0.channels)),
-            right: (dy, Width::of(self.0.out_channels)),
+            left: (x, Width::of(self.geometry.channels)),
+            right: (dy, Width::of(self.geometry.out_channels)),
             y: dweight,
             ending: Ending::default(),
             pooled: false,
+            winners,
         };
-        call.dispatch(plan, way, |product| Params::new(product, &self.0))
+        call.dispatch(plan, way, |product| Params::new(product, &self.geometry))
     }
 
     fn flops(&self, _inputs: &[TensorType], _outputs: &[TensorType]) -> u64 {

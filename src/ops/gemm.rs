@@ -26,7 +26,24 @@ pub(super) struct Family {
     along_rows: bool,
     /// Its factors may be as small as gradients are.
     any_size: bool,
+    end: End,
 }
+
+/// What becomes of sums.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum End {
+    /// They get a bias and an activation; four rows may be pooled.
+    Activated,
+    /// The same, always pooled, and the winners are kept. Rows have a multiple of four elements.
+    Winners,
+    /// They are stored: the gradient of a convolution.
+    Gradient,
+    /// The same, where a max pooling and a ReLU route dy while it is loaded. Its rows have a multiple of four elements.
+    Routed,
+}
+
+/// Tells a module that dy is routed: `common/routed.wgsl`.
+pub(super) const ROUTED: &[(&str, f64)] = &[("ROUTED", 1.0)];
 
 /// Elements that are loaded and stored at once: four where rows have a multiple of four.
 #[derive(Clone, Copy, Debug)]
@@ -46,7 +63,8 @@ impl Family {
     /// Of an operator's own file with parameters `P`, which loads a along the depth.
     pub const fn new<P>(name: &'static str, own: Piece) -> Family {
         let pieces = [None, Some(own)];
-        Family { name, pieces, params: size_of::<P>(), along_rows: false, any_size: false }
+        let (along_rows, any_size, end) = (false, false, End::Activated);
+        Family { name, pieces, params: size_of::<P>(), along_rows, any_size, end }
     }
 
     /// With declarations that it shares with other operators.
@@ -62,6 +80,11 @@ impl Family {
     /// It loads a along its rows instead, and its factors have any size.
     pub const fn along_rows(self) -> Family {
         Family { along_rows: true, any_size: true, ..self }
+    }
+
+    /// With sums that end so.
+    pub const fn ending(self, end: End) -> Family {
+        Family { end, ..self }
     }
 
     /// How it can be computed; the first way is the plain one.
@@ -121,14 +144,30 @@ impl Family {
                 Width::One => piece!("common/right_1.wgsl"),
                 Width::Four => piece!("common/right_4.wgsl"),
             })
-            .and(match way {
-                Way::Narrow => piece!("common/gemm_narrow.wgsl"),
-                Way::Subgroup if self.along_rows => piece!("common/gemm_subgroup_rows.wgsl"),
-                Way::Subgroup => piece!("common/gemm_subgroup.wgsl"),
-                Way::Matrix16 | Way::Matrix8 | Way::Matrix8F32 => piece!("common/gemm_matrix.wgsl"),
-                _ if self.along_rows => piece!("common/gemm_rows.wgsl"),
-                _ => piece!("common/gemm.wgsl"),
-            });
+            .and(piece!("common/winners.wgsl"));
+        shader = match (self.end, right) {
+            (End::Activated, Width::One) => shader.and(piece!("common/end_1.wgsl")),
+            (End::Activated, Width::Four) => {
+                shader.and(piece!("common/bias_4.wgsl")).and(piece!("common/end_4.wgsl"))
+            }
+            (End::Winners, _) => {
+                shader.and(piece!("common/bias_4.wgsl")).and(piece!("common/end_winners_4.wgsl"))
+            }
+            (End::Gradient | End::Routed, Width::One) => {
+                shader.and(piece!("common/routed.wgsl")).and(piece!("common/end_gradient_1.wgsl"))
+            }
+            (End::Gradient | End::Routed, Width::Four) => {
+                shader.and(piece!("common/routed.wgsl")).and(piece!("common/end_gradient_4.wgsl"))
+            }
+        };
+        shader = shader.and(match way {
+            Way::Narrow => piece!("common/gemm_narrow.wgsl"),
+            Way::Subgroup if self.along_rows => piece!("common/gemm_subgroup_rows.wgsl"),
+            Way::Subgroup => piece!("common/gemm_subgroup.wgsl"),
+            Way::Matrix16 | Way::Matrix8 | Way::Matrix8F32 => piece!("common/gemm_matrix.wgsl"),
+            _ if self.along_rows => piece!("common/gemm_rows.wgsl"),
+            _ => piece!("common/gemm.wgsl"),
+        });
         if let Some(tile) = way.tile_piece() {
             shader = shader.and(tile);
         }
@@ -138,7 +177,12 @@ impl Family {
         if let Some(own) = self.pieces[1] {
             shader = shader.and(own);
         }
-        let kernel = shader.kernel("product").reads(3).writes(1).sized(self.params).variant(way.name());
+        let kernel = shader.kernel("product").reads(3).sized(self.params).variant(way.name());
+        let kernel = match self.end {
+            End::Activated | End::Gradient => kernel.writes(1),
+            End::Winners => kernel.writes(2),
+            End::Routed => kernel.writes(1).constants(ROUTED),
+        };
         let kernel = floats.mark(kernel);
         match way {
             Way::Subgroup => kernel.subgroups(),
@@ -213,6 +257,8 @@ pub(super) struct Call<'a> {
     pub ending: Ending<'a>,
     /// Whether four rows in turn are one of y, their maximum. Then the depth is not split.
     pub pooled: bool,
+    /// Of that pooling, where the family keeps them; of dy, where it is routed.
+    pub winners: Option<&'a Tensor>,
 }
 
 impl Call<'_> {
@@ -270,8 +316,18 @@ impl Call<'_> {
     ) -> Result<()> {
         let Call { size, left: (left, _), right: (right, _), y, ending, .. } = self;
         let product = Product { pooled: self.pooled.into(), ..Product::new(size, split.depth, ending) };
-        let reads = [left, right, ending.bias.unwrap_or(right)];
-        plan.dispatch(kernel, params(product), &reads, &[y], Grid::groups(groups))
+        let params = params(product);
+        let grid = Grid::groups(groups);
+        match (self.family.end, self.winners) {
+            (End::Winners, Some(winners)) => {
+                let reads = [left, right, ending.bias.unwrap_or(right)];
+                plan.dispatch(kernel, params, &reads, &[y, winners], grid)
+            }
+            (_, winners) => {
+                let reads = [left, right, winners.or(ending.bias).unwrap_or(right)];
+                plan.dispatch(kernel, params, &reads, &[y], grid)
+            }
+        }
     }
 }
 

@@ -154,6 +154,7 @@ fn call<'a>(size: Size, [a, b]: [&'a Tensor; 2], transpose: Transpose, y: &'a Te
         y,
         ending: Ending::default(),
         pooled: false,
+        winners: None,
     }
 }
 

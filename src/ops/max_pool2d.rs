@@ -11,7 +11,7 @@ use super::pool2d::Params;
 use super::{Activation, Pool2d, expect};
 use crate::cpu::{Float, Slots, params};
 use crate::gpu::{Kernel, Shader, piece};
-use crate::graph::{Gradients, Graph, Grid, Io, Node, Operator, PlanBuilder, Reader, Tensor, Var};
+use crate::graph::{Gradients, Graph, Grid, Io, Node, Operator, Place, PlanBuilder, Reader, Tensor, Var};
 use crate::tensor::{DType, TensorType};
 use crate::{Device, Result};
 
@@ -167,13 +167,13 @@ impl Operator for MaxPool2dGradient {
     /// With the gradient of the activation that gave x: then dx is written once, not also read and written again.
     fn fuse(&self, reader: &Reader<'_>, _device: &Device) -> Option<Arc<dyn Operator>> {
         let ActivateGradient(activation) = (reader.operator as &dyn Any).downcast_ref()?;
-        let fits = reader.inputs == [Some(0), None] && self.behind == Activation::Linear;
+        let fits = reader.inputs == [Place::Shared(0), Place::Output] && self.behind == Activation::Linear;
         fits.then(|| Arc::new(MaxPool2dGradient { behind: *activation, ..*self }) as Arc<dyn Operator>)
     }
 }
 
 /// Whether x takes the window from the best so far. Without branches, which no processor predicts here.
-fn beats<T: Float>(x: T, best: T) -> bool {
+pub(super) fn beats<T: Float>(x: T, best: T) -> bool {
     (x > best) | x.is_nan()
 }
 

@@ -26,6 +26,7 @@ mod global_avg_pool2d;
 mod l2_penalty;
 mod matmul;
 mod max_pool2d;
+mod max_pool2d_winners;
 mod mixup;
 mod moving_average;
 mod multiply;
@@ -49,6 +50,7 @@ mod winograd_cpu;
 mod worn;
 
 pub use activation::Activation;
+pub(crate) use adam::moments_of;
 pub use adam::{Adam, AdamForm};
 pub use area_resize::AreaWindow;
 pub use batch_norm::BatchNorm;
@@ -85,10 +87,13 @@ pub(crate) const KERNELS: &[&[Kernel]] = &[
     column_sum::KERNELS,
     concat::KERNELS,
     conv2d::KERNELS,
+    conv2d::WINNERS_KERNELS,
     conv2d::HALF_KERNELS,
     conv2d::HALF_IN_KERNELS,
     conv2d_input_gradient::KERNELS,
+    conv2d_input_gradient::ROUTED_KERNELS,
     conv2d_weight_gradient::KERNELS,
+    conv2d_weight_gradient::ROUTED_KERNELS,
     correct::KERNELS,
     dropout::KERNELS,
     global_avg_pool2d::KERNELS,
@@ -97,6 +102,7 @@ pub(crate) const KERNELS: &[&[Kernel]] = &[
     matmul::HALF_IN_KERNELS,
     matmul::TURNED_KERNELS,
     max_pool2d::KERNELS,
+    max_pool2d_winners::KERNELS,
     mixup::KERNELS,
     moving_average::KERNELS,
     multiply::KERNELS,

@@ -8,7 +8,9 @@ use bytemuck::{Pod, Zeroable};
 
 use super::column_sum::Ending;
 use super::conv2d::Geometry;
+use super::conv2d_max_pool2d::Pooling;
 use super::floats::Floats;
+use super::gemm::ROUTED;
 use super::matmul::{self, Transpose};
 use super::ways::{Size, Split, Way};
 use crate::gpu::{Class, Gpu, Kernel, Shader, piece};
@@ -30,8 +32,11 @@ struct Kernels {
     input: Kernel,
     weights: Kernel,
     output: Kernel,
+    output_winners: Kernel,
     output_gradient: Kernel,
     weight_gradient: Kernel,
+    /// `input` and `output_gradient` of a dy that is routed.
+    routed: [Kernel; 2],
 }
 
 const TWO: Kernels = kernels(Winograd::Two, Floats::Float);
@@ -42,13 +47,19 @@ pub(crate) const KERNELS: &[Kernel] = &[
     TWO.input,
     TWO.weights,
     TWO.output,
+    TWO.output_winners,
     TWO.output_gradient,
     TWO.weight_gradient,
+    TWO.routed[0],
+    TWO.routed[1],
     FOUR.input,
     FOUR.weights,
     FOUR.output,
+    FOUR.output_winners,
     FOUR.output_gradient,
     FOUR.weight_gradient,
+    FOUR.routed[0],
+    FOUR.routed[1],
     TWO_OF_HALVES.input,
     TWO_OF_HALVES.weights,
     TWO_OF_HALVES.output,
@@ -66,14 +77,19 @@ const fn kernels(winograd: Winograd, floats: Floats) -> Kernels {
         .and(floats.piece())
         .and(piece!("common/linear.wgsl"))
         .and(piece!("common/activation.wgsl"))
+        .and(piece!("common/winners.wgsl"))
+        .and(piece!("common/routed.wgsl"))
         .and(transforms)
         .and(piece!("winograd.wgsl"));
+    let output_gradient = kernel(shader, "output_gradient", 2);
     Kernels {
-        input: floats.mark(kernel(shader, "input", 1)),
+        input: floats.mark(kernel(shader, "input", 2)),
         weights: floats.mark(kernel(shader, "weights", 1)),
         output: floats.mark(kernel(shader, "output", 2)),
-        output_gradient: kernel(shader, "output_gradient", 1),
+        output_winners: kernel(shader, "output_winners", 2).writes(2),
+        output_gradient,
         weight_gradient: kernel(shader, "weight_gradient", 1),
+        routed: [kernel(shader, "input", 2).constants(ROUTED), output_gradient.constants(ROUTED)],
     }
 }
 
@@ -236,17 +252,41 @@ impl Winograd {
         (CHUNK / bytes / ROUND).max(1) * ROUND
     }
 
-    /// y = the layer's convolution of x and what ends it; with `pooled`, the maximum over windows of 2 × 2 of it.
+    /// y = the layer's convolution of x and what ends it, pooled or not.
     pub fn convolve(
         self,
         plan: &mut PlanBuilder<'_>,
         layer: &Layer,
-        [x, weight, y]: [&Tensor; 3],
+        tensors: [&Tensor; 3],
         ending: Ending<'_>,
-        pooled: bool,
+        pooling: Pooling<'_>,
+    ) -> Result<()> {
+        self.run(plan, layer, tensors, None, ending, pooling)
+    }
+
+    /// dx, from dy, which is routed if it has winners, and weight.
+    pub fn input_gradient(
+        self,
+        plan: &mut PlanBuilder<'_>,
+        layer: &Layer,
+        tensors: [&Tensor; 3],
+        winners: Option<&Tensor>,
+    ) -> Result<()> {
+        self.run(plan, layer, tensors, winners, Ending::default(), Pooling::None)
+    }
+
+    fn run(
+        self,
+        plan: &mut PlanBuilder<'_>,
+        layer: &Layer,
+        [x, weight, y]: [&Tensor; 3],
+        routes: Option<&Tensor>,
+        ending: Ending<'_>,
+        pooling: Pooling<'_>,
     ) -> Result<()> {
         let Layer { channels, out_channels, .. } = *layer;
         let (points, kernels) = (self.points(), self.kernels(Floats::of(x.ty(), y.ty())));
+        let input = if routes.is_some() { &kernels.routed[0] } else { &kernels.input };
         let (params, tiles) = self.params(layer);
         let params = Params {
             tile_stride: (points * channels / 4) as u32,
@@ -254,7 +294,7 @@ impl Winograd {
             biased: ending.bias.is_some().into(),
             kind: ending.activation.kind(),
             slope: ending.activation.slope(),
-            pooled: pooled.into(),
+            pooled: pooling.is_pooled().into(),
             ..params
         };
         let u = plan.scratch(TensorType::f32([points, channels, out_channels]));
@@ -266,13 +306,20 @@ impl Winograd {
             let params =
                 Params { first_tile: first as u32, tiles: count as u32, padded: count as u32, ..params };
             let v = plan.scratch(TensorType::f32([count, points, channels]));
-            plan.dispatch(&kernels.input, params, &[x], &[&v], Grid::linear(count * channels / 4))?;
+            let reads = [x, routes.unwrap_or(x)];
+            plan.dispatch(input, params, &reads, &[&v], Grid::linear(count * channels / 4))?;
             let m = plan.scratch(TensorType::f32([points, count, out_channels]));
             let size = Size { rows: count, columns: out_channels, depth: points * channels };
             let pieces = Split { count: points, depth: channels };
             matmul::pieces(plan, size, [&v, &u], Transpose::default(), &m, pieces)?;
             let reads = [&m, ending.bias.unwrap_or(&m)];
-            plan.dispatch(&kernels.output, params, &reads, &[y], Grid::linear(count * out_channels / 4))?;
+            let threads = Grid::linear(count * out_channels / 4);
+            match pooling {
+                Pooling::Winners(winners) => {
+                    plan.dispatch(&kernels.output_winners, params, &reads, &[y, winners], threads)?;
+                }
+                _ => plan.dispatch(&kernels.output, params, &reads, &[y], threads)?,
+            }
         }
         Ok(())
     }
@@ -282,15 +329,17 @@ impl Winograd {
         Winograd::Four.points() * layer.channels * layer.out_channels * 4 <= PARTIAL
     }
 
-    /// dweight, from x and dy.
+    /// dweight, from x and dy, which is routed if it has winners.
     pub fn weight_gradient(
         self,
         plan: &mut PlanBuilder<'_>,
         layer: &Layer,
         [x, dy, dweight]: [&Tensor; 3],
+        winners: Option<&Tensor>,
     ) -> Result<()> {
         let Layer { channels, out_channels, .. } = *layer;
         let (points, kernels) = (self.points(), self.kernels(Floats::Float));
+        let output_gradient = if winners.is_some() { &kernels.routed[1] } else { &kernels.output_gradient };
         let (params, tiles) = self.params(layer);
         let chunk = self.chunk(layer);
         for first in (0..tiles).step_by(chunk) {
@@ -313,10 +362,11 @@ impl Winograd {
             };
             let v = plan.scratch(TensorType::f32([points, padded, channels]));
             let threads = Grid::linear(padded * channels / 4);
-            plan.dispatch(&kernels.input, transformed(channels), &[x], &[&v], threads)?;
+            plan.dispatch(&kernels.input, transformed(channels), &[x, x], &[&v], threads)?;
             let dm = plan.scratch(TensorType::f32([points, padded, out_channels]));
             let threads = Grid::linear(padded * out_channels / 4);
-            plan.dispatch(&kernels.output_gradient, transformed(out_channels), &[dy], &[&dm], threads)?;
+            let reads = [dy, winners.unwrap_or(dy)];
+            plan.dispatch(output_gradient, transformed(out_channels), &reads, &[&dm], threads)?;
             let du = plan.scratch(TensorType::f32([points * pieces, channels, out_channels]));
             let size = Size { rows: channels, columns: out_channels, depth: points * padded };
             let split = Split { count: points * pieces, depth: piece };

@@ -130,9 +130,8 @@ fn descend(
     let gradients = graph.gradients(loss, &states)?;
     let step = graph.state_filled(STEP, TensorType::u32([1]), 0.0)?;
     let rate = graph.state_filled(RATE, TensorType::f32([1]), LEARNING_RATE)?;
-    for (parameter, gradient) in parameters.iter().zip(gradients) {
-        Optimizer::default().build(&mut graph, &parameter.name, gradient, rate, step)?;
-    }
+    let named: Vec<(&str, Var)> = parameters.iter().map(|p| p.name.as_str()).zip(gradients).collect();
+    Optimizer::default().build(&mut graph, &named, rate, step)?;
     graph.increment(step)?;
     let mut plan = Plan::new(&graph, &params, &[])?;
     let one_hot = |&label: &usize| (0..classes).map(move |class| f32::from(u8::from(class == label)));

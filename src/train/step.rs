@@ -198,11 +198,10 @@ impl<'a> Recipe<'a> {
         if let Some(most) = self.options.clip {
             values = graph.labelled("optimizer", |graph| graph.clip_by_global_norm(&values, most))?;
         }
-        for ((name, _), gradient) in gradients.iter().zip(values) {
-            let rate = if self.slow.contains(name) { rates.slow } else { rates.rate };
-            self.options.optimizer.build(graph, name, gradient, rate, step)?;
-        }
-        Ok(())
+        let named = gradients.iter().map(|(name, _)| name.as_str()).zip(values);
+        let (slow, others): (Vec<_>, Vec<_>) = named.partition(|&(name, _)| self.slow.contains(name));
+        self.options.optimizer.build(graph, &slow, rates.slow, step)?;
+        self.options.optimizer.build(graph, &others, rates.rate, step)
     }
 
     /// Forward and backward of some rows of a batch; gradients and metrics are added to states.
