@@ -99,9 +99,9 @@ fn training_step(model: &Model, params: &Params) -> lookalike::Result<Plan> {
         .iter()
         .map(|p| graph.state(&p.name, TensorType::f32(&p.shape)))
         .collect::<Result<_, _>>()?;
-    for (parameter, gradient) in parameters.iter().zip(graph.gradients(loss, &states)?) {
-        Optimizer::default().build(&mut graph, &parameter.name, gradient, rate, step)?;
-    }
+    let gradients = graph.gradients(loss, &states)?;
+    let names = parameters.iter().map(|parameter| parameter.name.as_str());
+    Optimizer::default().build(&mut graph, &names.zip(gradients).collect::<Vec<_>>(), rate, step)?;
     graph.increment(step)?;
     Plan::new(&graph, params, &[])
 }

@@ -16,6 +16,8 @@ use lookalike::train::{Batches, Caching, Event, FineTune, FitOptions, Outcome, T
 use lookalike::{Device, Error, Result};
 
 mod learning;
+mod linear;
+mod strangers;
 
 type Weights = BTreeMap<String, HostTensor>;
 

@@ -85,7 +85,7 @@ fn what_the_face_network_has_no_use_for_is_refused() {
     for (options, words) in [
         (&["--split", "tutorial"][..], "--split tutorial goes with --model scratch or vgg16"),
         (&["--fresh"], "--fresh goes with --model vgg16"),
-        (&["--dense", "8"], "--dense and --dropout goes with"),
+        (&["--dense", "8"], "--dense goes with"),
         (&["--weights", "w.h5"], "--weights goes with --model vgg16"),
         (&["--widths", "8"], "--widths goes with --model scratch"),
     ] {

@@ -32,13 +32,20 @@ fn no_base_is_trained_without_its_weights() {
     scene.fails(&[&train[..], &["--weights", "none.h5"]].concat(), &["none.h5"]);
     scene.fails(&[&train[..], &["--weights", "faces.npz"]].concat(), &["faces.npz", "block1_conv1/kernel"]);
     scene.fails(&[&train[..], &["--widths", "8"]].concat(), &["--widths goes with --model scratch"]);
-    for model in ["scratch", "face"] {
+    for model in ["scratch", "face", "vgg16-gap"] {
         let train = [&train[..6], &["--model", model]].concat();
         scene.fails(
             &[&train[..], &["--unfreeze", "block5"]].concat(),
             &["--unfreeze goes with --model vgg16"],
         );
         scene.fails(&[&train[..], &["--fresh"]].concat(), &["--fresh goes with --model vgg16"]);
+    }
+    let gap = [&train[..6], &["--model", "vgg16-gap"]].concat();
+    scene.fails(&gap, &["lookalike weights get vgg16"]);
+    scene.fails(&[&gap[..], &["--dense", "8"]].concat(), &["--dense goes with --model scratch or vgg16"]);
+    for model in ["scratch", "face"] {
+        let train = [&train[..6], &["--model", model, "--weights", "w.h5"]].concat();
+        scene.fails(&train, &["--weights goes with --model vgg16 or vgg16-gap"]);
     }
     scene.fails(&[&train[..6], &["--split", "tutorial"]].concat(), &["goes with --model scratch or vgg16"]);
     let train = [&train[..6], &["--model", "scratch"]].concat();
@@ -110,6 +117,40 @@ fn vgg16_sees_each_picture_once_and_its_model_works_alone() {
     ];
     scene.fails(&unknown, &["renamed.safetensors", "--preprocessing"]);
     scene.ok(&[&unknown[..], &["--preprocessing", "torch", "--epochs", "1", "--adapter", "cpu"]].concat());
+}
+
+#[test]
+#[ignore = "needs LOOKALIKE_DATA"]
+fn pooled_features_need_no_epochs_and_their_model_is_kerass_too() {
+    let scene = Scene::new(&[]);
+    small_faces(&scene);
+    let data = std::env::var("LOOKALIKE_DATA").expect("LOOKALIKE_DATA names the test data");
+    let weights = format!("{data}/vgg16/vgg16_torchvision_notop.h5");
+    let common = ["--model", "vgg16-gap", "--weights", &weights, "--adapter", "cpu"];
+    let train = |output: &str, more: &[&str]| {
+        scene.ok(&[&["train", "faces.npz", "-o", output], &common[..], more].concat())
+    };
+    let first = train("first.safetensors", &[]).stdout;
+    assert!(first.contains("frozen layers: 36 pictures to go through them, about"), "{first}");
+    let again = train("again.safetensors", &["--epochs", "3"]);
+    assert!(again.stdout.contains("they need not run"), "{}", again.stdout);
+    assert!(again.stderr.contains("--model vgg16-gap has no epochs"), "{}", again.stderr);
+    let folds = train("folds.safetensors", &["--folds", "2"]).stdout;
+    assert!(folds.contains("cross-validation, 2 folds"), "{folds}");
+
+    let evaluate =
+        |file: &str| scene.json(&["evaluate", file, "faces.npz", "--adapter", "cpu"])["confusion"].clone();
+    let found = evaluate("first.safetensors");
+    assert_eq!(found, serde_json::json!([[10, 0], [0, 10]]), "these patterns are easily told apart");
+    for ending in ["h5", "keras", "npz", "onnx"] {
+        let file = format!("first.{ending}");
+        scene.ok(&["convert", "first.safetensors", &file]);
+        if ending != "onnx" {
+            assert_eq!(evaluate(&file), found, "{ending}");
+        }
+    }
+    let summary = scene.json(&["summary", "vgg16-gap", "--classes", "4", "--adapter", "cpu"]);
+    assert_eq!(summary["parameters"], 7_635_264 + 4 * 512 + 4 * 513);
 }
 
 #[test]

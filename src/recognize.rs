@@ -168,7 +168,7 @@ impl Recognizer {
 mod tests {
     use super::*;
     use crate::graph::Params;
-    use crate::models::{Judgement, Preprocessing, ScratchCnn, scratch_cnn};
+    use crate::models::{Preprocessing, ScratchCnn, scratch_cnn};
     use crate::ops::Normalize;
 
     fn recognizer(whole: bool) -> Recognizer {
@@ -188,14 +188,7 @@ mod tests {
             normalize: Normalize::unit(),
         };
         let labels = vec!["anna".into(), "ben".into()];
-        let file = ModelFile {
-            model,
-            labels,
-            preprocessing,
-            training: serde_json::Value::Null,
-            judgement: Judgement::default(),
-            weights,
-        };
+        let file = ModelFile::new(model, labels, preprocessing, weights);
         Recognizer::new(&Device::cpu(), file).unwrap()
     }
 

@@ -5,11 +5,11 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use clap::Args;
-use lookalike::data::crops::{Aids, CropReport};
+use lookalike::data::crops::{Aids, CropOptions, CropReport};
 use lookalike::data::duplicates::{by_group, conflicts};
 use lookalike::data::people::{Person, find_people};
-use lookalike::data::{Aside, Dataset, Embed, Review, Why, remove_journal, write_sheets};
-use lookalike::detect::place_face;
+use lookalike::data::{Aside, Dataset, Embed, FaceCrop, Review, Why, remove_journal, write_sheets};
+use lookalike::detect::{CropStyle, landmarks_in_crop, place_face};
 use lookalike::formats::atomic::check_writable;
 use lookalike::models::{ModelFile, Predictor};
 use lookalike::vision::RgbImage;
@@ -111,16 +111,18 @@ fn embedding(path: &Path, device: &Device, arguments: &Arguments) -> Result<Box<
     }
     let mut predictor = Predictor::new(device, file)?;
     let how = predictor.file().preprocessing.clone();
-    if !how.placed {
-        return Ok(Box::new(move |crops| predictor.features(crops)));
-    }
-    // Where the eyes are on these crops is not told; most faces are about where they usually are.
-    let picture = move |crop: &[u8]| {
-        let crop = RgbImage::new(taken, taken, crop.to_vec()).expect("crops are square");
-        place_face(&crop, None, how.margin).into_pixels()
+    let CropOptions { size, margin, align, .. } = arguments.crop.options();
+    let style = CropStyle { size, margin, align };
+    let picture = move |crop: &&FaceCrop| {
+        if !how.placed {
+            return crop.pixels.clone();
+        }
+        let landmarks = landmarks_in_crop(&crop.face, style);
+        let crop = RgbImage::new(taken, taken, crop.pixels.clone()).expect("crops are square");
+        place_face(&crop, landmarks.as_ref(), how.margin).into_pixels()
     };
     Ok(Box::new(move |crops| {
-        let pictures: Vec<Vec<u8>> = crops.chunks_exact(3 * taken * taken).map(&picture).collect();
+        let pictures: Vec<Vec<u8>> = crops.iter().map(&picture).collect();
         predictor.features(&pictures.concat())
     }))
 }

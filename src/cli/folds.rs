@@ -24,6 +24,8 @@ pub fn cross_validate(
     device: &Device,
     plain: bool,
 ) -> Result<Value> {
+    // How far strangers are is only asked of the model that is kept.
+    let settings = &Settings { strangers: None, ..settings.clone() };
     let splits = split_folds(dataset, folds, settings.seed.into())?;
     let (mut truths, mut rows, mut groups) = (Vec::new(), Vec::new(), Vec::new());
     let mut lines = Vec::new();

@@ -8,11 +8,11 @@ use std::time::Instant;
 use clap::{Args, ValueEnum};
 use lookalike::data::{CutStyle, Dataset, Split, expand, split_by_group, split_leaky, with_masks};
 use lookalike::folders::cache_folder;
-use lookalike::models::{FACE_STRANGERS, Judgement, ModelFile, Preprocessing, Strangers};
+use lookalike::models::{Judgement, ModelFile, Preprocessing, Strangers};
 use lookalike::ops::Augment;
 use lookalike::train::{
-    Batches, Believed, Caching, Epoch, Event, Examples, FitOptions, Monitor, Task, Trained, believe, fit,
-    fit_means, masked_people,
+    Batches, Believed, Caching, Epoch, Event, Examples, Fit, FitOptions, Monitor, Task, Trained, believe,
+    features_of, fit, fit_linear, fit_means, hold_out, masked_people,
 };
 use lookalike::{Device, Error, Result};
 use serde_json::{Value, json};
@@ -76,9 +76,14 @@ pub struct Settings {
     /// Most memory for the run on its device, such as 2GB [default: what the batch needs]
     #[arg(long, value_name = "SIZE", value_parser = bytes)]
     pub memory: Option<u64>,
-    /// Share of strangers that --model face may take for one of its people; the others are 'unknown'
-    #[arg(long, value_name = "RATE", default_value_t = 0.01, value_parser = share)]
-    pub strangers: f64,
+    /// Share of strangers that the model may take for one of its people; the others are 'unknown' [default: 0.01 for --model face;
+    /// else nobody is, because that would be most of the people it knows too]
+    #[arg(long, value_name = "RATE", value_parser = share)]
+    pub strangers: Option<f64>,
+    /// Networks trained in addition, each without another part of the people, to find out how far strangers are [default: 3 with
+    /// --model vgg16, 10 with vgg16-gap; 0 with scratch: a usual distance]
+    #[arg(long, value_name = "K", requires = "strangers", value_parser = clap::value_parser!(u64).range(0..=100))]
+    pub hold_out: Option<u64>,
     #[command(flatten)]
     pub network: NetworkArguments,
     #[command(flatten)]
@@ -91,6 +96,13 @@ pub struct Settings {
 const ENROLLED_MASKS: f32 = 0.5;
 /// Largest share of enrolled pictures that may wear a drawn mask: nine for each bare one.
 const MOST_MASKS: f32 = 0.9;
+
+/// Share of strangers that the face network may take for somebody unless told otherwise.
+const STRANGERS: f64 = 0.01;
+/// Networks that are trained without some of the people, where frozen layers see each photo only once.
+const HOLD_OUT: usize = 3;
+/// The same where each takes a second.
+const HOLD_OUT_WITHOUT_EPOCHS: usize = 10;
 
 /// How pictures are split.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
@@ -136,10 +148,11 @@ pub fn learn(
     device: &Device,
     plain: bool,
 ) -> Result<Learned> {
-    let closed = settings.network.model == Kind::Face;
     let expanded;
     let (dataset, split) = match settings.split {
-        SplitKind::Honest if closed && !anybody_has_two(dataset) => (dataset, trained_on_all(dataset)),
+        SplitKind::Honest if !settings.network.model.has_epochs() && !anybody_has_two(dataset) => {
+            (dataset, trained_on_all(dataset))
+        }
         SplitKind::Honest => (dataset, split_by_group(dataset, settings.validation, settings.seed.into())?),
         SplitKind::Tutorial => {
             // Photos are augmented once, whatever the seed of the run.
@@ -164,11 +177,11 @@ pub fn learn_split(
     plain: bool,
 ) -> Result<Learned> {
     say(format_args!("split: {}", split.note));
-    let closed = settings.network.model == Kind::Face;
+    let placed = settings.network.model == Kind::Face;
     let crop_size = dataset.size;
     let photos = split.train.len();
     let enrolled;
-    let (dataset, split) = match closed {
+    let (dataset, split) = match placed {
         true => {
             let (all, split) = enrol(dataset, split, settings.masks(), device)?;
             enrolled = all.placed();
@@ -180,25 +193,27 @@ pub fn learn_split(
     let Start { weights, normalize, .. } = start;
     let normalize = *normalize;
     let CutStyle { detector, margin, align, whole } = dataset.cut.clone();
-    let preprocessing =
-        Preprocessing { size: crop_size, detector, margin, align, placed: closed, whole, normalize };
+    let preprocessing = Preprocessing { size: crop_size, detector, margin, align, placed, whole, normalize };
     let options = settings.options(start)?;
     let task = Task { model: &model, dataset, split: &split, normalize, weights, device };
-    if !closed {
+    if settings.network.model.has_epochs() {
         announce(&task, &options)?;
     }
     let stop = stop_on_interrupt()?;
     let mut show = Show::new(settings, plain);
-    let fit = if closed { fit_means } else { fit };
+    let fit: Fit = match settings.network.model {
+        Kind::Scratch | Kind::Vgg16 => fit,
+        Kind::Vgg16Gap => fit_linear,
+        Kind::Face => fit_means,
+    };
     let trained = fit(&task, &options, &stop, &mut |event| show.event(event))?;
     let labels: Vec<usize> = split.validation.iter().map(|&picture| dataset.labels[picture]).collect();
     let groups: Vec<i64> = split.validation.iter().map(|&picture| dataset.groups[picture]).collect();
     let believed = believe(&trained.answers, &labels, &groups);
-    let strangers = closed.then(|| {
-        let people: Vec<usize> = split.train.iter().map(|&picture| dataset.labels[picture]).collect();
-        let rate = settings.strangers;
-        Strangers::new(&trained.features, &people, dataset.classes(), rate, FACE_STRANGERS)
-    });
+    let strangers = match settings.strangers() {
+        Some(rate) => Some(strangers(&task, &options, settings, rate, fit, &trained, &stop)?),
+        None => None,
+    };
     let mut file = ModelFile {
         model,
         judgement: Judgement { temperature: believed.temperature, strangers, masked: None },
@@ -207,16 +222,42 @@ pub fn learn_split(
         training: settings.record(&trained, &split),
         weights: trained.weights.clone(),
     };
-    if closed {
+    if let (Kind::Face, Some(rate)) = (settings.network.model, settings.strangers()) {
         // Without the drawn masks, which stand behind the photos: with the lower half painted over they are the photos
         // once more, and whole they are nearer to everybody in a mask, strangers too.
         let examples =
             Examples { dataset, pictures: &split.train[..photos], features: &trained.features[..photos] };
         let progress = Progress::new("upper halves", "faces", plain);
         let report = &mut |done| progress.report(done, photos);
-        file.judgement.masked = Some(masked_people(device, &file, &examples, settings.strangers, report)?);
+        file.judgement.masked = Some(masked_people(device, &file, &examples, rate, report)?);
     }
     Ok(Learned { file, trained, split, labels, believed })
+}
+
+/// How far a face may be from the people that a network has learned, so that a share of `rate` of strangers passes.
+fn strangers(
+    task: &Task<'_>,
+    options: &FitOptions,
+    settings: &Settings,
+    rate: f64,
+    fit: Fit,
+    trained: &Trained,
+    stop: &AtomicBool,
+) -> Result<Strangers> {
+    let Task { dataset, split, .. } = *task;
+    let model = settings.network.model;
+    let people: Vec<usize> = split.train.iter().map(|&picture| dataset.labels[picture]).collect();
+    let (classes, usual) = (dataset.classes(), model.usual_distance());
+    if model == Kind::Face {
+        // Its numbers are the same whoever is learned.
+        return Ok(Strangers::new(&trained.features, &people, classes, rate, usual));
+    }
+    let features = features_of(task, options, &trained.weights, stop)?;
+    let folds = settings.hold_out().min(classes);
+    let distances = hold_out(task, options, fit, folds, stop, &mut |fold| {
+        note(format_args!("training without some of the people, {} of {folds}", fold + 1));
+    })?;
+    Ok(Strangers::from_held_out(&features, &people, classes, rate, usual, distances))
 }
 
 /// The photos to train on, and behind them copies with masks drawn on, which make up about a share of `masks` of both: who is
@@ -268,8 +309,8 @@ impl Settings {
             _ if tutorial && self.network.model == Kind::Face => {
                 "--split tutorial goes with --model scratch or vgg16: the face network sees no changed copies"
             }
-            (true, _) if self.network.model == Kind::Face => {
-                "--fresh goes with --model vgg16: the face network sees every picture once, as it is"
+            (true, _) if !self.network.model.has_epochs() => {
+                "--fresh goes with --model vgg16: a network without epochs sees every picture once"
             }
             (true, _) if tutorial => {
                 "--fresh goes with --split honest: the tutorial augments once, before it splits"
@@ -298,19 +339,47 @@ impl Settings {
         self.changes.masks.unwrap_or(usual)
     }
 
+    /// The share of strangers that may be taken for somebody, where there are strangers.
+    fn strangers(&self) -> Option<f64> {
+        let usual = (self.network.model == Kind::Face).then_some(STRANGERS);
+        self.strangers.or(usual)
+    }
+
+    /// How many networks are trained without some of the people.
+    fn hold_out(&self) -> usize {
+        let usual = match self.network.model {
+            Kind::Scratch | Kind::Face => 0,
+            Kind::Vgg16 => HOLD_OUT,
+            Kind::Vgg16Gap => HOLD_OUT_WITHOUT_EPOCHS,
+        };
+        self.hold_out.map_or(usual, |folds| folds as usize)
+    }
+
     /// What to say of options that the network has no use for.
     pub fn without_effect(&self) -> Option<&'static str> {
-        let used_by_epochs = |settings: &Settings| {
-            let Settings { epochs, batch, rate, patience, copies, recipe, changes, .. } = settings;
-            let mut changes = changes.clone();
-            changes.masks = None;
-            json!([epochs, batch, rate, patience, copies, recipe.record(), changes.json()])
+        let of_epochs = |settings: &Settings| {
+            let Settings { epochs, batch, rate, patience, recipe, .. } = settings;
+            json!([epochs, batch, rate, patience, recipe.record()])
         };
-        let given = used_by_epochs(self) != used_by_epochs(&Settings::default());
-        (given && self.network.model == Kind::Face).then_some(
-            "the face network has no epochs: options for these, for rates, batches and random changes other than masks have \
-             no effect; --model scratch and vgg16 follow them",
-        )
+        let of_changes = |settings: &Settings| {
+            let mut changes = settings.changes.clone();
+            changes.masks = None;
+            json!([settings.copies, changes.json()])
+        };
+        let usual = Settings::default();
+        match self.network.model {
+            Kind::Face if of_epochs(self) != of_epochs(&usual) || of_changes(self) != of_changes(&usual) => {
+                Some(
+                    "the face network has no epochs: options for these, for rates, batches and random changes other than \
+                     masks have no effect; --model scratch and vgg16 follow them",
+                )
+            }
+            Kind::Vgg16Gap if of_epochs(self) != of_epochs(&usual) => Some(
+                "--model vgg16-gap has no epochs: options for these, for rates and batches have no effect; --model scratch and \
+                 vgg16 follow them",
+            ),
+            _ => None,
+        }
     }
 
     fn augment(&self) -> Augment {
@@ -360,7 +429,8 @@ impl Settings {
                 "copies": self.copies,
                 "fresh": self.fresh,
                 "unfreeze": self.network.unfreeze,
-                "strangers": self.strangers,
+                "strangers": self.strangers(),
+                "hold_out": self.hold_out(),
                 "recipe": self.recipe.record(),
             },
             "history": trained.history.to_json(),

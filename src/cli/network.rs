@@ -6,7 +6,8 @@ use std::path::PathBuf;
 use clap::{Args, ValueEnum};
 use lookalike::models::weights::{VGG16, downloaded, none_given, read};
 use lookalike::models::{
-    Model, ScratchCnn, Vgg16, face, face_normalize, face_weights, scratch_cnn, vgg16, vgg16_base,
+    FACE_STRANGERS, Model, SCRATCH_STRANGERS, ScratchCnn, VGG16_GAP_STRANGERS, VGG16_STRANGERS, Vgg16, face,
+    face_normalize, face_weights, scratch_cnn, vgg16, vgg16_base, vgg16_gap, vgg16_gap_base,
 };
 use lookalike::ops::Normalize;
 use lookalike::tensor::HostTensor;
@@ -27,6 +28,9 @@ pub enum Kind {
     Scratch,
     /// VGG16, pretrained on a million photos of all kinds and frozen, with two dense layers on top
     Vgg16,
+    /// Most of VGG16, frozen, its features averaged over the picture, with one small layer on top: for few photos of each
+    /// person; there are no epochs
+    Vgg16Gap,
     /// A network that was trained to tell faces apart and ships with the program, frozen; a person is the mean of what it
     /// makes of their photos: one photo of each is enough, and there are no epochs
     #[default]
@@ -39,7 +43,23 @@ impl Kind {
         match self {
             Kind::Scratch => "scratch",
             Kind::Vgg16 => "vgg16",
+            Kind::Vgg16Gap => "vgg16-gap",
             Kind::Face => "face",
+        }
+    }
+
+    /// Whether it learns in epochs, from one batch after the other.
+    pub fn has_epochs(self) -> bool {
+        matches!(self, Kind::Scratch | Kind::Vgg16)
+    }
+
+    /// From how far on a face is a stranger's, where a run's own people do not tell.
+    pub fn usual_distance(self) -> f32 {
+        match self {
+            Kind::Scratch => SCRATCH_STRANGERS,
+            Kind::Vgg16 => VGG16_STRANGERS,
+            Kind::Vgg16Gap => VGG16_GAP_STRANGERS,
+            Kind::Face => FACE_STRANGERS,
         }
     }
 }
@@ -99,14 +119,17 @@ impl NetworkArguments {
     /// [`Error::Input`] that names the option; those of reading the weights.
     pub fn start(&self) -> Result<Start> {
         self.check()?;
-        if self.model == Kind::Scratch {
-            return Ok(Start { weights: BTreeMap::new(), normalize: Normalize::unit(), unfrozen: None });
-        }
-        if self.model == Kind::Face {
-            return Ok(Start { weights: face_weights()?, normalize: face_normalize(), unfrozen: None });
-        }
         // The weights are the same for pictures of any size.
-        let base = vgg16_base(LEAST_SIZE)?;
+        let base = match self.model {
+            Kind::Scratch => {
+                return Ok(Start { weights: BTreeMap::new(), normalize: Normalize::unit(), unfrozen: None });
+            }
+            Kind::Face => {
+                return Ok(Start { weights: face_weights()?, normalize: face_normalize(), unfrozen: None });
+            }
+            Kind::Vgg16 => vgg16_base(LEAST_SIZE)?,
+            Kind::Vgg16Gap => vgg16_gap_base(LEAST_SIZE)?,
+        };
         let unfrozen = self.unfreeze.as_ref().map(|block| first_layer(&base, block)).transpose()?;
         let path = match &self.weights {
             Some(path) => path.clone(),
@@ -118,28 +141,21 @@ impl NetworkArguments {
     }
 
     fn check(&self) -> Result<()> {
-        let of_vgg16 = [
-            ("--weights", self.weights.is_some()),
-            ("--preprocessing", self.preprocessing.is_some()),
-            ("--unfreeze", self.unfreeze.is_some()),
-        ];
         let refused = |option: &str, needed: &str| {
             Err(Error::Input(format!("{option} goes with {needed}; leave one out or add the other")))
         };
-        match self.model {
-            Kind::Scratch | Kind::Face => {
-                if let Some((option, _)) = of_vgg16.into_iter().find(|(_, given)| *given) {
-                    return refused(option, "--model vgg16");
-                }
-                if self.model == Kind::Face && self.widths.is_some() {
-                    return refused("--widths", "--model scratch");
-                }
-                if self.model == Kind::Face && (self.dense.is_some() || self.dropout.is_some()) {
-                    return refused("--dense and --dropout", "--model scratch or vgg16");
-                }
+        let of_vgg16 = matches!(self.model, Kind::Vgg16 | Kind::Vgg16Gap);
+        for (option, given, fits, needed) in [
+            ("--weights", self.weights.is_some(), of_vgg16, "--model vgg16 or vgg16-gap"),
+            ("--preprocessing", self.preprocessing.is_some(), of_vgg16, "--model vgg16 or vgg16-gap"),
+            ("--unfreeze", self.unfreeze.is_some(), self.model == Kind::Vgg16, "--model vgg16"),
+            ("--widths", self.widths.is_some(), self.model == Kind::Scratch, "--model scratch"),
+            ("--dense", self.dense.is_some(), self.model.has_epochs(), "--model scratch or vgg16"),
+            ("--dropout", self.dropout.is_some(), self.model.has_epochs(), "--model scratch or vgg16"),
+        ] {
+            if given && !fits {
+                return refused(option, needed);
             }
-            Kind::Vgg16 if self.widths.is_some() => return refused("--widths", "--model scratch"),
-            Kind::Vgg16 => {}
         }
         if self.base_rate.is_some() && self.unfreeze.is_none() {
             return refused("--base-rate", "--unfreeze");
@@ -152,6 +168,7 @@ impl NetworkArguments {
         let mut model = match self.model {
             Kind::Scratch => self.scratch(size, classes),
             Kind::Vgg16 => self.vgg16(size, classes)?,
+            Kind::Vgg16Gap => vgg16_gap(size, classes)?,
             Kind::Face => face(classes),
         };
         if let Some(first) = start.unfrozen {
@@ -227,7 +244,7 @@ mod tests {
             NetworkArguments { model: Kind::Vgg16, widths: Some(vec![8]), ..NetworkArguments::default() };
         assert!(vgg16.check().unwrap_err().to_string().starts_with("--widths goes with --model scratch"));
         let face = NetworkArguments { model: Kind::Face, dense: Some(8), ..NetworkArguments::default() };
-        assert!(face.check().unwrap_err().to_string().starts_with("--dense and --dropout goes with"));
+        assert!(face.check().unwrap_err().to_string().starts_with("--dense goes with"));
         assert!(NetworkArguments::default().check().is_ok());
     }
 }

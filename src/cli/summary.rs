@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use clap::Args;
 use lookalike::Result;
 use lookalike::graph::{Memory, Traffic};
-use lookalike::models::{Model, ModelFile, ScratchCnn, Summary, Vgg16, face, scratch_cnn, vgg16};
+use lookalike::models::{Model, ModelFile, ScratchCnn, Summary, Vgg16, face, scratch_cnn, vgg16, vgg16_gap};
 use serde_json::{Value, json};
 
 use super::device::AdapterArguments;
@@ -17,7 +17,7 @@ use super::display::{self, say};
     after_help = "Examples:\n  lookalike summary scratch --classes 10\n  lookalike summary model.safetensors"
 )]
 pub struct Arguments {
-    /// Model file that `lookalike train` wrote, or `scratch`, `vgg16` or `face` for the networks it trains
+    /// Model file that `lookalike train` wrote, or `scratch`, `vgg16`, `vgg16-gap` or `face` for the networks it trains
     model: PathBuf,
     /// People that such a network is to tell apart
     #[arg(long, value_name = "N", default_value_t = 2, value_parser = clap::value_parser!(u32).range(1..))]
@@ -39,6 +39,7 @@ pub fn run(arguments: &Arguments) -> Result<()> {
     let model = match arguments.model.to_str() {
         Some("scratch") => scratch_cnn(&ScratchCnn::new(classes)),
         Some("vgg16") => vgg16(&Vgg16::new(classes))?,
+        Some("vgg16-gap") => vgg16_gap(Vgg16::new(classes).size, classes)?,
         Some("face") => face(classes),
         _ => ModelFile::open(&arguments.model)?.model,
     };

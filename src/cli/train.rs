@@ -57,7 +57,7 @@ fn calibration_line(believed: &Believed) -> String {
 /// How far a face may be from everybody, and where that comes from.
 fn strangers_line(strangers: &Strangers) -> String {
     let from = match strangers.held_out {
-        0 => "a default: there are too few photos of too few people to tell from them".to_string(),
+        0 => "a default: too few people were held out to tell from them".to_string(),
         photos => {
             format!("{} of {photos} photos pass for another person", percent(strangers.rate))
         }

@@ -5,9 +5,8 @@ use std::fmt;
 use super::cut::{Cut, FaceCrop};
 use crate::Result;
 
-/// Turns crops, one after the other as [`Dataset::pixels`](super::Dataset::pixels) holds them, into one vector each.
-/// Vectors of one person's crops point in similar directions.
-pub type Embed<'a> = dyn FnMut(&[u8]) -> Result<Vec<Vec<f32>>> + 'a;
+/// Turns crops of faces into one vector each. Vectors of one person's crops point in similar directions.
+pub type Embed<'a> = dyn FnMut(&[&FaceCrop]) -> Result<Vec<Vec<f32>>> + 'a;
 
 /// Crops given to an embedding at once.
 const BATCH: usize = 32;
@@ -78,8 +77,7 @@ fn vectors<'f>(faces: impl Iterator<Item = &'f FaceCrop>, embed: &mut Embed<'_>)
     let faces: Vec<&FaceCrop> = faces.collect();
     let mut vectors = Vec::with_capacity(faces.len());
     for batch in faces.chunks(BATCH) {
-        let pixels: Vec<u8> = batch.iter().flat_map(|face| &face.pixels).copied().collect();
-        vectors.extend(embed(&pixels)?.into_iter().map(unit));
+        vectors.extend(embed(batch)?.into_iter().map(unit));
     }
     Ok(vectors)
 }

@@ -420,7 +420,7 @@ mod tests {
             ("ben/1.png", faces_of(&[RED])),
         ]);
         for value in [0.0, 1.0, f32::NAN] {
-            let embed = move |crops: &[u8]| Ok(vec![vec![value; 4]; crops.len() / (32 * 32 * 3)]);
+            let embed = move |crops: &[&FaceCrop]| Ok(vec![vec![value; 4]; crops.len()]);
             let aids = Aids { embed: Some(Box::new(embed)), ..Aids::default() };
             let report = crop(root.path(), &OPTIONS, aids).unwrap();
             assert_eq!(report.aside[0].used, Some(0), "all vectors are {value}");

@@ -5,6 +5,7 @@ use std::path::Path;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use super::crops::{Aids, CropOptions, CropReport, crop_people};
+use super::cut::FaceCrop;
 use super::people::find_people;
 use crate::detect::{Detector, Face};
 use crate::vision::{Rect, RgbImage, encode_png};
@@ -68,12 +69,12 @@ fn png(faces: u8, width: usize, height: usize, mut pixels: Vec<u8>) -> Vec<u8> {
 }
 
 /// The vector of a crop: its mean colour.
-pub fn colours(crops: &[u8]) -> Result<Vec<Vec<f32>>> {
-    let mean = |crop: &[u8]| {
-        let sum = |channel| crop.iter().skip(channel).step_by(3).map(|&v| f32::from(v)).sum::<f32>();
+pub fn colours(crops: &[&FaceCrop]) -> Result<Vec<Vec<f32>>> {
+    let mean = |crop: &&FaceCrop| {
+        let sum = |channel| crop.pixels.iter().skip(channel).step_by(3).map(|&v| f32::from(v)).sum::<f32>();
         vec![sum(0), sum(1), sum(2)]
     };
-    Ok(crops.chunks_exact(OPTIONS.size * OPTIONS.size * 3).map(mean).collect())
+    Ok(crops.iter().map(mean).collect())
 }
 
 pub fn folder(files: &[(&str, Vec<u8>)]) -> tempfile::TempDir {

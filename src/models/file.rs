@@ -54,6 +54,17 @@ pub struct Preprocessing {
 }
 
 impl ModelFile {
+    /// One that says nothing of its training, and whose answers are believed.
+    pub fn new(
+        model: Model,
+        labels: Vec<String>,
+        preprocessing: Preprocessing,
+        weights: BTreeMap<String, HostTensor>,
+    ) -> ModelFile {
+        let (training, judgement) = (Value::Null, Judgement::default());
+        ModelFile { model, labels, preprocessing, training, judgement, weights }
+    }
+
     /// Reads a model file: `.safetensors`, or by its ending what [`ModelFile::save`] writes.
     ///
     /// # Errors

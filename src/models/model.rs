@@ -119,7 +119,7 @@ impl Model {
     ///
     /// # Errors
     /// [`Error::Input`] if there is no dense layer, or nothing before it.
-    pub(super) fn before_classifier(&self) -> Result<Model> {
+    pub(crate) fn before_classifier(&self) -> Result<Model> {
         let dense = self.layers.iter().rposition(|layer| layer.class_name() == "Dense");
         match dense {
             Some(last @ 1..) => Ok(self.first(last)),

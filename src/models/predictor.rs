@@ -305,14 +305,7 @@ mod tests {
             normalize: Normalize::unit(),
         };
         let labels = ["a", "b", "c"].map(str::to_owned).to_vec();
-        let file = ModelFile {
-            model,
-            labels,
-            preprocessing,
-            training: serde_json::Value::Null,
-            judgement: Judgement::default(),
-            weights,
-        };
+        let file = ModelFile::new(model, labels, preprocessing, weights);
         Predictor::new(&Device::cpu(), file).unwrap()
     }
 

@@ -29,15 +29,38 @@ impl Strangers {
     /// strangers lies; with fewer than 1 / `rate` photos of them, or fewer than three people, it is `default`. That
     /// holds for features that have not learned to tell these very people apart.
     pub fn new(features: &[Vec<f32>], labels: &[usize], people: usize, rate: f64, default: f32) -> Strangers {
-        let means = (0..people).map(|person| mean(features, labels, person)).collect();
-        let mut strangers = Strangers { means, threshold: default, rate, held_out: 0 };
-        let mut distances = strangers.held_out(features, labels);
+        let strangers = Strangers::of(features, labels, people, rate, default);
         let seen = strangers.means.iter().filter(|mean| !mean.is_empty()).count();
-        if seen >= 3 && distances.len() as f64 * rate >= LEAST {
+        let distances = if seen >= 3 { strangers.held_out(features, labels) } else { vec![] };
+        strangers.at(distances)
+    }
+
+    /// As [`Strangers::new`], for features that have learned to tell these people apart: `distances` are those of photos of
+    /// people whom such features had not seen.
+    pub fn from_held_out(
+        features: &[Vec<f32>],
+        labels: &[usize],
+        people: usize,
+        rate: f64,
+        default: f32,
+        distances: Vec<f32>,
+    ) -> Strangers {
+        Strangers::of(features, labels, people, rate, default).at(distances)
+    }
+
+    fn of(features: &[Vec<f32>], labels: &[usize], people: usize, rate: f64, threshold: f32) -> Strangers {
+        let means = (0..people).map(|person| mean(features, labels, person)).collect();
+        Strangers { means, threshold, rate, held_out: 0 }
+    }
+
+    /// With the threshold that lets the stated share of these distances in, if they are enough to tell.
+    fn at(self, mut distances: Vec<f32>) -> Strangers {
+        let mut strangers = self;
+        if distances.len() as f64 * strangers.rate >= LEAST {
             distances.sort_unstable_by(f32::total_cmp);
             strangers.held_out = distances.len();
             // As many as the rate allows lie below it.
-            strangers.threshold = distances[(distances.len() as f64 * rate) as usize];
+            strangers.threshold = distances[(distances.len() as f64 * strangers.rate) as usize];
         }
         strangers
     }

@@ -14,7 +14,7 @@ use std::path::Path;
 
 use serde_json::Value;
 
-use super::{Judgement, Model, ModelFile, Preprocessing};
+use super::{Model, ModelFile, Preprocessing};
 use crate::nn::layers::ResidualBlock;
 use crate::tensor::HostTensor;
 use crate::{Error, Result};
@@ -118,14 +118,7 @@ fn complete(content: Content, given: &Given) -> Result<ModelFile> {
             "does not say whom it knows and what pixels it takes; say it to lookalike convert: {classes} names in the order of the outputs (--labels anna,berta) and --preprocessing caffe, torch or unit"
         )));
     };
-    let mut file = ModelFile {
-        model,
-        labels,
-        preprocessing,
-        training: Value::Null,
-        judgement: Judgement::default(),
-        weights,
-    };
+    let mut file = ModelFile::new(model, labels, preprocessing, weights);
     given.apply(&mut file)?;
     Ok(file)
 }

@@ -7,7 +7,7 @@ use serde_json::json;
 use super::*;
 use crate::formats::onnx::ModelProto;
 use crate::graph::Params;
-use crate::models::{Judgement, ScratchCnn, scratch_cnn};
+use crate::models::{ScratchCnn, scratch_cnn};
 use crate::nn::layers::{BatchNormalization, Prelu};
 use crate::ops::Normalize;
 
@@ -38,14 +38,7 @@ fn example() -> ModelFile {
     let weights = names.map(|name| (name.clone(), params.get(&name).unwrap())).collect();
     let labels = ["Zoë", "b", "c"].map(str::to_owned).to_vec();
     let training = json!({"loss": vec![0.25; 30_000]});
-    ModelFile {
-        model,
-        labels,
-        preprocessing: preprocessing(),
-        training,
-        judgement: Judgement::default(),
-        weights,
-    }
+    ModelFile { training, ..ModelFile::new(model, labels, preprocessing(), weights) }
 }
 
 fn given() -> Given {
