@@ -80,8 +80,8 @@ pub struct Settings {
     /// else nobody is, because that would be most of the people it knows too]
     #[arg(long, value_name = "RATE", value_parser = share)]
     pub strangers: Option<f64>,
-    /// Networks trained in addition, each without another part of the people, to find out how far strangers are [default: 3 with
-    /// --model vgg16, 10 with vgg16-gap; 0 with scratch: a usual distance]
+    /// Networks trained in addition, each without another part of the people, to find out how far strangers are [default: 3, each
+    /// of which takes as long as the model; 10 with --model vgg16-gap, whose take a second]
     #[arg(long, value_name = "K", requires = "strangers", value_parser = clap::value_parser!(u64).range(0..=100))]
     pub hold_out: Option<u64>,
     #[command(flatten)]
@@ -99,7 +99,7 @@ const MOST_MASKS: f32 = 0.9;
 
 /// Share of strangers that the face network may take for somebody unless told otherwise.
 const STRANGERS: f64 = 0.01;
-/// Networks that are trained without some of the people, where frozen layers see each photo only once.
+/// Networks that are trained without some of the people to find out how far strangers are.
 const HOLD_OUT: usize = 3;
 /// The same where each takes a second.
 const HOLD_OUT_WITHOUT_EPOCHS: usize = 10;
@@ -211,7 +211,7 @@ pub fn learn_split(
     let groups: Vec<i64> = split.validation.iter().map(|&picture| dataset.groups[picture]).collect();
     let believed = believe(&trained.answers, &labels, &groups);
     let strangers = match settings.strangers() {
-        Some(rate) => Some(strangers(&task, &options, settings, rate, fit, &trained, &stop)?),
+        Some(rate) => strangers(&task, &options, settings, rate, fit, &trained, &stop)?,
         None => None,
     };
     let mut file = ModelFile {
@@ -234,7 +234,8 @@ pub fn learn_split(
     Ok(Learned { file, trained, split, labels, believed })
 }
 
-/// How far a face may be from the people that a network has learned, so that a share of `rate` of strangers passes.
+/// How far a face may be from the people that a network has learned, so that a share of `rate` of strangers passes; none if that
+/// cannot be told.
 fn strangers(
     task: &Task<'_>,
     options: &FitOptions,
@@ -243,21 +244,29 @@ fn strangers(
     fit: Fit,
     trained: &Trained,
     stop: &AtomicBool,
-) -> Result<Strangers> {
+) -> Result<Option<Strangers>> {
     let Task { dataset, split, .. } = *task;
     let model = settings.network.model;
     let people: Vec<usize> = split.train.iter().map(|&picture| dataset.labels[picture]).collect();
-    let (classes, usual) = (dataset.classes(), model.usual_distance());
-    if model == Kind::Face {
+    let classes = dataset.classes();
+    let usual = model.usual_distance();
+    if let (Kind::Face, Some(usual)) = (model, usual) {
         // Its numbers are the same whoever is learned.
-        return Ok(Strangers::new(&trained.features, &people, classes, rate, usual));
+        return Ok(Some(Strangers::new(&trained.features, &people, classes, rate, usual)));
     }
     let features = features_of(task, options, &trained.weights, stop)?;
     let folds = settings.hold_out().min(classes);
     let distances = hold_out(task, options, fit, folds, stop, &mut |fold| {
         note(format_args!("training without some of the people, {} of {folds}", fold + 1));
     })?;
-    Ok(Strangers::from_held_out(&features, &people, classes, rate, usual, distances))
+    // Without a usual distance, only one that people held out told counts.
+    let found =
+        Strangers::from_held_out(&features, &people, classes, rate, usual.unwrap_or_default(), distances);
+    if found.held_out == 0 && usual.is_none() {
+        note("too few people were held out to tell how far strangers are: nobody will be 'unknown'");
+        return Ok(None);
+    }
+    Ok(Some(found))
 }
 
 /// The photos to train on, and behind them copies with masks drawn on, which make up about a share of `masks` of both: who is
@@ -348,8 +357,8 @@ impl Settings {
     /// How many networks are trained without some of the people.
     fn hold_out(&self) -> usize {
         let usual = match self.network.model {
-            Kind::Scratch | Kind::Face => 0,
-            Kind::Vgg16 => HOLD_OUT,
+            Kind::Face => 0,
+            Kind::Scratch | Kind::Vgg16 => HOLD_OUT,
             Kind::Vgg16Gap => HOLD_OUT_WITHOUT_EPOCHS,
         };
         self.hold_out.map_or(usual, |folds| folds as usize)

@@ -6,8 +6,8 @@ use std::path::PathBuf;
 use clap::{Args, ValueEnum};
 use lookalike::models::weights::{VGG16, downloaded, none_given, read};
 use lookalike::models::{
-    FACE_STRANGERS, Model, SCRATCH_STRANGERS, ScratchCnn, VGG16_GAP_STRANGERS, VGG16_STRANGERS, Vgg16, face,
-    face_normalize, face_weights, scratch_cnn, vgg16, vgg16_base, vgg16_gap, vgg16_gap_base,
+    FACE_STRANGERS, Model, ScratchCnn, VGG16_GAP_STRANGERS, Vgg16, face, face_normalize, face_weights,
+    scratch_cnn, vgg16, vgg16_base, vgg16_gap, vgg16_gap_base,
 };
 use lookalike::ops::Normalize;
 use lookalike::tensor::HostTensor;
@@ -53,13 +53,13 @@ impl Kind {
         matches!(self, Kind::Scratch | Kind::Vgg16)
     }
 
-    /// From how far on a face is a stranger's, where a run's own people do not tell.
-    pub fn usual_distance(self) -> f32 {
+    /// From how far on a face is a stranger's, where a run's own people do not tell; none for networks that learn all of their
+    /// features, in which distances mean something else each time.
+    pub fn usual_distance(self) -> Option<f32> {
         match self {
-            Kind::Scratch => SCRATCH_STRANGERS,
-            Kind::Vgg16 => VGG16_STRANGERS,
-            Kind::Vgg16Gap => VGG16_GAP_STRANGERS,
-            Kind::Face => FACE_STRANGERS,
+            Kind::Scratch | Kind::Vgg16 => None,
+            Kind::Vgg16Gap => Some(VGG16_GAP_STRANGERS),
+            Kind::Face => Some(FACE_STRANGERS),
         }
     }
 }

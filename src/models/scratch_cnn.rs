@@ -7,9 +7,6 @@ use crate::nn::layers::{Conv2d, Dense, Dropout, Flatten, MaxPooling2d};
 use crate::nn::{Layer, LayerActivation};
 use crate::tensor::Shape;
 
-/// Distance from which a face is a [stranger](super::Strangers)'s where no people were held out.
-pub const SCRATCH_STRANGERS: f32 = 0.1;
-
 /// Sizes of [`scratch_cnn`].
 #[derive(Clone, Debug, PartialEq)]
 pub struct ScratchCnn {

@@ -37,9 +37,6 @@ pub fn vgg16_base(size: usize) -> Result<Model> {
     Ok(Model { name: "vgg16".into(), input: Shape::from([size, size, 3]), layers, frozen })
 }
 
-/// Distance from which a face is a [stranger](super::Strangers)'s where no people were held out.
-pub const VGG16_STRANGERS: f32 = 0.1;
-
 /// Sizes of [`vgg16`].
 #[derive(Clone, Debug, PartialEq)]
 pub struct Vgg16 {
