@@ -78,7 +78,9 @@ fn distinct(x: [usize; 4], out: usize, stride: [usize; 2]) -> [HostTensor; 3] {
     let centre = |tap: usize| if tap == 4 { 2.0 } else { 0.0 };
     let taps = whole(normal([3, 3, channels, out], 2), 1.0).enumerate();
     let taps = taps
-        .map(|(at, v)| if at / out % channels == 0 { centre(at / out / channels) } else { 8.0 * v })
+        .map(
+            |(at, v)| if (at / out).is_multiple_of(channels) { centre(at / out / channels) } else { 8.0 * v },
+        )
         .collect::<Vec<_>>();
     [
         HostTensor::new(x, pixels),
