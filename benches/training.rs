@@ -139,9 +139,10 @@ impl Training {
             .iter()
             .map(|p| state(&mut graph, &p.name, &p.shape))
             .collect::<lookalike::Result<_>>()?;
-        for (parameter, gradient) in parameters.iter().zip(graph.gradients(loss, &states)?) {
-            Optimizer::default().build(&mut graph, &parameter.name, gradient, rate, step)?;
-        }
+        let gradients = graph.gradients(loss, &states)?;
+        let names = parameters.iter().map(|parameter| parameter.name.as_str());
+        let gradients: Vec<(&str, Var)> = names.zip(gradients).collect();
+        Optimizer::default().build(&mut graph, &gradients, rate, step)?;
         graph.increment(step)?;
         let plan = Plan::new(&graph, &params, &[loss])?;
         let hot = |picture| (0..CLASSES).map(move |class| f32::from(u8::from(class == label(picture))));
