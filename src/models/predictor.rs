@@ -148,6 +148,9 @@ impl Predictor {
     ///
     /// # Errors
     /// As [`Predictor::features`].
+    ///
+    /// # Panics
+    /// If the crops are smaller than the face network's.
     pub fn masked_features(&mut self, pixels: &[u8], features: &[Vec<f32>]) -> Result<Vec<Vec<f32>>> {
         let pictures = pixels.chunks_exact(self.file.model.input.len());
         let upper: Vec<u8> = pictures.flat_map(without_lower_half).collect();
