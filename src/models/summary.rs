@@ -159,7 +159,7 @@ mod tests {
             "6,422,656",
             "6,447,530",
             "Memory to train on 16",
-            "Bytes moved to train on 16 pictures: 980.0 MB, ",
+            "Bytes moved to train on 16 pictures: 901.4 MB, ",
             " times the least possible, ",
         ] {
             assert!(text.contains(part), "'{part}' is not in\n{text}");
