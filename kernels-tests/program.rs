@@ -543,7 +543,9 @@ fn wrong_usage_has_a_code_of_its_own() {
 #[test]
 fn help_shows_an_example_of_each_command() {
     let scene = Scene::new(&[]);
-    for command in ["info", "crop", "faces", "augment", "train", "evaluate", "predict", "summary", "demo"] {
+    for command in
+        ["info", "crop", "faces", "augment", "train", "evaluate", "predict", "summary", "selftest", "demo"]
+    {
         let help = scene.ok(&[command, "--help"]).stdout;
         assert!(help.contains("Example") && help.contains(&format!("lookalike {command}")), "{help}");
     }
@@ -559,6 +561,19 @@ fn what_runs_and_what_it_takes_is_told_without_photos() {
     assert_eq!(summary["layers"][5]["output"], serde_json::json!([28, 28, 64]));
     let text = scene.ok(&["summary", "scratch", "--adapter", "cpu"]).stdout;
     assert!(text.contains("conv1 (Conv2D)") && text.contains("Memory to train on 16"), "{text}");
+}
+
+#[test]
+fn a_selftest_writes_what_a_report_needs() {
+    let scene = Scene::new(&[]);
+    let file = scene.path("selftest.json");
+    let text = scene.ok(&["selftest", "--adapter", "cpu", "-o", file.to_str().unwrap()]).stdout;
+    assert!(text.contains("operators without variants") && text.contains("selftest.json"), "{text}");
+    let document: serde_json::Value = serde_json::from_slice(&fs::read(&file).unwrap()).unwrap();
+    assert_eq!((&document["passed"], &document["barred"]), (&true.into(), &serde_json::json!([])));
+    assert!(document["checks"].as_array().unwrap().len() > 20);
+    let nowhere = ["selftest", "--adapter", "cpu", "-o", "no/such/folder/selftest.json"];
+    scene.fails(&nowhere, &["no/such/folder", "folder"]);
 }
 
 #[cfg(unix)]

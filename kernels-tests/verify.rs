@@ -1,7 +1,7 @@
 //! Checks of kernel variants on the device that is to use them.
 
 use lookalike::Device;
-use lookalike::check::{gpu, verified_tensor_cores, verify};
+use lookalike::check::{gpu, selftest, verified_tensor_cores, verify};
 use lookalike::gpu::GpuOptions;
 use lookalike::graph::{Graph, Params, Plan};
 use lookalike::ops::{Activation, tensor_core_variants};
@@ -22,6 +22,35 @@ fn every_variant_passes() {
     for variant in ["tile-32", "tile-64", "tile-128", "narrow", "winograd-2", "winograd-4"] {
         verify(gpu(), variant).unwrap_or_else(|failure| panic!("{failure}"));
     }
+}
+
+/// A variant that failed its last check is left out by every plan on that adapter, but for those that ask for it by name.
+#[test]
+fn what_failed_is_left_out_until_it_passes() {
+    let cache = tempfile::tempdir().unwrap();
+    let name = &gpu().gpu().unwrap().info().name;
+    let options = GpuOptions { cache: Some(cache.path().into()), ..GpuOptions::default() };
+    let open = || Device::named_with(name, &options).unwrap();
+    let mut told = 0;
+    let first = selftest(&open(), &mut |_| told += 1);
+    assert!(first.passed() && first.barred.is_empty(), "{:?}", first.outcomes);
+    assert_eq!(told, first.outcomes.len());
+    let checked = |variant| first.outcomes.iter().filter(|outcome| outcome.variant == variant).count();
+    assert!(checked(None) > 20 && checked(Some("tile-64")) > 5 && checked(Some("winograd-4")) > 1);
+
+    // As if it had failed.
+    let file = first.file.unwrap();
+    let mut known: serde_json::Value = serde_json::from_slice(&std::fs::read(&file).unwrap()).unwrap();
+    known["barred"] = serde_json::json!({"tile-64": "element 3 is off", "tile-32": "all are off"});
+    std::fs::write(&file, known.to_string()).unwrap();
+    let again = open();
+    let offered = candidates(&again);
+    assert!(!offered.contains(&"tile-64") && offered.contains(&"tile-128"), "{offered:?}");
+    assert!(offered.contains(&"tile-32"), "something has to compute: {offered:?}");
+    assert!(candidates(&again.preferring("tile-64")).contains(&"tile-64"));
+
+    assert!(selftest(&again, &mut |_| ()).passed());
+    assert!(candidates(&open()).contains(&"tile-64"));
 }
 
 #[test]

@@ -194,6 +194,12 @@ impl Device {
         self.allowed.iter().any(|allowed| **allowed == *variant)
     }
 
+    /// Whether plans leave out a kernel variant because it failed its check on this adapter
+    /// ([`selftest`](crate::check::selftest)), and nobody asks for it by name.
+    pub(crate) fn bars(&self, variant: &str) -> bool {
+        self.preferred() != Some(variant) && self.gpu().is_some_and(|gpu| gpu.tuned().bars(variant))
+    }
+
     /// The kernel variant that it prefers.
     pub(crate) fn preferred(&self) -> Option<&str> {
         self.preferred.as_deref()

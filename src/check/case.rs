@@ -224,6 +224,42 @@ impl Check {
         Ok(true)
     }
 
+    /// Checks on a device what it takes by itself, and every kernel variant that it offers, against the `f64` twins, with
+    /// poisoned outputs. `each` is told how it went, with the variant's name, which is `None` where there is no choice.
+    pub(super) fn check_all_on(
+        &self,
+        device: &Device,
+        build: Builder<'_>,
+        each: &mut dyn FnMut(Option<&'static str>, std::result::Result<(), Failure>),
+    ) {
+        let reference = Device::reference();
+        let expected = match self.evaluate(&reference, build, true) {
+            Ok(expected) => expected,
+            Err(problem) => return each(None, Err(self.failure(&reference, &problem))),
+        };
+        let offered: BTreeSet<&'static str> = match Session::new(self, device, build, self.gradients) {
+            Ok(session) => {
+                session.plan.choices().iter().flat_map(|choice| choice.candidates.clone()).collect()
+            }
+            Err(problem) => return each(None, Err(self.failure(device, &problem))),
+        };
+        for &name in &offered {
+            each(Some(name), self.check_variant(device, name, build, &expected));
+        }
+        if offered.is_empty() {
+            let found = self.evaluate(device, build, true).map_err(|problem| self.failure(device, &problem));
+            let compared = found.and_then(|found| {
+                self.compare(&expected, &found, "").map_err(|problem| self.failure(device, &problem))
+            });
+            each(None, compared);
+        }
+    }
+
+    /// What the case is for.
+    pub(super) fn name(&self) -> &str {
+        &self.name
+    }
+
     pub(super) fn failure(&self, device: &Device, problem: &dyn fmt::Display) -> Failure {
         Failure { case: self.name.clone(), device: device.to_string(), problem: problem.to_string() }
     }

@@ -5,7 +5,7 @@ use crate::Device;
 use crate::graph::{Graph, Var};
 use crate::ops::{Activation, Conv2d, Padding, Pool2d, Transpose, tensor_core_variants};
 
-type Case = (Check, Box<dyn Fn(&mut Graph, &[Var]) -> crate::Result<Vec<Var>>>);
+pub(super) type Case = (Check, Box<dyn Fn(&mut Graph, &[Var]) -> crate::Result<Vec<Var>>>);
 
 /// Checks a kernel variant on a GPU: small layers whose sizes fit no tile, and their gradients, within the variant's error
 /// of the `f64` twins, with outputs poisoned before and guard words behind them. A variant that needs leave is given it
@@ -37,7 +37,7 @@ pub fn verified_tensor_cores(device: &Device) -> (Device, Vec<Verdict>) {
 }
 
 /// Products of all kinds: whole and split depths, rows and columns that are multiples of four and that are not.
-fn cases() -> Vec<Case> {
+pub(super) fn cases() -> Vec<Case> {
     let mut cases = Vec::new();
     for [rows, columns, depth] in [[70, 65, 43], [36, 132, 300]] {
         let check = Check::new(&format!("dense layer, {rows} x {depth} to {columns}"))
@@ -86,6 +86,9 @@ fn cases() -> Vec<Case> {
     cases
 }
 
-fn case(check: Check, build: impl Fn(&mut Graph, &[Var]) -> crate::Result<Vec<Var>> + 'static) -> Case {
+pub(super) fn case(
+    check: Check,
+    build: impl Fn(&mut Graph, &[Var]) -> crate::Result<Vec<Var>> + 'static,
+) -> Case {
     (check, Box::new(build))
 }

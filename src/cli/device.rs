@@ -27,7 +27,8 @@ impl AdapterArguments {
         self.open_with(GpuOptions::default(), json)
     }
 
-    fn open_with(&self, options: GpuOptions, json: bool) -> Result<Device> {
+    /// The same with options for the GPU.
+    pub fn open_with(&self, options: GpuOptions, json: bool) -> Result<Device> {
         let chosen =
             self.adapter.is_some() || std::env::var_os("LOOKALIKE_ADAPTER").is_some_and(|v| !v.is_empty());
         // Without a cache folder a run is slower to start, not less right.

@@ -26,6 +26,7 @@ mod precision;
 mod predict;
 mod recipe;
 mod scores;
+mod selftest;
 mod summary;
 mod train;
 mod weights;
@@ -62,6 +63,8 @@ enum Command {
     Convert(convert::Arguments),
     Weights(weights::Arguments),
     Bench(Box<bench::Arguments>),
+    #[command(name = "selftest")]
+    SelfTest(selftest::Arguments),
     Demo(demo::Arguments),
 }
 
@@ -80,6 +83,7 @@ impl Cli {
             Command::Convert(arguments) => convert::run(&arguments),
             Command::Weights(arguments) => weights::run(&arguments),
             Command::Bench(arguments) => bench::run(&arguments),
+            Command::SelfTest(arguments) => selftest::run(&arguments),
             Command::Demo(arguments) => demo::run(&arguments),
         }
     }

@@ -1,4 +1,5 @@
-//! Which kernel variant was measured to be the fastest for which problem, kept in a file from one run to the next.
+//! Which kernel variant was measured to be the fastest for which problem, and which failed their check, kept in a file from
+//! one run to the next.
 //!
 //! A file belongs to an adapter, its driver and this version of the crate, which it tells. It is written whole or not at
 //! all. One that is damaged or belongs to something else is as good as none.
@@ -14,7 +15,7 @@ use serde_json::{Value, json};
 use crate::Result;
 use crate::formats::atomic::write_atomically;
 
-/// The fastest variants that are known of an adapter.
+/// What is known of an adapter's kernel variants.
 #[derive(Debug)]
 pub(crate) struct Tuned {
     known: Mutex<Known>,
@@ -25,6 +26,8 @@ pub(crate) struct Tuned {
 #[derive(Debug, Default)]
 struct Known {
     fastest: BTreeMap<String, String>,
+    /// Variants that failed, and how.
+    barred: BTreeMap<String, String>,
     measured: usize,
     is_kept: bool,
 }
@@ -68,8 +71,7 @@ impl Tuned {
         });
         let plain = |text: &str| text.replace(|c: char| !c.is_ascii_alphanumeric(), "-");
         let path = folder.map(|folder| folder.join(format!("tuned-{}-{}.json", plain(name), plain(&driver))));
-        let fastest = path.as_deref().and_then(|path| read(path, &owner));
-        let known = Known { is_kept: fastest.is_some(), fastest: fastest.unwrap_or_default(), measured: 0 };
+        let known = path.as_deref().and_then(|path| read(path, &owner)).unwrap_or_default();
         Tuned { known: Mutex::new(known), owner, path }
     }
 
@@ -84,7 +86,21 @@ impl Tuned {
         let mut known = self.lock();
         known.fastest.insert(problem.into(), variant.into());
         known.measured += 1;
-        known.is_kept = self.path.as_deref().is_some_and(|path| self.write(path, &known.fastest).is_ok());
+        self.keep(&mut known);
+    }
+
+    /// Whether a variant failed its last check.
+    pub fn bars(&self, variant: &str) -> bool {
+        self.lock().barred.contains_key(variant)
+    }
+
+    /// Bars these variants, each with what was wrong, and no others; returns the file that keeps this, if it could be
+    /// written.
+    pub fn bar(&self, barred: BTreeMap<String, String>) -> Option<PathBuf> {
+        let mut known = self.lock();
+        known.barred = barred;
+        self.keep(&mut known);
+        self.path.clone().filter(|_| known.is_kept)
     }
 
     /// How much is known.
@@ -94,12 +110,16 @@ impl Tuned {
         Tuning { measured: known.measured, known: known.fastest.len(), file }
     }
 
-    fn write(&self, path: &Path, fastest: &BTreeMap<String, String>) -> Result<()> {
+    fn keep(&self, known: &mut Known) {
+        known.is_kept = self.path.as_deref().is_some_and(|path| self.write(path, known).is_ok());
+    }
+
+    fn write(&self, path: &Path, known: &Known) -> Result<()> {
         if let Some(folder) = path.parent() {
             // Where it fails, so does writing.
             let _ = fs::create_dir_all(folder);
         }
-        let document = json!({ "owner": self.owner, "fastest": fastest });
+        let document = json!({ "owner": self.owner, "fastest": known.fastest, "barred": known.barred });
         write_atomically(path, |out| out.write_all(format!("{document:#}\n").as_bytes()))
     }
 
@@ -108,10 +128,13 @@ impl Tuned {
     }
 }
 
-fn read(path: &Path, owner: &Value) -> Option<BTreeMap<String, String>> {
+fn read(path: &Path, owner: &Value) -> Option<Known> {
     let document: Value = serde_json::from_slice(&fs::read(path).ok()?).ok()?;
-    let fastest = document.get("fastest").filter(|_| document.get("owner") == Some(owner))?;
-    serde_json::from_value(fastest.clone()).ok()
+    if document.get("owner") != Some(owner) {
+        return None;
+    }
+    let part = |name: &str| serde_json::from_value(document.get(name)?.clone()).ok();
+    Some(Known { fastest: part("fastest")?, barred: part("barred")?, measured: 0, is_kept: true })
 }
 
 #[cfg(test)]
@@ -149,6 +172,24 @@ mod tests {
             fs::write(&path, damaged).unwrap();
             assert_eq!(Tuned::open(&adapter("GPU 1"), Some(folder.path())).get("conv2d"), None, "{damaged}");
         }
+    }
+
+    #[test]
+    fn what_failed_is_barred_until_it_passes() {
+        let folder = tempfile::tempdir().unwrap();
+        let open = || Tuned::open(&adapter("GPU 1"), Some(folder.path()));
+        let failed = |name: &str| BTreeMap::from([(name.to_string(), "element 3 is off".to_string())]);
+        assert!(open().bar(failed("subgroup")).is_some());
+        open().remember("conv2d", "tile-64");
+        assert!(open().bars("subgroup") && !open().bars("tile-64"));
+        open().bar(failed("narrow"));
+        assert!(!open().bars("subgroup") && open().bars("narrow"));
+        assert_eq!(open().get("conv2d").as_deref(), Some("tile-64"));
+        open().bar(BTreeMap::new());
+        assert!(!open().bars("narrow"));
+        let unkept = Tuned::open(&adapter("GPU 1"), None);
+        assert_eq!(unkept.bar(failed("narrow")), None);
+        assert!(unkept.bars("narrow"));
     }
 
     #[test]

@@ -206,7 +206,10 @@ impl Way {
             Some(matrices) => device.allows(way.name()) && gpu.has_matrices(matrices),
             None => way != Way::Subgroup || gpu.has_subgroups_of(8),
         };
-        let mut ranked: Vec<Way> = order.into_iter().filter(|way| ways.contains(way) && runs(*way)).collect();
+        // Something has to compute: where even the plain way failed its check, it stays.
+        let barred = |way: Way| device.bars(way.name()) && way != ways[0];
+        let known = order.into_iter().filter(|way| ways.contains(way));
+        let mut ranked: Vec<Way> = known.filter(|&way| runs(way) && !barred(way)).collect();
         // Where the subgroup suits, it comes before all else.
         ranked.sort_by_key(|&way| (!suits(way), suits(Way::Subgroup) && way != Way::Subgroup));
         ranked

@@ -187,7 +187,8 @@ impl Winograd {
         let allowed = |winograd: Winograd| {
             winograd == Winograd::Two || !layer.keeps_zeros || device.preferred() == Some(winograd.name())
         };
-        Winograd::ALL.into_iter().filter(|&winograd| allowed(winograd)).map(Winograd::name).collect()
+        let names = Winograd::ALL.into_iter().filter(|&winograd| allowed(winograd)).map(Winograd::name);
+        names.filter(|name| !device.bars(name)).collect()
     }
 
     /// Whether the table takes it before plain products for a layer: there are channels enough to pay for the transforms.
