@@ -96,6 +96,7 @@ impl Tuned {
 
     /// Bars these variants, each with what was wrong, and no others; returns the file that keeps this, if it could be
     /// written.
+    #[cfg(feature = "check")]
     pub fn bar(&self, barred: BTreeMap<String, String>) -> Option<PathBuf> {
         let mut known = self.lock();
         known.barred = barred;
@@ -174,6 +175,7 @@ mod tests {
         }
     }
 
+    #[cfg(feature = "check")]
     #[test]
     fn what_failed_is_barred_until_it_passes() {
         let folder = tempfile::tempdir().unwrap();
