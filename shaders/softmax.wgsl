@@ -15,6 +15,9 @@ const LOWEST = -3.40282346e38;
 
 @group(0) @binding(0) var<uniform> p: Params;
 
+// A NaN where x is one, else 0: WGSL lets exp make anything of a NaN, and SwiftShader's makes infinity.
+fn nan_of(x: f32) -> f32 { return select(0.0, x, (bitcast<u32>(x) & 0x7fffffffu) > 0x7f800000u); }
+
 @group(0) @binding(1) var<storage, read> x: array<f32>;
 @group(0) @binding(2) var<storage, read_write> y: array<f32>;
 
@@ -41,7 +44,7 @@ fn forward(
     highest = tree_max(local, highest, p.width);
     var sum = 0.0;
     for (var i = mine.first; i < mine.end; i += mine.step) {
-        sum += exp(x[i] - highest);
+        sum += exp(x[i] - highest) + nan_of(x[i]);
     }
     sum = tree_sum(local, sum, p.width);
     for (var i = mine.first; i < mine.end; i += mine.step) {
