@@ -13,7 +13,7 @@
 //          moments     all m, then all v
 //          step, rate  [1]
 // Two      update_two changes two parameters, as a layer's weight and bias, in one dispatch: the first `groups` workgroups
-//          take the first. No more fit into the eight storage buffers that WebGPU promises.
+//          take the first. No more fit into the eight storage buffers that WebGPU promises. update is for a large one.
 // Mapping  each thread takes ELEMENTS elements, WORKGROUP apart, to share the powers of beta
 // Cost     reads 16 and writes 12 bytes per element
 // Source   Kingma, Ba, ICLR 2015; Loshchilov, Hutter, ICLR 2019; keras.optimizers.Adam; torch.optim.Adam
@@ -56,14 +56,14 @@ fn constants() -> Constants {
     return Constants(rate[0], rate_t, select(p.epsilon, p.epsilon * unbias, p.torch != 0u));
 }
 
-// The new m and v.
-fn moved(old: vec2<f32>, g: f32) -> vec2<f32> {
-    let beta = vec2(p.beta1, p.beta2);
-    return beta * old + (1.0 - beta) * g * vec2(1.0, g);
-}
+// An element's param, m and v.
+struct Element { param: f32, m: f32, v: f32 }
 
-fn stepped(old: f32, next: vec2<f32>, c: Constants) -> f32 {
-    return old - c.rate * p.decay * old - c.rate_t * next.x / (sqrt(next.y) + c.epsilon);
+fn stepped(old: Element, g: f32, c: Constants) -> Element {
+    let m = p.beta1 * old.m + (1.0 - p.beta1) * g;
+    let v = p.beta2 * old.v + (1.0 - p.beta2) * g * g;
+    let param = old.param - c.rate * p.decay * old.param - c.rate_t * m / (sqrt(v) + c.epsilon);
+    return Element(param, m, v);
 }
 
 @group(0) @binding(3) var<storage, read> grad: array<f32>;
@@ -81,10 +81,11 @@ fn update(
     for (var k = 0u; k < ELEMENTS; k++) {
         let i = first + k * WORKGROUP;
         if i >= p.len { continue; }
-        let next = moved(vec2(moments[i], moments[p.len + i]), grad[i]);
-        moments[i] = next.x;
-        moments[p.len + i] = next.y;
-        param[i] = stepped(param[i], next, c);
+        let v_at = p.len + i;
+        let next = stepped(Element(param[i], moments[i], moments[v_at]), grad[i], c);
+        param[i] = next.param;
+        moments[i] = next.m;
+        moments[v_at] = next.v;
     }
 }
 
@@ -107,19 +108,21 @@ fn update_two(
         for (var k = 0u; k < ELEMENTS; k++) {
             let i = (index * ELEMENTS + k) * WORKGROUP + thread;
             if i >= p.len { continue; }
-            let next = moved(vec2(moments_1[i], moments_1[p.len + i]), grad_1[i]);
-            moments_1[i] = next.x;
-            moments_1[p.len + i] = next.y;
-            param_1[i] = stepped(param_1[i], next, c);
+            let v_at = p.len + i;
+            let next = stepped(Element(param_1[i], moments_1[i], moments_1[v_at]), grad_1[i], c);
+            param_1[i] = next.param;
+            moments_1[i] = next.m;
+            moments_1[v_at] = next.v;
         }
         return;
     }
     for (var k = 0u; k < ELEMENTS; k++) {
         let i = ((index - p.groups) * ELEMENTS + k) * WORKGROUP + thread;
         if i >= p.second_len { continue; }
-        let next = moved(vec2(moments_2[i], moments_2[p.second_len + i]), grad_2[i]);
-        moments_2[i] = next.x;
-        moments_2[p.second_len + i] = next.y;
-        param_2[i] = stepped(param_2[i], next, c);
+        let v_at = p.second_len + i;
+        let next = stepped(Element(param_2[i], moments_2[i], moments_2[v_at]), grad_2[i], c);
+        param_2[i] = next.param;
+        moments_2[i] = next.m;
+        moments_2[v_at] = next.v;
     }
 }

@@ -24,6 +24,10 @@ pub(crate) const KERNELS: &[Kernel] = &[UPDATE, UPDATE_TWO];
 /// Elements that one workgroup updates: `WORKGROUP * ELEMENTS` of the shader.
 const PIECE: usize = 256 * 16;
 
+/// Elements of a parameter that gets a dispatch of its own: moving so many bytes takes far longer than a dispatch, and the
+/// kernel of two is slower where both sides of its branch run, as on lavapipe.
+const ALONE: usize = 1 << 18;
+
 /// The constants of Adam. The default is Keras's.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Adam {
@@ -60,12 +64,14 @@ impl Graph {
     ///
     /// `tensors` are (param, gradient, moments): param and moments are states, the gradient has param's shape, and moments
     /// is `[2, …param]`, m and then v, which start at 0. `step` is `u32 [1]` and counts finished
-    /// steps, so t = step + 1; `rate` is f32 `[1]`. Two parameters share a dispatch.
+    /// steps, so t = step + 1; `rate` is f32 `[1]`. Two parameters share a dispatch, unless they are large.
     ///
     /// # Errors
     /// [`Error::Shape`] or [`Error::Type`] if an input is something else or a constant is out of its range.
     pub fn adam(&mut self, tensors: &[[Var; 3]], step: Var, rate: Var, adam: Adam) -> Result<()> {
-        for some in tensors.chunks(2) {
+        let (large, small): (Vec<[Var; 3]>, Vec<[Var; 3]>) =
+            tensors.iter().partition(|[param, ..]| self.ty(*param).len() >= ALONE);
+        for some in large.chunks(1).chain(small.chunks(2)) {
             let operator = AdamStep { adam, two: some.len() == 2 };
             let inputs: Vec<Var> = some.iter().flatten().copied().chain([step, rate]).collect();
             self.apply_many(operator, &inputs)?;

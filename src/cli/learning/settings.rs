@@ -1,0 +1,258 @@
+//! What a run can be told.
+
+use clap::{Args, ValueEnum};
+use lookalike::data::Split;
+use lookalike::folders::cache_folder;
+use lookalike::ops::Augment;
+use lookalike::train::{Caching, FitOptions, Trained};
+use lookalike::{Error, Result};
+use serde_json::{Value, json};
+
+use crate::cli::changes::Changes;
+use crate::cli::network::{Kind, NetworkArguments, Start};
+use crate::cli::number::{at_least_one, bytes, positive, share};
+use crate::cli::precision::Floats;
+use crate::cli::recipe::RecipeArguments;
+
+/// Settings of a run.
+#[derive(Args, Clone, Debug)]
+pub struct Settings {
+    /// Most epochs
+    #[arg(long, value_name = "N", default_value_t = 40, value_parser = at_least_one)]
+    pub epochs: usize,
+    /// Pictures per step
+    #[arg(long, value_name = "N", default_value_t = 16, value_parser = at_least_one)]
+    pub batch: usize,
+    /// Seed of everything that is drawn: split, weights, order, dropout, augmentation
+    #[arg(long, value_name = "N", default_value_t = 1)]
+    pub seed: u32,
+    /// Learning rate
+    #[arg(long, value_name = "RATE", default_value_t = 1e-3, value_parser = positive)]
+    pub rate: f64,
+    /// Epochs without a lower validation loss before training stops
+    #[arg(long, value_name = "N", default_value_t = 10, value_parser = at_least_one)]
+    pub patience: usize,
+    /// Share of each person's photos that is kept to validate
+    #[arg(long, value_name = "SHARE", default_value_t = 0.2, value_parser = share)]
+    pub validation: f64,
+    /// Also cross-validate: split each person's photos into so many parts, and judge each part by a network trained on the
+    /// others; what is frozen sees each photo once
+    #[arg(long, value_name = "K", value_parser = clap::value_parser!(u64).range(2..=100))]
+    pub folds: Option<u64>,
+    /// Train on no more than this many photos of each person; as many validate as without it
+    #[arg(long = "photos", value_name = "N", value_parser = at_least_one)]
+    pub photos_each: Option<usize>,
+    /// Show each training picture as it is, without random changes
+    #[arg(long, conflicts_with_all = ["masks", "glasses", "erase"])]
+    pub no_augment: bool,
+    /// What is kept apart: photos with all their near-duplicates, or, as the tutorial did, single pictures after
+    /// augmentation, whose accuracy says little about new photos
+    #[arg(long, value_enum, default_value_t)]
+    pub split: SplitKind,
+    /// Changed copies of each picture that a frozen network sees once; the tutorial's split makes as many
+    #[arg(long, value_name = "N", default_value_t = 1, value_parser = clap::value_parser!(u32).range(1..=1000))]
+    pub copies: u32,
+    /// New changes in each epoch, though every picture goes through the frozen network again
+    #[arg(long, conflicts_with = "no_augment")]
+    pub fresh: bool,
+    /// Do not keep what a frozen network made of the pictures: the same result, but each epoch takes as long as the first
+    #[arg(long)]
+    pub no_cache: bool,
+    /// Floats in which it is kept: f16 takes half the room. A GPU that has 16-bit floats then also keeps pictures and
+    /// weights in them within the frozen layers, which moves half the bytes; sums stay 32 bits wide. Features change by about
+    /// 0.2 %
+    #[arg(long, value_enum, default_value_t)]
+    pub precision: Floats,
+    /// Most memory for the run on its device, such as 2GB [default: what the batch needs]
+    #[arg(long, value_name = "SIZE", value_parser = bytes)]
+    pub memory: Option<u64>,
+    /// Share of strangers that the model may take for one of its people; the others are 'unknown' [default: 0.01 for --model face;
+    /// else nobody is, because that would be most of the people it knows too]
+    #[arg(long, value_name = "RATE", value_parser = share)]
+    pub strangers: Option<f64>,
+    /// Networks trained in addition, each without another part of the people, to find out how far strangers are [default: 3, each
+    /// of which takes as long as the model; 10 with --model vgg16-gap, whose take a second]
+    #[arg(long, value_name = "K", requires = "strangers", value_parser = clap::value_parser!(u64).range(0..=100))]
+    pub hold_out: Option<u64>,
+    #[command(flatten)]
+    pub network: NetworkArguments,
+    #[command(flatten)]
+    pub recipe: RecipeArguments,
+    #[command(flatten)]
+    pub changes: Changes,
+}
+
+/// Share of enrolled pictures that wear a drawn mask unless told otherwise: one for each bare one.
+const ENROLLED_MASKS: f32 = 0.5;
+
+/// Share of strangers that the face network may take for somebody unless told otherwise.
+const STRANGERS: f64 = 0.01;
+/// Networks that are trained without some of the people to find out how far strangers are.
+const HOLD_OUT: usize = 3;
+/// The same where each takes a second.
+const HOLD_OUT_WITHOUT_EPOCHS: usize = 10;
+
+/// How pictures are split.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
+pub enum SplitKind {
+    /// Near-duplicates of a photo on one side, before any augmentation
+    #[default]
+    Honest,
+    /// Leaky: augment first, then split at random
+    Tutorial,
+}
+
+impl Default for Settings {
+    /// Those of a command line without options.
+    fn default() -> Settings {
+        #[derive(clap::Parser)]
+        struct Nothing {
+            #[command(flatten)]
+            settings: Settings,
+        }
+        <Nothing as clap::Parser>::parse_from([""]).settings
+    }
+}
+
+impl Settings {
+    /// What the network starts from. What does not fit together, or is not there, is said before any photo is searched.
+    ///
+    /// # Errors
+    /// [`Error::Input`] that names the options; those of [`NetworkArguments::start`].
+    pub fn start(&self) -> Result<Start> {
+        let tutorial = self.split == SplitKind::Tutorial;
+        let refused = match (self.fresh, self.no_augment) {
+            _ if tutorial && self.network.model == Kind::Face => {
+                "--split tutorial goes with --model scratch or vgg16: the face network sees no changed copies"
+            }
+            (true, _) if !self.network.model.has_epochs() => {
+                "--fresh goes with --model vgg16: a network without epochs sees every picture once"
+            }
+            (true, _) if tutorial => {
+                "--fresh goes with --split honest: the tutorial augments once, before it splits"
+            }
+            (true, _) if self.network.model == Kind::Scratch => {
+                "--fresh goes with --model vgg16: the scratch network always sees new changes"
+            }
+            _ if tutorial && self.folds.is_some() => {
+                "--folds goes with --split honest: changed copies of a photo would be in several folds"
+            }
+            (_, true) if tutorial => {
+                "--no-augment goes with --split honest: the tutorial's split is of changed copies"
+            }
+            _ => return self.network.start(),
+        };
+        Err(Error::Input(refused.into()))
+    }
+
+    /// Share of training pictures on which a mask is drawn.
+    pub(super) fn masks(&self) -> f32 {
+        let usual = match (self.no_augment, self.network.model) {
+            (true, _) => 0.0,
+            (false, Kind::Face) => ENROLLED_MASKS,
+            (false, _) => Augment::usual().masks,
+        };
+        self.changes.masks.unwrap_or(usual)
+    }
+
+    /// The share of strangers that may be taken for somebody, where there are strangers.
+    pub(super) fn strangers(&self) -> Option<f64> {
+        let usual = (self.network.model == Kind::Face).then_some(STRANGERS);
+        self.strangers.or(usual)
+    }
+
+    /// How many networks are trained without some of the people.
+    pub(super) fn hold_out(&self) -> usize {
+        let usual = match self.network.model {
+            Kind::Face => 0,
+            Kind::Scratch | Kind::Vgg16 => HOLD_OUT,
+            Kind::Vgg16Gap => HOLD_OUT_WITHOUT_EPOCHS,
+        };
+        self.hold_out.map_or(usual, |folds| folds as usize)
+    }
+
+    /// What to say of options that the network has no use for.
+    pub fn without_effect(&self) -> Option<&'static str> {
+        let of_epochs = |settings: &Settings| {
+            let Settings { epochs, batch, rate, patience, recipe, .. } = settings;
+            json!([epochs, batch, rate, patience, recipe.record()])
+        };
+        let of_changes = |settings: &Settings| {
+            let mut changes = settings.changes.clone();
+            changes.masks = None;
+            json!([settings.copies, changes.json()])
+        };
+        let usual = Settings::default();
+        match self.network.model {
+            Kind::Face if of_epochs(self) != of_epochs(&usual) || of_changes(self) != of_changes(&usual) => {
+                Some(
+                    "the face network has no epochs: options for these, for rates, batches and random changes other than \
+                     masks have no effect; --model scratch and vgg16 follow them",
+                )
+            }
+            Kind::Vgg16Gap if of_epochs(self) != of_epochs(&usual) => Some(
+                "--model vgg16-gap has no epochs: options for these, for rates and batches have no effect; --model scratch and \
+                 vgg16 follow them",
+            ),
+            _ => None,
+        }
+    }
+
+    fn augment(&self) -> Augment {
+        self.changes.augment(self.seed)
+    }
+
+    pub(super) fn options(&self, start: &Start) -> Result<FitOptions> {
+        // The tutorial's split has made the copies that a frozen network would see.
+        let copied = self.split == SplitKind::Tutorial && self.network.model != Kind::Scratch;
+        let options = FitOptions {
+            epochs: self.epochs,
+            batch: self.batch,
+            memory: self.memory,
+            seed: self.seed,
+            rate: self.rate as f32,
+            patience: self.patience,
+            augment: (!self.no_augment && !copied).then(|| self.augment()),
+            copies: self.copies,
+            fresh: self.fresh,
+            cache: match self.no_cache || self.network.model == Kind::Scratch {
+                true => Caching::Off,
+                false => Caching::Folder(cache_folder()?.join("features")),
+            },
+            precision: self.precision.precision(),
+            fine_tune: self.network.fine_tune(start, self.rate)?,
+            ..FitOptions::default()
+        };
+        Ok(self.recipe.apply(options))
+    }
+
+    /// What the model file tells about its training: no clock times and no paths, so that equal runs give equal
+    /// files.
+    pub(super) fn record(&self, trained: &Trained, split: &Split) -> Value {
+        json!({
+            "settings": {
+                "model": self.network.model.name(),
+                "epochs": self.epochs,
+                "batch": self.batch,
+                "seed": self.seed,
+                "rate": self.rate,
+                "patience": self.patience,
+                "validation": self.validation,
+                "augment": !self.no_augment && self.network.model != Kind::Face,
+                "changes": self.changes.json(),
+                "masks": self.masks(),
+                "photos": self.photos_each,
+                "copies": self.copies,
+                "fresh": self.fresh,
+                "unfreeze": self.network.unfreeze,
+                "strangers": self.strangers(),
+                "hold_out": self.hold_out(),
+                "recipe": self.recipe.record(),
+            },
+            "history": trained.history.to_json(),
+            "best_epoch": trained.best_epoch,
+            "split": split.note,
+            "leaky": split.leaky,
+        })
+    }
+}
