@@ -1,6 +1,5 @@
 //! Training: the loop, its callbacks, its history, what is measured.
 
-mod accuracy;
 mod average;
 mod batches;
 mod believe;
@@ -19,7 +18,7 @@ mod schedule;
 mod source;
 mod step;
 
-pub use accuracy::{Confusion, PersonScores, wilson};
+pub use crate::models::{Confusion, PersonScores, wilson};
 pub use batches::Batches;
 pub use believe::{Believed, believe};
 pub use fit::{Event, FineTune, FitOptions, Outcome, Task, Trained, fit};
