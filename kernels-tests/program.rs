@@ -3,6 +3,7 @@
 mod bench;
 mod fuzz;
 mod one_photo;
+mod resume;
 mod transfer;
 
 use std::collections::BTreeSet;

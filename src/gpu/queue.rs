@@ -29,7 +29,7 @@ impl Gpu {
         let staging = Buffer::new(self, size, usage, "read-back")?;
         let mut encoder = self.device.create_command_encoder(&wgpu::CommandEncoderDescriptor::default());
         encoder.copy_buffer_to_buffer(buffer.raw(), 0, staging.raw(), 0, size);
-        self.submit(encoder);
+        let submission = self.submit(encoder);
         let state = Arc::new(Mutex::new(MapState::default()));
         let shared = state.clone();
         staging.raw().map_async(wgpu::MapMode::Read, .., move |outcome| {
@@ -39,7 +39,7 @@ impl Gpu {
                 waker.wake();
             }
         });
-        Ok(ReadBack { gpu: self.clone(), staging, bytes, state })
+        Ok(ReadBack { gpu: self.clone(), staging, bytes, submission, state })
     }
 
     /// Waits until the device has done everything submitted so far.
@@ -61,9 +61,16 @@ impl Gpu {
         }
     }
 
-    pub(super) fn submit(&self, encoder: wgpu::CommandEncoder) {
-        self.queue.submit([encoder.finish()]);
+    /// Waits until the device has done this submission and all before it.
+    pub(super) fn wait_for(&self, submission: wgpu::SubmissionIndex) -> Result<()> {
+        let wait = wgpu::PollType::Wait { submission_index: Some(submission), timeout: None };
+        self.device.poll(wait).map_err(|problem| Error::Gpu(problem.to_string()))?;
+        self.check()
+    }
+
+    pub(super) fn submit(&self, encoder: wgpu::CommandEncoder) -> wgpu::SubmissionIndex {
         self.submissions.fetch_add(1, Ordering::Relaxed);
+        self.queue.submit([encoder.finish()])
     }
 }
 
@@ -79,13 +86,14 @@ pub(crate) struct ReadBack {
     gpu: Arc<Gpu>,
     staging: Buffer,
     bytes: u64,
+    submission: wgpu::SubmissionIndex,
     state: Arc<Mutex<MapState>>,
 }
 
 impl ReadBack {
-    /// Blocks until the bytes are here.
+    /// Blocks until the bytes are here, but for no work that was submitted later.
     pub fn wait(self) -> Result<Vec<u8>> {
-        self.gpu.wait()?;
+        self.gpu.wait_for(self.submission.clone())?;
         pollster::block_on(self)
     }
 

@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 use std::ops::Range;
 
 use super::{FitOptions, Task};
-use crate::graph::{Graph, Params, Plan, Var};
+use crate::graph::{Choice, Graph, Params, Plan, Var};
 use crate::models::Model;
 use crate::nn::{Metrics, Parameter};
 use crate::ops::{Augment, FACE_WORDS, Normalize};
@@ -146,6 +146,11 @@ impl TrainStep {
         let parts = parts.into_iter().map(part).collect::<Result<_>>()?;
         let apply = apply.map(|graph| Plan::new(&graph, params, &[])).transpose()?;
         Ok(TrainStep { rows, parts, apply })
+    }
+
+    /// The kernel variants that its plans took.
+    pub fn choices(&self) -> impl Iterator<Item = &Choice> {
+        self.parts.iter().map(|part| &part.plan).chain(&self.apply).flat_map(Plan::choices)
     }
 
     pub fn run(&mut self, batch: &Batch) -> Result<()> {
@@ -349,6 +354,11 @@ impl ValidationStep {
         }
         let probabilities = graph.softmax(logits)?;
         Ok((graph, probabilities))
+    }
+
+    /// The kernel variants that its plan took.
+    pub fn choices(&self) -> impl Iterator<Item = &Choice> {
+        self.plan.choices().iter()
     }
 
     pub fn run(&mut self, batch: &Batch) -> Result<()> {
