@@ -17,6 +17,7 @@ use lookalike::{Device, Error, Result};
 
 mod learning;
 mod linear;
+mod recovery;
 mod resume;
 mod strangers;
 

@@ -192,13 +192,14 @@ pub(super) struct Keeper<'a> {
     identity: Identity,
     saved: Instant,
     pause: Duration,
+    has_saved: &'a mut bool,
 }
 
 impl<'a> Keeper<'a> {
-    /// Of a run of this identity; without settings it keeps nothing.
-    pub fn new(settings: Option<&'a Checkpoints>, identity: Identity) -> Keeper<'a> {
+    /// Of a run of this identity; without settings it keeps nothing. `has_saved` becomes true when there is a file.
+    pub fn new(settings: Option<&'a Checkpoints>, identity: Identity, has_saved: &'a mut bool) -> Keeper<'a> {
         let pause = settings.map_or(Duration::MAX, |settings| settings.every);
-        Keeper { settings, identity, saved: Instant::now(), pause }
+        Keeper { settings, identity, saved: Instant::now(), pause, has_saved }
     }
 
     /// Whether it is time to save.
@@ -221,8 +222,13 @@ impl<'a> Keeper<'a> {
         let start = Instant::now();
         let checkpoint =
             Checkpoint { identity: self.identity.json(), progress: progress.clone(), states: states()? };
-        if let Err(problem) = checkpoint.save(&settings.path) {
-            note(&format!("no checkpoint: {problem}; training goes on, but an interruption would cost it"));
+        match checkpoint.save(&settings.path) {
+            Ok(()) => *self.has_saved = true,
+            Err(problem) => {
+                note(&format!(
+                    "no checkpoint: {problem}; training goes on, but an interruption would cost it"
+                ));
+            }
         }
         self.saved = Instant::now();
         if !settings.every.is_zero() {

@@ -9,6 +9,7 @@ use super::checkpoint::{Checkpoint, Keeper};
 use super::identity::Identity;
 use super::options::FitOptions;
 use super::progress::{Best, Position, Progress};
+use super::recovery::Recovery;
 use super::run::Run;
 use super::schedule::Pace;
 use super::{Batches, Epoch, History, Monitor};
@@ -124,15 +125,43 @@ pub fn fit(
     stop: &AtomicBool,
     on_event: &mut dyn FnMut(Event<'_>),
 ) -> Result<Trained> {
+    let mut recovery = Recovery::default();
+    let mut options = options.clone();
+    loop {
+        let mut has_checkpoint = false;
+        match attempt(task, &options, stop, &mut has_checkpoint, on_event) {
+            Err(problem) => {
+                options = recovery.after(problem, task, options, &mut |note| on_event(Event::Note(note)))?;
+                if let (true, Some(checkpoints)) = (has_checkpoint, &mut options.checkpoints) {
+                    checkpoints.resume = true;
+                }
+            }
+            trained => return trained,
+        }
+    }
+}
+
+/// A run that ends at the first error. Tells whether a checkpoint of it lies in its file by then.
+fn attempt(
+    task: &Task<'_>,
+    options: &FitOptions,
+    stop: &AtomicBool,
+    has_checkpoint: &mut bool,
+    on_event: &mut dyn FnMut(Event<'_>),
+) -> Result<Trained> {
     let batches = Batches::new(task, options)?;
     let mut run = Run::new(task, options, batches)?;
     let identity = Identity::new(task, options, batches, &run.choices());
     let settings = options.checkpoints.as_ref();
     let mut progress = match settings.filter(|settings| settings.resume) {
-        Some(settings) => go_on(&run, &settings.path, &identity, on_event)?,
+        Some(settings) => {
+            let progress = go_on(&run, &settings.path, &identity, on_event)?;
+            *has_checkpoint = progress != Progress::default();
+            progress
+        }
         None => Progress::default(),
     };
-    let mut keeper = Keeper::new(settings, identity);
+    let mut keeper = Keeper::new(settings, identity, has_checkpoint);
     if !run.prepare(stop, on_event)? {
         return Err(Error::Training(
             "it was interrupted before the first epoch; with a cache folder the next run goes on where it was".into(),

@@ -18,6 +18,7 @@ mod mixup;
 mod monitor;
 mod options;
 mod progress;
+mod recovery;
 mod ring;
 mod rows;
 mod run;

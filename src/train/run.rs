@@ -18,7 +18,7 @@ use super::source::{Item, Source};
 use super::step::{self, Batch, Recipe, TrainStep, ValidationStep};
 use crate::Result;
 use crate::data::{Dataset, Split};
-use crate::graph::{Choice, Params};
+use crate::graph::{Choice, Params, Workspace};
 use crate::models::Model;
 use crate::nn::Parameter;
 use crate::ops::random;
@@ -57,13 +57,15 @@ impl<'a> Run<'a> {
         };
         let recipe = Recipe::new(task, options)?;
         let count = options.items(model, split.train.len());
+        // Steps take turns.
+        let workspace = Workspace::default();
         let train = batches
             .training(count)
-            .map(|rows| TrainStep::new(&recipe, &params, rows, batches.most))
+            .map(|rows| TrainStep::new(&recipe, &params, &workspace, rows, batches.most))
             .collect::<Result<_>>()?;
         let validation = batches
             .validation(split.validation.len())
-            .map(|rows| ValidationStep::new(&recipe, &params, rows))
+            .map(|rows| ValidationStep::new(&recipe, &params, &workspace, rows))
             .collect::<Result<_>>()?;
         let average = match options.average {
             Some(momentum) => Some(WeightAverage::new(&params, &recipe.trained()?, momentum)?),
