@@ -4,6 +4,7 @@ mod bench;
 mod fuzz;
 mod one_photo;
 mod report;
+mod resume;
 mod transfer;
 
 use std::collections::BTreeSet;

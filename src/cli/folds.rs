@@ -24,8 +24,8 @@ pub fn cross_validate(
     device: &Device,
     plain: bool,
 ) -> Result<Value> {
-    // How far strangers are is only asked of the model that is kept.
-    let settings = &Settings { strangers: None, ..settings.clone() };
+    // How far strangers are is only asked of the model that is kept, and only that learns what it was judged by.
+    let settings = &Settings { strangers: None, no_refit: true, ..settings.clone() };
     let splits = split_folds(dataset, folds, settings.seed.into())?;
     let (mut truths, mut rows, mut groups) = (Vec::new(), Vec::new(), Vec::new());
     let mut lines = Vec::new();
@@ -34,7 +34,8 @@ pub fn cross_validate(
         say(format_args!("\nfold {number} of {folds}"));
         let photos: Vec<usize> = split.validation.clone();
         let split = limited(split, dataset, settings);
-        let Learned { trained, labels, .. } = learn_split(dataset, split, settings, start, device, plain)?;
+        let Learned { trained, labels, .. } =
+            learn_split(dataset, split, settings, start, device, None, plain)?;
         match trained.outcome {
             Outcome::Interrupted => {
                 return Err(Error::Training("cross-validation was interrupted; no model was written".into()));

@@ -3,6 +3,8 @@
 use std::fs::File;
 use std::io::{self, BufWriter, ErrorKind, Write};
 use std::path::Path;
+#[cfg(feature = "train")]
+use std::path::PathBuf;
 
 use tempfile::{Builder, NamedTempFile};
 
@@ -21,6 +23,54 @@ pub(crate) const TEMPORARY: &str = ".lookalike-";
 /// returns.
 pub fn write_atomically(path: &Path, write: impl FnOnce(&mut dyn Write) -> io::Result<()>) -> Result<()> {
     write_through(path, |file| Box::new(file), write)
+}
+
+/// [`write_atomically`], where the file that was there is kept as [`previous_of`] it: at every moment one of the two is whole.
+///
+/// The bytes go to a neighbour whose name ends in `.part`, which a run that is killed while it writes leaves to the next.
+///
+/// # Errors
+/// As [`write_atomically`].
+#[cfg(feature = "train")]
+pub fn write_keeping_previous(
+    path: &Path,
+    write: impl FnOnce(&mut dyn Write) -> io::Result<()>,
+) -> Result<()> {
+    let part = part_of(path);
+    let written = (|| {
+        let mut buffer = BufWriter::new(File::create(&part)?);
+        write(&mut buffer)?;
+        buffer.into_inner().map_err(io::IntoInnerError::into_error)?.sync_all()?;
+        if path.is_file() {
+            std::fs::rename(path, previous_of(path))?;
+        }
+        std::fs::rename(&part, path)?;
+        sync_folder(folder_of(path))
+    })();
+    written.map_err(|source| {
+        let _ = std::fs::remove_file(&part);
+        let advice = advice(source.kind());
+        Error::io(path, source, advice)
+    })
+}
+
+/// Where [`write_keeping_previous`] keeps the file that was there.
+#[cfg(feature = "train")]
+pub fn previous_of(path: &Path) -> PathBuf {
+    with_ending(path, ".previous")
+}
+
+/// Where [`write_keeping_previous`] writes.
+#[cfg(feature = "train")]
+pub fn part_of(path: &Path) -> PathBuf {
+    with_ending(path, ".part")
+}
+
+#[cfg(feature = "train")]
+fn with_ending(path: &Path, ending: &str) -> PathBuf {
+    let mut name = path.as_os_str().to_owned();
+    name.push(ending);
+    name.into()
 }
 
 /// Whether a file could be written at `path`, tried before long work. Leaves nothing behind.
@@ -218,5 +268,28 @@ mod tests {
         fs::write(&plain, "x").unwrap();
         let mode = |path: &Path| fs::metadata(path).unwrap().permissions().mode();
         assert_eq!(mode(&ours), mode(&plain));
+    }
+
+    #[cfg(feature = "train")]
+    #[test]
+    fn a_write_that_fails_leaves_both_files_alone() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("model.checkpoint");
+        for content in ["first", "second"] {
+            write_keeping_previous(&path, |out| out.write_all(content.as_bytes())).unwrap();
+        }
+        let full = write_keeping_previous(&path, |out| {
+            out.write_all(b"half of the thi")?;
+            Err(ErrorKind::StorageFull.into())
+        });
+        assert!(full.unwrap_err().to_string().contains("the disk is full"));
+        assert_eq!(fs::read(&path).unwrap(), b"second");
+        assert_eq!(fs::read(previous_of(&path)).unwrap(), b"first");
+        assert!(!part_of(&path).exists());
+        // What a killed run left is written over.
+        fs::write(part_of(&path), b"left behind, and longer than the next").unwrap();
+        write_keeping_previous(&path, |out| out.write_all(b"third")).unwrap();
+        assert_eq!(fs::read(&path).unwrap(), b"third");
+        assert_eq!(fs::read(previous_of(&path)).unwrap(), b"second");
     }
 }
