@@ -3,6 +3,7 @@
 mod bench;
 mod fuzz;
 mod one_photo;
+mod report;
 mod resume;
 mod transfer;
 

@@ -1,6 +1,6 @@
 //! `lookalike augment`: what training sees of faces.
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 use clap::Args;
 use lookalike::data::{Changer, Dataset, expand};
@@ -67,7 +67,8 @@ pub fn run(arguments: &Arguments) -> Result<()> {
     }
     if is_sheet {
         let shown = spread(dataset.len(), *rows);
-        sheet(&dataset, &shown, *copies, augment, &device, output)?;
+        let rows = changed(&dataset, &shown, *copies, augment, &device)?;
+        output::write_png(output, &contact_sheet(&rows))?;
         say(format_args!("{}: {} faces, {copies} changes of each", output.display(), shown.len()));
     } else {
         let expanded = expand(&dataset, *copies, augment, &device)?;
@@ -94,19 +95,19 @@ fn say_unknown(dataset: &Dataset) {
 }
 
 /// Up to `most` of `count` indices, evenly apart.
-fn spread(count: usize, most: usize) -> Vec<usize> {
+pub fn spread(count: usize, most: usize) -> Vec<usize> {
     let shown = most.min(count);
     (0..shown).map(|row| row * count / shown).collect()
 }
 
-fn sheet(
+/// A row for each of these pictures of the dataset: the picture itself, and how it looks in the first `epochs`.
+pub fn changed(
     dataset: &Dataset,
     shown: &[usize],
-    copies: u32,
+    epochs: u32,
     augment: Augment,
     device: &Device,
-    path: &Path,
-) -> Result<()> {
+) -> Result<Vec<Row>> {
     let size = dataset.size;
     let mut changer = Changer::new(device, size, augment)?;
     let tile = |pixels: &[u8], caption: String| {
@@ -120,11 +121,11 @@ fn sheet(
             tiles: vec![tile(dataset.image(at), "original".into())?],
         });
     }
-    for epoch in 1..=copies {
+    for epoch in 1..=epochs {
         let changed = changer.change(dataset, shown, epoch)?;
         for (row, pixels) in rows.iter_mut().zip(changed.chunks_exact(size * size * 3)) {
             row.tiles.push(tile(pixels, format!("epoch {epoch}"))?);
         }
     }
-    output::write_png(path, &contact_sheet(&rows))
+    Ok(rows)
 }

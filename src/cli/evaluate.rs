@@ -1,6 +1,7 @@
 //! `lookalike evaluate`: a model on photos whose people are known.
 
 use std::path::{Path, PathBuf};
+use std::time::Instant;
 
 use clap::Args;
 use lookalike::data::crops::{Aids, CropOptions, CropReport, Skipped};
@@ -8,6 +9,7 @@ use lookalike::data::people::{Person, find_people};
 use lookalike::data::{Dataset, Masks, with_masks};
 use lookalike::detect::{DetectorChoice, MtcnnOptions};
 use lookalike::models::{ModelFile, Predictor};
+use lookalike::report::Report;
 use lookalike::tensor::Precision;
 use lookalike::{Device, Error, Result};
 use serde_json::{Value, json};
@@ -17,6 +19,7 @@ use super::device::RunArguments;
 use super::display::{self, note, say, shortened};
 use super::open_set::OpenSet;
 use super::precision::Floats;
+use super::report::{check_folder, listed, report_on, tried, write_report};
 use super::scores::{Answer, Scores, classify, groups_line};
 
 /// Score a model on photos of people it knows
@@ -35,6 +38,9 @@ pub struct Arguments {
     /// and VGG16's features change by about 0.2 %. The CPU, and a GPU without 16-bit floats, keep f32
     #[arg(long, value_enum, default_value_t)]
     precision: Floats,
+    /// Folder for a report: report.html, one page that any browser opens, and its pictures
+    #[arg(long, value_name = "FOLDER")]
+    report: Option<PathBuf>,
     #[command(flatten)]
     limit: PixelLimit,
     #[command(flatten)]
@@ -70,7 +76,9 @@ struct Groups {
 
 /// Evaluates and reports.
 pub fn run(arguments: &Arguments) -> Result<()> {
+    let start = Instant::now();
     let device = arguments.run.open(arguments.json)?;
+    arguments.report.as_deref().map(check_folder).transpose()?;
     let file = ModelFile::open(&arguments.model)?;
     let precision = arguments.precision.on(&device);
     let Arguments { photos, limit, plain, .. } = arguments;
@@ -90,7 +98,7 @@ pub fn run(arguments: &Arguments) -> Result<()> {
     list_skipped(&evaluation.faces.skipped);
     let open_set = match &unknown {
         Some((judge, dataset)) => {
-            let mut predictor = Predictor::in_precision(&device, file, precision)?;
+            let mut predictor = Predictor::in_precision(&device, file.clone(), precision)?;
             // Whose they are does not matter.
             let pictures: Vec<_> = (0..dataset.len()).map(|picture| (picture, 0)).collect();
             let answers = classify(&mut predictor, dataset, &pictures, *plain)?;
@@ -103,12 +111,26 @@ pub fn run(arguments: &Arguments) -> Result<()> {
     };
     if arguments.json {
         let mut document = evaluation.document();
-        document["open_set"] = open_set.map_or(Value::Null, |(judge, open_set)| open_set.json(judge));
-        return display::json(&document);
+        let told = open_set.as_ref();
+        document["open_set"] = told.map_or(Value::Null, |(judge, open_set)| open_set.json(judge));
+        display::json(&document)?;
+    } else {
+        evaluation.print();
+        if let Some((judge, open_set)) = &open_set {
+            open_set.print(judge);
+        }
     }
-    evaluation.print();
-    if let Some((judge, open_set)) = open_set {
-        open_set.print(judge);
+    if let Some(folder) = &arguments.report {
+        let mut report = report_on(&file, &arguments.model, &device, start)?;
+        report.subtitle = format!("Tried on the faces of {}.", photos.display());
+        evaluation.add_to(&mut report)?;
+        if let (Some(tried), Some((judge, open_set))) = (&mut report.tried, open_set) {
+            tried.notes.extend(open_set.lines(judge));
+            tried.strangers = Some(open_set.distances(judge));
+        }
+        let page = write_report(&report, folder)?;
+        let line = format!("\nreport: {}", page.display());
+        if arguments.json { note(line) } else { say(line) }
     }
     Ok(())
 }
@@ -170,7 +192,7 @@ impl Evaluation {
         let scores = Scores::new(&names, &answers);
         let is_masked = |picture: usize| masks.is_masked(&dataset.sources[picture]);
         let (masked, bare): (Vec<Answer>, Vec<Answer>) =
-            answers.iter().partition(|answer| is_masked(answer.picture));
+            answers.iter().cloned().partition(|answer| is_masked(answer.picture));
         let to_draw_on: Vec<&Answer> =
             bare.iter().filter(|answer| dataset.knows_face(answer.picture)).collect();
         let places: Vec<usize> = to_draw_on.iter().map(|answer| answer.picture).collect();
@@ -213,28 +235,55 @@ impl Evaluation {
 
     fn print(&self) {
         self.scores.print("accuracy");
-        say(groups_line(&self.faces.dataset, self.answers.iter().map(|answer| answer.picture)));
+        say(groups_line(&self.faces.dataset, self.pictures()));
         say("");
-        let Groups { bare, synthetic_mask, real_mask, not_drawn } = &self.groups;
-        for (what, scores) in
-            [("bare faces", bare), ("the same, masks drawn on", synthetic_mask), ("real masks", real_mask)]
-        {
-            if scores.confusion.total() > 0 {
-                say(format_args!("{what:<24}  {}", scores.accuracy_line()));
-            }
-        }
-        if *not_drawn > 0 {
-            say(format_args!(
-                "no mask is drawn on {not_drawn} faces whose eyes, nose and mouth were not found"
-            ));
-        }
-        if self.rejected() > 0 {
-            say(format_args!("{} of these faces are answered with 'unknown'", self.rejected()));
-        }
+        self.lines().iter().for_each(say);
         let skipped = self.faces.skipped.len();
         if skipped > 0 {
             say(format_args!("\n{skipped} photos could not be used and are not counted"));
         }
+    }
+
+    /// The places of the pictures that were answered.
+    fn pictures(&self) -> impl Iterator<Item = usize> {
+        self.answers.iter().map(|answer| answer.picture)
+    }
+
+    /// What is to be said of faces by what they wear, and of those that are taken for strangers'.
+    fn lines(&self) -> Vec<String> {
+        let Groups { bare, synthetic_mask, real_mask, not_drawn } = &self.groups;
+        let mut lines = Vec::new();
+        for (what, scores) in
+            [("bare faces", bare), ("the same, masks drawn on", synthetic_mask), ("real masks", real_mask)]
+        {
+            if scores.confusion.total() > 0 {
+                lines.push(format!("{what:<24}  {}", scores.accuracy_line()));
+            }
+        }
+        if *not_drawn > 0 {
+            lines.push(format!(
+                "no mask is drawn on {not_drawn} faces whose eyes, nose and mouth were not found"
+            ));
+        }
+        if self.rejected() > 0 {
+            lines.push(format!("{} of these faces are answered with 'unknown'", self.rejected()));
+        }
+        lines
+    }
+
+    /// Puts the answers into a report.
+    pub fn add_to(&self, report: &mut Report) -> Result<()> {
+        let Evaluation { faces, answers, scores, .. } = self;
+        let truths = answers.iter().map(|answer| answer.truth).collect();
+        let rows = answers.iter().map(|answer| answer.probabilities.clone()).collect();
+        let mut tried = tried(&scores.names, truths, rows, &|at| (&faces.dataset, answers[at].picture))?;
+        tried.unknown = answers.iter().map(|answer| answer.stranger).collect();
+        tried.notes = vec![groups_line(&faces.dataset, self.pictures())];
+        tried.notes.extend(self.lines());
+        tried.skipped = listed(&faces.skipped);
+        report.facts.push(("faces tried".into(), answers.len().to_string()));
+        report.tried = Some(tried);
+        Ok(())
     }
 }
 

@@ -25,6 +25,7 @@ mod output;
 mod precision;
 mod predict;
 mod recipe;
+mod report;
 mod scores;
 mod selftest;
 mod summary;

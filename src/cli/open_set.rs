@@ -1,6 +1,7 @@
 //! What a model makes of people it does not know, beside those it does.
 
 use lookalike::models::{OpenSetPoint, Strangers, open_set_curve};
+use lookalike::report::Distances;
 use lookalike::train::wilson;
 use serde_json::{Value, json};
 
@@ -23,22 +24,29 @@ impl OpenSet {
         distances.iter().filter(|&&distance| judge.is_stranger(distance)).count()
     }
 
-    /// Prints what the model's own threshold gives, and what others would.
-    pub fn print(&self, judge: &Strangers) {
+    /// What the model's own threshold gives.
+    pub fn lines(&self, judge: &Strangers) -> [String; 2] {
         let rejects = OpenSet::rejected(judge, &self.known);
         let accepts = self.strangers.len() - OpenSet::rejected(judge, &self.strangers);
         let line = |what: &str, part: usize, whole: usize| {
             let (low, high) = wilson(part, whole);
             let share = percent(part as f64 / whole.max(1) as f64);
-            say(format_args!(
+            format!(
                 "{what:<36}  {share}  ({part} of {whole} faces; 95 % interval {} to {})",
                 percent(low),
                 percent(high)
-            ));
+            )
         };
+        [
+            line("strangers taken for somebody", accepts, self.strangers.len()),
+            line("known people taken for strangers", rejects, self.known.len()),
+        ]
+    }
+
+    /// Prints these, and what other thresholds would give.
+    pub fn print(&self, judge: &Strangers) {
         say(format_args!("\nopen set, at the model's distance of {:.4}", judge.threshold));
-        line("strangers taken for somebody", accepts, self.strangers.len());
-        line("known people taken for strangers", rejects, self.known.len());
+        self.lines(judge).iter().for_each(say);
         let curve = open_set_curve(&self.known, &self.strangers);
         for rate in RATES {
             if let Some(point) = best(&curve, rate) {
@@ -50,6 +58,11 @@ impl OpenSet {
                 ));
             }
         }
+    }
+
+    /// The distances, for a report.
+    pub fn distances(self, judge: &Strangers) -> Distances {
+        Distances { known: self.known, strangers: self.strangers, threshold: judge.threshold }
     }
 
     /// The same, with the whole curve.

@@ -14,7 +14,7 @@ use super::display::{self, Progress, percent, say};
 const CHUNK: usize = 32;
 
 /// A face that was classified.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Debug)]
 pub struct Answer {
     /// Index of the picture in its dataset.
     pub picture: usize,
@@ -22,6 +22,8 @@ pub struct Answer {
     pub truth: usize,
     /// The most probable person.
     pub taken_for: usize,
+    /// The probability of each person.
+    pub probabilities: Vec<f32>,
     /// How far the face is from the nearest person, where the model knows strangers.
     pub distance: Option<f32>,
     /// Whether the model takes it for a stranger's.
@@ -58,6 +60,7 @@ pub fn classify(
                 picture,
                 truth,
                 taken_for: most_probable(&probabilities),
+                probabilities,
                 distance,
                 stranger,
             });

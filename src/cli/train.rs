@@ -1,7 +1,7 @@
 //! `lookalike train`: faces to a model.
 
 use std::path::PathBuf;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use clap::Args;
 use lookalike::formats::atomic::check_writable;
@@ -10,12 +10,13 @@ use lookalike::train::{Believed, Checkpoints, Outcome};
 use lookalike::{Error, Result};
 use serde_json::Value;
 
-use super::cut::{self, CropArguments};
+use super::cut::{self, CropArguments, Faces};
 use super::device::RunArguments;
 use super::display::{note, percent, say};
 use super::folds::cross_validate;
 use super::learning::{Learned, Settings, learn};
 use super::number::seconds;
+use super::report::{ReportArguments, report_on, report_on_training, samples, write_report};
 use super::scores::{Scores, groups_line};
 
 /// Train a model on photos of two or more people
@@ -30,8 +31,6 @@ pub struct Arguments {
     /// Model file to write
     #[arg(short, long, value_name = "FILE.safetensors")]
     output: PathBuf,
-    #[command(flatten)]
-    settings: Settings,
     /// File for the learning curves [default: that of the model, ending in .csv]
     #[arg(long, value_name = "FILE.csv")]
     history: Option<PathBuf>,
@@ -44,12 +43,17 @@ pub struct Arguments {
     #[arg(long, value_name = "SECONDS", default_value_t = 30.0, value_parser = seconds)]
     checkpoint_every: f64,
     #[command(flatten)]
+    report: ReportArguments,
+    #[command(flatten)]
     crop: CropArguments,
     #[command(flatten)]
     run: RunArguments,
     /// Print lines instead of a progress bar
     #[arg(long)]
     plain: bool,
+    /// Last, because their headings would stand over all that follows.
+    #[command(flatten)]
+    settings: Settings,
 }
 
 /// How far confidences and accuracy are apart, before and after they are tempered.
@@ -107,6 +111,7 @@ impl Arguments {
 
 /// Trains, saves the best model, scores it on the pictures kept back.
 pub fn run(arguments: &Arguments) -> Result<()> {
+    let began = Instant::now();
     let Arguments { output, crop, plain, .. } = arguments;
     let start = arguments.settings.start()?;
     if let Some(advice) = arguments.settings.without_effect() {
@@ -116,8 +121,9 @@ pub fn run(arguments: &Arguments) -> Result<()> {
     let history = arguments.history.clone().unwrap_or_else(|| output.with_extension("csv"));
     check_writable(output)?;
     check_writable(&history)?;
+    let report = arguments.report.folder(output)?;
     let checkpoints = arguments.checkpoints();
-    let dataset = cut::to_learn_from(&arguments.photos, crop, &device, *plain)?.dataset;
+    let Faces { dataset, skipped } = cut::to_learn_from(&arguments.photos, crop, &device, *plain)?;
     say(format_args!("{} faces of {} people", dataset.len(), dataset.classes()));
     let cross_validation = match arguments.settings.folds {
         Some(folds) => {
@@ -125,11 +131,11 @@ pub fn run(arguments: &Arguments) -> Result<()> {
         }
         None => Value::Null,
     };
-    let learned = learn(&dataset, &arguments.settings, &start, &device, checkpoints.clone(), *plain)?;
-    let Learned { mut file, trained, split, labels, believed } = learned;
-    file.training["cross_validation"] = cross_validation;
+    let mut learned = learn(&dataset, &arguments.settings, &start, &device, checkpoints.clone(), *plain)?;
+    learned.file.training["cross_validation"] = cross_validation;
+    let Learned { file, trained, split, labels, believed, .. } = &learned;
     file.save(output)?;
-    trained.history.write_csv(&history, &split)?;
+    trained.history.write_csv(&history, split)?;
     if let (Some(checkpoints), false) = (&checkpoints, trained.outcome == Outcome::Interrupted) {
         checkpoints.remove()?;
     }
@@ -145,6 +151,7 @@ pub fn run(arguments: &Arguments) -> Result<()> {
     }
 
     say("");
+    let mut notes = Vec::new();
     let what =
         if split.leaky { "LEAKY validation accuracy (--split tutorial)" } else { "validation accuracy" };
     if labels.is_empty() {
@@ -153,18 +160,22 @@ pub fn run(arguments: &Arguments) -> Result<()> {
              tells with other photos of these people",
         );
     } else {
-        Scores::of_rows(&file.labels, &labels, &trained.answers).print(what);
-        // The tutorial's split is of more pictures than the dataset has.
-        if !split.leaky {
-            say(groups_line(&dataset, split.validation.iter().copied()));
-        }
-        say(format_args!("\n{}", calibration_line(&believed)));
+        Scores::of_rows(&file.labels, labels, &trained.answers).print(what);
+        let pictures = learned.expanded.as_ref().unwrap_or(&dataset);
+        notes.push(groups_line(pictures, split.validation.iter().copied()));
+        notes.push(calibration_line(believed));
     }
-    if let Some(strangers) = &file.judgement.strangers {
-        say(format_args!("\n{}", strangers_line(strangers)));
-    }
+    notes.extend(file.judgement.strangers.as_ref().map(strangers_line));
+    notes.iter().for_each(|line| say(format_args!("\n{line}")));
     say(format_args!("\nmodel: {} (of epoch {})", output.display(), trained.best_epoch));
     say(format_args!("learning curves: {}", history.display()));
+    if let Some(folder) = report {
+        let mut report = report_on(file, output, &device, began)?;
+        report.subtitle = format!("Trained on the faces of {}.", arguments.photos.display());
+        report.samples = samples(&dataset, split, &arguments.settings, &device)?;
+        let report = report_on_training(report, &dataset, &learned, &skipped, notes)?;
+        say(format_args!("report: {}", write_report(&report, &folder)?.display()));
+    }
     match trained.outcome {
         Outcome::NotFinite { epoch } => Err(Error::Training(format!(
             "the loss was not finite in epoch {epoch}; {} holds the best model before that, of epoch {}; use a lower \

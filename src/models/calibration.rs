@@ -1,6 +1,6 @@
 //! How far a model's probabilities can be believed: temperature scaling (Guo, Pleiss, Sun, Weinberger, ICML 2017).
 
-/// Bins of [`expected_calibration_error`], as in the paper.
+/// Bins by confidence, as in the paper.
 const BINS: usize = 15;
 
 /// A row of probabilities as softmax(logits / `temperature`) gives it: above 1 less sure, below 1 surer. The order stays.
@@ -49,19 +49,37 @@ pub fn fit_temperature(rows: &[Vec<f32>], truths: &[usize]) -> f64 {
     ((low + high) / 2.0).exp()
 }
 
-/// How far confidence and accuracy are apart, on average over the pictures: pictures are put into 15 bins by the
-/// largest probability, and each bin's mean of these is compared with its share of pictures recognised. 0 without a picture.
-pub fn expected_calibration_error(rows: &[Vec<f32>], truths: &[usize]) -> f64 {
-    let mut bins = [(0.0, 0.0); BINS];
+/// Pictures whose largest probability is about the same.
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+pub struct Bin {
+    /// How many there are.
+    pub pictures: usize,
+    /// How many of them are recognised.
+    pub right: usize,
+    /// The sum of their largest probabilities.
+    pub confidence: f64,
+}
+
+/// The pictures in 15 bins of equal width by the largest probability.
+pub fn confidence_bins(rows: &[Vec<f32>], truths: &[usize]) -> [Bin; BINS] {
+    let mut bins = [Bin::default(); BINS];
     for (row, &truth) in rows.iter().zip(truths) {
         let Some((taken, &confidence)) = row.iter().enumerate().max_by(|a, b| a.1.total_cmp(b.1)) else {
             continue;
         };
         let bin = &mut bins[((confidence * BINS as f32) as usize).min(BINS - 1)];
-        bin.0 += f64::from(confidence);
-        bin.1 += f64::from(u8::from(taken == truth));
+        bin.pictures += 1;
+        bin.right += usize::from(taken == truth);
+        bin.confidence += f64::from(confidence);
     }
-    let apart: f64 = bins.iter().map(|(confidence, right)| (confidence - right).abs()).sum();
+    bins
+}
+
+/// How far confidence and accuracy are apart, on average over the pictures: each [bin's](confidence_bins) mean confidence is
+/// compared with its share of pictures recognised. 0 without a picture.
+pub fn expected_calibration_error(rows: &[Vec<f32>], truths: &[usize]) -> f64 {
+    let apart = |bin: &Bin| (bin.confidence - bin.right as f64).abs();
+    let apart: f64 = confidence_bins(rows, truths).iter().map(apart).sum();
     apart / rows.len().max(1) as f64
 }
 

@@ -1,5 +1,6 @@
 //! Networks: what a model is, its Keras configuration, its file, and the architectures that are built in.
 
+mod accuracy;
 pub mod calibration;
 mod chain;
 mod config;
@@ -18,7 +19,7 @@ mod predictor;
 mod scratch_cnn;
 mod slot;
 mod strangers;
-mod summary;
+pub(crate) mod summary;
 mod upper_face;
 mod vgg16;
 mod vgg16_gap;
@@ -26,6 +27,7 @@ mod vgg16_gap;
 pub mod weights;
 mod workload;
 
+pub use accuracy::{Confusion, PersonScores, f1_interval, wilson};
 pub use config::MAX_SIZE;
 pub use face::{
     FACE_FEATURES, FACE_MASKED_STRANGERS, FACE_SIZE, FACE_STRANGERS, face, face_base, face_normalize,

@@ -127,7 +127,7 @@ impl fmt::Display for Summary {
 }
 
 /// 1234567 as `1,234,567`.
-fn grouped(number: u64) -> String {
+pub(crate) fn grouped(number: u64) -> String {
     let digits = number.to_string();
     let first = (digits.len() - 1) % 3 + 1;
     let (head, tail) = digits.split_at(first);

@@ -1,8 +1,30 @@
-//! Pictures of results, from numbers only: the confusion matrix, the learning curves.
+//! Results to look at, from numbers and pictures only: charts, and the page that holds them.
+//!
+//! A chart is a [`Drawing`], a list of marks that is written as SVG or as pixels. A [`Report`] is everything that the page
+//! tells; what it needs of a GPU was computed before.
 
-mod canvas;
+mod axes;
+mod bitmap;
 mod confusion;
 mod curves;
+mod drawing;
+mod html;
+mod open_set;
+mod page;
+mod reliability;
+mod roc;
+mod svg;
 
-pub use confusion::confusion;
-pub use curves::{Curve, Panel, curves};
+pub use confusion::{Cells, confusion, has_numbers};
+pub use curves::Curve;
+pub use drawing::Drawing;
+pub use html::escaped;
+pub use open_set::Distances;
+pub use page::{Learning, PAGE, Report, Thumbnail, Tried, surest_mistakes};
+pub use reliability::reliability;
+pub use roc::{Roc, roc};
+
+/// `0.974` as `97.4 %`.
+pub fn percent(share: f64) -> String {
+    format!("{:.1} %", 100.0 * share)
+}

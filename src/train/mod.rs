@@ -1,6 +1,5 @@
 //! Training: the loop, its callbacks, its history, what is measured.
 
-mod accuracy;
 mod average;
 mod batches;
 mod believe;
@@ -26,7 +25,7 @@ mod schedule;
 mod source;
 mod step;
 
-pub use accuracy::{Confusion, PersonScores, wilson};
+pub use crate::models::{Confusion, PersonScores, wilson};
 pub use batches::Batches;
 pub use believe::{Believed, believe};
 pub use checkpoint::Checkpoints;

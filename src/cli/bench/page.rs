@@ -3,6 +3,7 @@
 use std::fmt::Write;
 
 use lookalike::check::bench::{Bench, Measured, Roof, Whole};
+use lookalike::report::escaped;
 
 use super::plot::{COLOURS, Dot, plot};
 use super::table::{notable, of_roof, shapes};
@@ -44,11 +45,6 @@ pub fn page(bench: &Bench) -> String {
          {body}</body>\n</html>\n",
         escaped(&bench.device.gpu().map_or("the CPU".into(), |gpu| gpu.info().name.clone()))
     )
-}
-
-/// Text between tags.
-pub fn escaped(text: &str) -> String {
-    text.replace('&', "&amp;").replace('<', "&lt;").replace('>', "&gt;").replace('"', "&quot;")
 }
 
 /// The notable operators, numbered through all groups.

@@ -3,6 +3,7 @@
 use std::fmt::Write;
 
 use lookalike::check::bench::{Point, Roof};
+use lookalike::report::escaped;
 
 use super::labels::{Area, place};
 use crate::cli::display::quantity::{bytes, flops};
@@ -142,7 +143,7 @@ pub fn plot(dots: &[Dot], roof: &Roof, half: Option<f64>) -> String {
         let _ = writeln!(
             svg,
             r#"<circle class="dot g{group}" cx="{x:.1}" cy="{y:.1}" r="4.5"><title>{number}: {}</title></circle>"#,
-            super::page::escaped(name)
+            escaped(name)
         );
         if let Some(Area { x: left, y: top, width, height }) = label {
             let (cx, cy) = (left + width / 2.0, top + height / 2.0);

@@ -3,8 +3,9 @@
 use std::fmt::Write;
 
 use lookalike::check::bench::{Bench, Contest, Roof, Variant};
+use lookalike::report::escaped;
 
-use super::page::{add_table, escaped};
+use super::page::add_table;
 use super::table::{of_roof, short};
 use crate::cli::display::quantity::{bytes, flops, rate, seconds};
 

@@ -8,11 +8,9 @@ use std::time::Instant;
 use clap::Args;
 use lookalike::models::ModelFile;
 use lookalike::recognize::{Recognition, Recognizer};
-use lookalike::report::{Curve, Panel, confusion, curves};
 use lookalike::tensor::Precision;
-use lookalike::train::{Epoch, Trained};
 use lookalike::vision::sheet::grid;
-use lookalike::vision::{MAX_PIXELS, RgbImage, crop_resize, decode};
+use lookalike::vision::{MAX_PIXELS, crop_resize, decode};
 use lookalike::{Device, Result};
 
 use self::photos::{CREDIT, PEOPLE};
@@ -24,6 +22,7 @@ use super::learning::{Learned, Settings, learn};
 use super::network::{Kind, NetworkArguments};
 use super::output::{make_folder, write, write_png};
 use super::predict::annotate;
+use super::report::{report_on, samples, write_report};
 
 /// Photos of each person to learn from; the others are only for the test.
 const TO_LEARN: usize = 7;
@@ -71,21 +70,25 @@ pub fn run(arguments: &Arguments) -> Result<()> {
     let settings = Settings { epochs: arguments.epochs as usize, batch: 8, network, ..Settings::default() };
     let Learned { file, trained, split, .. } =
         learn(&dataset, &settings, &settings.start()?, &device, None, arguments.plain)?;
-    file.save(&out.join("model.safetensors"))?;
+    let model = out.join("model.safetensors");
+    file.save(&model)?;
     let has_curves = trained.history.0.len() > 1;
     if has_curves {
         trained.history.write_csv(&out.join("model.csv"), &split)?;
-        write_png(&out.join("curves.png"), &learning_curves(&trained)?)?;
     }
+    let mut report = report_on(&file, &model, &device, start)?;
+    report.samples = samples(&dataset, &split, &settings, &device)?;
 
     say("\nThe test, on the photos it has never seen:");
     let evaluation =
         Evaluation::new(&device, file.clone(), Precision::F32, &test, MAX_PIXELS, arguments.plain)?;
     list_skipped(&evaluation.faces.skipped);
     evaluation.scores.print("accuracy");
-    let scores = &evaluation.scores;
-    let title = format!("{} of {} faces recognised", scores.confusion.correct(), scores.confusion.total());
-    write_png(&out.join("confusion.png"), &confusion(&title, &scores.names, &scores.confusion.counts)?)?;
+    evaluation.add_to(&mut report)?;
+    report.subtitle = format!(
+        "Ten people, ten photos each: {CREDIT}. {TO_LEARN} of each were learned from, the others are the test."
+    );
+    write_report(&report, out)?;
     draw_test(&device, file, &test, &out.join("named"))?;
     tell(out, has_curves, start.elapsed().as_secs());
     Ok(())
@@ -100,21 +103,6 @@ fn write_photos(learning: &Path, test: &Path) -> Result<()> {
         }
     }
     Ok(())
-}
-
-fn learning_curves(trained: &Trained) -> Result<RgbImage> {
-    let column = |value: fn(&Epoch) -> f64| trained.history.0.iter().map(value).collect::<Vec<f64>>();
-    let [loss, val_loss] = [column(|epoch| epoch.loss), column(|epoch| epoch.val_loss)];
-    let [accuracy, val_accuracy] = [column(|epoch| epoch.accuracy), column(|epoch| epoch.val_accuracy)];
-    let panel = |title, training, validation, top| Panel {
-        title,
-        training: Curve { name: "training", values: training },
-        validation: Curve { name: "validation", values: validation },
-        top,
-    };
-    let panels =
-        [panel("loss", &loss, &val_loss, None), panel("accuracy", &accuracy, &val_accuracy, Some(1.0))];
-    curves(&panels, trained.best_epoch)
 }
 
 /// Writes each test photo with box and name into the folder, and all of them on one sheet, a column per person.
@@ -145,8 +133,9 @@ fn tell(out: &Path, has_curves: bool, seconds: u64) {
     let photo = out.join("photos").join("test").join("s01").join("08.png");
     say(format_args!("\nDone in {seconds} s. In {}:", out.display()));
     for (file, what) in [
+        ("report.html", "how well it works and how it came about, in one page for your browser"),
         ("named.png", "the test photos with boxes and names, a column per person; named/ has each"),
-        ("confusion.png", "who was taken for whom"),
+        ("confusion.png", "who was taken for whom; roc.png, reliability.png: what confidences are worth"),
         ("curves.png", "how the network learned"),
         ("model.safetensors", "the model, ready for your photos of these people"),
     ]

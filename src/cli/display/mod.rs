@@ -11,9 +11,10 @@ use std::io::Write;
 use lookalike::{Error, Result};
 use serde_json::Value;
 
+pub use lookalike::report::percent;
 pub use profile::profile_table;
 pub use progress::{Progress, clock};
-pub use table::{confusion, percent, person_table, shortened};
+pub use table::{confusion, person_table, shortened};
 
 /// Prints a line of the result. A reader who has gone away, as `head` does, ends no work.
 pub fn say(line: impl Display) {

@@ -4,8 +4,8 @@ use std::fmt::Write;
 
 use lookalike::profile::{Clock, Spent};
 
+use super::percent;
 use super::quantity::{bytes, flops, rate, seconds};
-use super::table::percent;
 
 /// Share of the time below which operators are only counted.
 const NOTABLE: f64 = 0.002;

@@ -1,16 +1,12 @@
 //! Scores as text: a row per person, and who was taken for whom.
 
+use lookalike::report::percent;
 use lookalike::train::Confusion;
 
 /// People up to whom the matrix itself is printed; a larger one would not fit the width of a terminal.
 const WIDEST: usize = 20;
 /// Longest name that is written out.
 const LONGEST_NAME: usize = 24;
-
-/// `0.974` as `97.4 %`.
-pub fn percent(share: f64) -> String {
-    format!("{:.1} %", 100.0 * share)
-}
 
 /// The name, shortened where it is too long for a column.
 pub fn shortened(name: &str) -> String {

@@ -27,6 +27,8 @@ use strangers::strangers;
 use super::display::{Progress, say};
 use super::network::{Kind, Start};
 
+use settings::EXPANDED;
+
 pub use settings::{Settings, SplitKind};
 
 /// What training gave.
@@ -41,6 +43,8 @@ pub struct Learned {
     pub labels: Vec<usize>,
     /// How far its confidences can be believed.
     pub believed: Believed,
+    /// The pictures that were split, where these are not the ones given but changed copies of them too.
+    pub expanded: Option<Dataset>,
 }
 
 /// Splits, builds the network, says what it takes, trains; keeps the run at `checkpoints` meanwhile.
@@ -52,7 +56,7 @@ pub fn learn(
     checkpoints: Option<Checkpoints>,
     plain: bool,
 ) -> Result<Learned> {
-    let expanded;
+    let mut expanded = None;
     let (dataset, split) = match settings.split {
         SplitKind::Honest if !settings.network.model.has_epochs() && !anybody_has_two(dataset) => {
             (dataset, trained_on_all(dataset))
@@ -60,15 +64,17 @@ pub fn learn(
         SplitKind::Honest => (dataset, split_by_group(dataset, settings.validation, settings.seed.into())?),
         SplitKind::Tutorial => {
             // Photos are augmented once, whatever the seed of the run.
-            expanded = expand(dataset, settings.copies, settings.changes.augment(0), device)?;
-            (&expanded, split_leaky(&expanded, settings.validation, settings.seed.into())?)
+            let changes = settings.changes.augment(EXPANDED);
+            let pictures = expanded.insert(expand(dataset, settings.copies, changes, device)?);
+            (&*pictures, split_leaky(pictures, settings.validation, settings.seed.into())?)
         }
     };
     let split = match settings.photos_each {
         Some(most) => split.with_fewer(dataset, most, settings.seed.into()),
         None => split,
     };
-    learn_split(dataset, split, settings, start, device, checkpoints, plain)
+    let learned = learn_split(dataset, split, settings, start, device, checkpoints, plain)?;
+    Ok(Learned { expanded, ..learned })
 }
 
 /// The same with a split of its own.
@@ -137,7 +143,7 @@ pub fn learn_split(
         let report = &mut |done| progress.report(done, photos);
         file.judgement.masked = Some(masked_people(device, &file, &examples, rate, report)?);
     }
-    Ok(Learned { file, trained, split: judged.split, labels, believed })
+    Ok(Learned { file, trained, split: judged.split, labels, believed, expanded: None })
 }
 
 /// What learns: the network and its settings on a device.

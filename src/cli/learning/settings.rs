@@ -96,6 +96,9 @@ const HOLD_OUT: usize = 3;
 /// The same where each takes a second.
 const HOLD_OUT_WITHOUT_EPOCHS: usize = 10;
 
+/// Seed of the changes that the tutorial's split makes, whatever that of the run.
+pub(super) const EXPANDED: u32 = 0;
+
 /// How pictures are split.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
 pub enum SplitKind {
@@ -209,6 +212,13 @@ impl Settings {
 
     fn augment(&self) -> Augment {
         self.changes.augment(self.seed)
+    }
+
+    /// How pictures are changed at random before the network learns from them; none where they are not.
+    pub fn augmentation(&self) -> Option<Augment> {
+        let changes = !self.no_augment && self.network.model != Kind::Face;
+        let seed = if self.split == SplitKind::Tutorial { EXPANDED } else { self.seed };
+        changes.then(|| self.changes.augment(seed))
     }
 
     pub(super) fn options(&self, start: &Start) -> Result<FitOptions> {

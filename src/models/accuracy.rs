@@ -75,6 +75,16 @@ pub fn wilson(hits: usize, total: usize) -> (f64, f64) {
     (((centre - spread) / scale).max(0.0), ((centre + spread) / scale).min(1.0))
 }
 
+/// The 95 % confidence interval of a person's F1, by the "Wilson indirect" method (Lam, Gopal, Qian, arXiv:2309.14621).
+///
+/// F1 = 2J / (1 + J), where J = hits / (support + answers − hits) is the share recognised of all faces that are the person's or
+/// were answered so. J is a share like any other, so it has Wilson's interval; F1 rises with it.
+pub fn f1_interval(hits: usize, answers: usize, support: usize) -> (f64, f64) {
+    let (low, high) = wilson(hits, support + answers - hits);
+    let f1 = |j: f64| 2.0 * j / (1.0 + j);
+    (f1(low), f1(high))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -106,5 +116,18 @@ mod tests {
             assert_abs_diff_eq!(interval.0, low, epsilon = 5e-5);
             assert_abs_diff_eq!(interval.1, high, epsilon = 5e-5);
         }
+    }
+
+    #[test]
+    fn f1_has_the_interval_of_the_share_that_it_follows() {
+        // statsmodels 0.14: l, u = proportion_confint(hits, n, method="wilson"); 2 * l / (1 + l), 2 * u / (1 + u)
+        for (hits, answers, support, low, high) in
+            [(8, 10, 10, 0.561_794_7, 0.925_816_9), (5, 5, 5, 0.722_467_2, 1.0)]
+        {
+            let interval = f1_interval(hits, answers, support);
+            assert_abs_diff_eq!(interval.0, low, epsilon = 1e-6);
+            assert_abs_diff_eq!(interval.1, high, epsilon = 1e-6);
+        }
+        assert_eq!(f1_interval(0, 0, 0), (0.0, 1.0));
     }
 }
