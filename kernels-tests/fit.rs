@@ -17,6 +17,8 @@ use lookalike::{Device, Error, Result};
 
 mod learning;
 mod linear;
+mod recovery;
+mod resume;
 mod strangers;
 
 type Weights = BTreeMap<String, HostTensor>;
@@ -67,6 +69,7 @@ fn pretrained(model: &Model) -> Weights {
 }
 
 /// What is trained on, but for the network.
+#[derive(Clone)]
 struct Scene {
     dataset: Dataset,
     split: Split,
@@ -97,7 +100,7 @@ fn run_from(
     let trained = fit(&scene.task(model), options, &AtomicBool::new(false), &mut |event| match event {
         Event::Features { total, .. } => frozen = total,
         Event::Note(note) => panic!("{note}"),
-        Event::Epoch(_) => {}
+        Event::Step(_) | Event::Epoch(_) => {}
     })?;
     Ok((trained, frozen))
 }

@@ -4,6 +4,7 @@ mod bench;
 mod explain;
 mod fuzz;
 mod one_photo;
+mod resume;
 mod transfer;
 
 use std::collections::BTreeSet;

@@ -1,7 +1,7 @@
 //! Where plans run: a GPU, or the CPU.
 
 use std::fmt;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 use crate::gpu::{AdapterInfo, AdapterKind, Gpu, GpuOptions};
 use crate::profile::{Clock, Profiler};
@@ -23,9 +23,42 @@ pub struct Device {
 
 #[derive(Clone, Debug)]
 enum Kind {
-    Gpu(Arc<Gpu>),
+    Gpu(Arc<Opened>),
     Cpu,
     Reference,
+}
+
+/// A GPU, and behind it the one that was opened after it was lost. So `Device::gpu` can lend the latest one without a lock.
+#[derive(Debug)]
+struct Opened {
+    gpu: Arc<Gpu>,
+    next: OnceLock<Box<Opened>>,
+}
+
+impl Opened {
+    fn new(gpu: Arc<Gpu>) -> Opened {
+        Opened { gpu, next: OnceLock::new() }
+    }
+
+    fn last(&self) -> &Opened {
+        let mut last = self;
+        while let Some(next) = last.next.get() {
+            last = next;
+        }
+        last
+    }
+
+    fn latest(&self) -> &Arc<Gpu> {
+        &self.last().gpu
+    }
+
+    fn reopen(&self) -> Result<()> {
+        let last = self.last();
+        let again = Opened::new(last.gpu.reopen()?);
+        // If another thread was faster, its device is as good.
+        let _ = last.next.set(Box::new(again));
+        Ok(())
+    }
 }
 
 impl Device {
@@ -83,7 +116,19 @@ impl Device {
     }
 
     fn of_gpu(gpu: Arc<Gpu>) -> Device {
-        Device::of(Kind::Gpu(gpu))
+        Device::of(Kind::Gpu(Arc::new(Opened::new(gpu))))
+    }
+
+    /// Opens the same adapter again after it was lost, for this device and its clones. Plans and stores that were made before
+    /// stay lost; those made from now on are on the new one.
+    ///
+    /// # Errors
+    /// [`Error::DeviceLost`] if the adapter does not come back, or there is none.
+    pub fn reopen(&self) -> Result<()> {
+        match &self.kind {
+            Kind::Gpu(opened) => opened.reopen(),
+            Kind::Cpu | Kind::Reference => Err(Error::DeviceLost(format!("{self} cannot be lost"))),
+        }
     }
 
     /// The CPU path: every kernel's twin in `f32`, convolution and dense layers on a fast matrix product.
@@ -124,7 +169,7 @@ impl Device {
     /// The GPU, if it is one.
     pub fn gpu(&self) -> Option<&Arc<Gpu>> {
         match &self.kind {
-            Kind::Gpu(gpu) => Some(gpu),
+            Kind::Gpu(opened) => Some(opened.latest()),
             Kind::Cpu | Kind::Reference => None,
         }
     }
@@ -213,8 +258,8 @@ impl Device {
 impl fmt::Display for Device {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match &self.kind {
-            Kind::Gpu(gpu) => {
-                let info = gpu.info();
+            Kind::Gpu(opened) => {
+                let info = opened.latest().info();
                 write!(f, "{} ({}, {})", info.name, info.backend, info.driver)
             }
             Kind::Cpu => {

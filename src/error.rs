@@ -70,9 +70,24 @@ pub enum Error {
         found: Vec<String>,
     },
 
-    /// The driver refused something, or the device was lost.
+    /// The driver refused something.
     #[error("gpu: {0}")]
     Gpu(String),
+
+    /// The device was lost: its driver was reset or updated, or the machine slept.
+    #[error("gpu: the device was lost ({0}); run again, and update the driver if it happens often")]
+    DeviceLost(String),
+
+    /// The device has no room left.
+    #[error(
+        "gpu: no room for {needed} bytes more ({what}); close other programs that use the GPU, or use a smaller batch"
+    )]
+    OutOfMemory {
+        /// Tensor or buffer.
+        what: String,
+        /// Its bytes.
+        needed: u64,
+    },
 
     /// A kernel was refused by the driver's validation.
     #[error("kernel {kernel}: {problem}")]
@@ -138,7 +153,14 @@ impl Error {
 
     /// Whether the device failed, or is too small: then nothing else will run on it either.
     pub fn is_of_device(&self) -> bool {
-        matches!(self, Error::Gpu(_) | Error::Kernel { .. } | Error::TooLarge { .. })
+        matches!(
+            self,
+            Error::Gpu(_)
+                | Error::DeviceLost(_)
+                | Error::OutOfMemory { .. }
+                | Error::Kernel { .. }
+                | Error::TooLarge { .. }
+        )
     }
 
     /// An input or output error at `path`, with what the user can do about it.

@@ -34,7 +34,8 @@ pub fn cross_validate(
         say(format_args!("\nfold {number} of {folds}"));
         let photos: Vec<usize> = split.validation.clone();
         let split = limited(split, dataset, settings);
-        let Learned { trained, labels, .. } = learn_split(dataset, split, settings, start, device, plain)?;
+        let Learned { trained, labels, .. } =
+            learn_split(dataset, split, settings, start, device, None, plain)?;
         match trained.outcome {
             Outcome::Interrupted => {
                 return Err(Error::Training("cross-validation was interrupted; no model was written".into()));

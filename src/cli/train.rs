@@ -1,11 +1,12 @@
 //! `lookalike train`: faces to a model.
 
 use std::path::PathBuf;
+use std::time::Duration;
 
 use clap::Args;
 use lookalike::formats::atomic::check_writable;
 use lookalike::models::Strangers;
-use lookalike::train::{Believed, Outcome};
+use lookalike::train::{Believed, Checkpoints, Outcome};
 use lookalike::{Error, Result};
 use serde_json::Value;
 
@@ -14,6 +15,7 @@ use super::device::RunArguments;
 use super::display::{note, percent, say};
 use super::folds::cross_validate;
 use super::learning::{Learned, Settings, learn};
+use super::number::seconds;
 use super::scores::{Scores, groups_line};
 
 /// Train a model on photos of two or more people
@@ -33,6 +35,14 @@ pub struct Arguments {
     /// File for the learning curves [default: that of the model, ending in .csv]
     #[arg(long, value_name = "FILE.csv")]
     history: Option<PathBuf>,
+    /// Go on with a run that was interrupted, from its last checkpoint beside the model file: it ends with the same model as if
+    /// nothing had happened. Give the same photos and options as then
+    #[arg(long)]
+    resume: bool,
+    /// Least seconds between two checkpoints; where writing one takes long it is longer, so that this takes at most 2 % of the
+    /// time. 0 writes one after each step
+    #[arg(long, value_name = "SECONDS", default_value_t = 30.0, value_parser = seconds)]
+    checkpoint_every: f64,
     #[command(flatten)]
     crop: CropArguments,
     #[command(flatten)]
@@ -68,6 +78,33 @@ fn strangers_line(strangers: &Strangers) -> String {
     )
 }
 
+impl Arguments {
+    /// Where the run is kept while it goes on; nowhere where there is no epoch to interrupt.
+    fn checkpoints(&self) -> Option<Checkpoints> {
+        let Arguments { output, resume, checkpoint_every, .. } = self;
+        if !self.settings.network.model.has_epochs() {
+            if *resume {
+                note(
+                    "this network is trained in one go: the run starts anew, with what it kept of the pictures",
+                );
+            }
+            return None;
+        }
+        let checkpoints = Checkpoints {
+            path: output.with_extension("checkpoint"),
+            every: Duration::try_from_secs_f64(*checkpoint_every).unwrap_or(Duration::MAX),
+            resume: *resume,
+        };
+        if !resume && checkpoints.exist() {
+            let path = checkpoints.path.display();
+            note(format_args!(
+                "{path} is of a run that was interrupted: --resume goes on with it; this run starts anew and replaces it"
+            ));
+        }
+        Some(checkpoints)
+    }
+}
+
 /// Trains, saves the best model, scores it on the pictures kept back.
 pub fn run(arguments: &Arguments) -> Result<()> {
     let Arguments { output, crop, plain, .. } = arguments;
@@ -79,6 +116,7 @@ pub fn run(arguments: &Arguments) -> Result<()> {
     let history = arguments.history.clone().unwrap_or_else(|| output.with_extension("csv"));
     check_writable(output)?;
     check_writable(&history)?;
+    let checkpoints = arguments.checkpoints();
     let dataset = cut::to_learn_from(&arguments.photos, crop, &device, *plain)?.dataset;
     say(format_args!("{} faces of {} people", dataset.len(), dataset.classes()));
     let cross_validation = match arguments.settings.folds {
@@ -87,11 +125,14 @@ pub fn run(arguments: &Arguments) -> Result<()> {
         }
         None => Value::Null,
     };
-    let learned = learn(&dataset, &arguments.settings, &start, &device, *plain)?;
+    let learned = learn(&dataset, &arguments.settings, &start, &device, checkpoints.clone(), *plain)?;
     let Learned { mut file, trained, split, labels, believed } = learned;
     file.training["cross_validation"] = cross_validation;
     file.save(output)?;
     trained.history.write_csv(&history, &split)?;
+    if let (Some(checkpoints), false) = (&checkpoints, trained.outcome == Outcome::Interrupted) {
+        checkpoints.remove()?;
+    }
     match trained.outcome {
         Outcome::EarlyStopped => {
             say(format_args!(
@@ -99,7 +140,7 @@ pub fn run(arguments: &Arguments) -> Result<()> {
                 arguments.settings.patience
             ));
         }
-        Outcome::Interrupted => note("stopped by Ctrl-C"),
+        Outcome::Interrupted => note("stopped early; the same command with --resume goes on"),
         Outcome::Finished | Outcome::NotFinite { .. } => {}
     }
 

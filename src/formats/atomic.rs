@@ -3,6 +3,8 @@
 use std::fs::File;
 use std::io::{self, BufWriter, ErrorKind, Write};
 use std::path::Path;
+#[cfg(feature = "train")]
+use std::path::PathBuf;
 
 use tempfile::{Builder, NamedTempFile};
 
@@ -21,6 +23,54 @@ pub(crate) const TEMPORARY: &str = ".lookalike-";
 /// returns.
 pub fn write_atomically(path: &Path, write: impl FnOnce(&mut dyn Write) -> io::Result<()>) -> Result<()> {
     write_through(path, |file| Box::new(file), write)
+}
+
+/// [`write_atomically`], where the file that was there is kept as [`previous_of`] it: at every moment one of the two is whole.
+///
+/// The bytes go to a neighbour whose name ends in `.part`, which a run that is killed while it writes leaves to the next.
+///
+/// # Errors
+/// As [`write_atomically`].
+#[cfg(feature = "train")]
+pub fn write_keeping_previous(
+    path: &Path,
+    write: impl FnOnce(&mut dyn Write) -> io::Result<()>,
+) -> Result<()> {
+    let part = part_of(path);
+    let written = (|| {
+        let mut buffer = BufWriter::new(File::create(&part)?);
+        write(&mut buffer)?;
+        buffer.into_inner().map_err(io::IntoInnerError::into_error)?.sync_all()?;
+        if path.is_file() {
+            std::fs::rename(path, previous_of(path))?;
+        }
+        std::fs::rename(&part, path)?;
+        sync_folder(folder_of(path))
+    })();
+    written.map_err(|source| {
+        let _ = std::fs::remove_file(&part);
+        let advice = advice(source.kind());
+        Error::io(path, source, advice)
+    })
+}
+
+/// Where [`write_keeping_previous`] keeps the file that was there.
+#[cfg(feature = "train")]
+pub fn previous_of(path: &Path) -> PathBuf {
+    with_ending(path, ".previous")
+}
+
+/// Where [`write_keeping_previous`] writes.
+#[cfg(feature = "train")]
+pub fn part_of(path: &Path) -> PathBuf {
+    with_ending(path, ".part")
+}
+
+#[cfg(feature = "train")]
+fn with_ending(path: &Path, ending: &str) -> PathBuf {
+    let mut name = path.as_os_str().to_owned();
+    name.push(ending);
+    name.into()
 }
 
 /// Whether a file could be written at `path`, tried before long work. Leaves nothing behind.

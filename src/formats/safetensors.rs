@@ -76,6 +76,21 @@ pub fn read_bytes(name: &Path, bytes: &[u8]) -> Result<TensorFile> {
 /// [`Error::Io`] if the file cannot be written.
 pub fn write(path: impl AsRef<Path>, file: &TensorFile) -> Result<()> {
     let path = path.as_ref();
+    let bytes = to_bytes(path, file)?;
+    write_atomically(path, |out| out.write_all(&bytes))
+}
+
+/// [`write`], where the file that was there is kept [beside it](super::atomic::previous_of).
+///
+/// # Errors
+/// As [`write`].
+#[cfg(feature = "train")]
+pub fn write_keeping_previous(path: &Path, file: &TensorFile) -> Result<()> {
+    let bytes = to_bytes(path, file)?;
+    super::atomic::write_keeping_previous(path, |out| out.write_all(&bytes))
+}
+
+fn to_bytes(path: &Path, file: &TensorFile) -> Result<Vec<u8>> {
     let refused =
         |error: safetensors::SafeTensorError| Error::format(path, format!("cannot be written: {error}"));
     let mut views = Vec::with_capacity(file.tensors.len());
@@ -87,8 +102,7 @@ pub fn write(path: impl AsRef<Path>, file: &TensorFile) -> Result<()> {
         Value::Null => None,
         value => Some(HashMap::from([(METADATA_KEY.to_owned(), value.to_string())])),
     };
-    let bytes = serialize(views, metadata).map_err(refused)?;
-    write_atomically(path, |out| out.write_all(&bytes))
+    serialize(views, metadata).map_err(refused)
 }
 
 const DAMAGED: &str = "the file is damaged or no safetensors file";

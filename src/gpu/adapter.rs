@@ -1,12 +1,14 @@
 //! Finding adapters, choosing one, opening it.
 
 use std::path::PathBuf;
+use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, Mutex};
+use std::time::Duration;
 
 use super::buffers::Pool;
 use super::pipeline_cache::PipelineCache;
 use super::pipelines::Pipelines;
+use super::trouble::Trouble;
 use super::tuned::{Tuned, Tuning};
 use crate::{Error, Result};
 
@@ -62,10 +64,15 @@ pub struct GpuOptions {
     pub no_timestamps: bool,
     /// Leave out 16-bit floats, as some adapters do.
     pub no_f16: bool,
+    /// Most bytes of buffers, where less than the adapter has room for.
+    pub memory: Option<u64>,
     /// Open the adapter's units for small matrices (tensor cores), where it has them: an experimental feature of wgpu.
     /// Plans use them on a device that [allows](crate::Device::allowing) a kernel variant that needs them.
     pub tensor_cores: bool,
 }
+
+/// Milliseconds before each attempt to open an adapter again.
+const REOPENING: [u64; 5] = [0, 100, 500, 2000, 5000];
 
 /// How large a GPU is, for the table of kernel variants. wgpu does not tell its number of compute units.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -91,8 +98,8 @@ pub struct Gpu {
     pub(super) pool: Pool,
     pub(super) buffers_created: AtomicU64,
     pub(super) submissions: AtomicU64,
-    /// The first error that the driver reported outside of a call.
-    pub(super) problem: Arc<Mutex<Option<String>>>,
+    pub(super) trouble: Arc<Trouble>,
+    pub(super) options: GpuOptions,
     info: AdapterInfo,
     class: Class,
     tuned: Tuned,
@@ -183,19 +190,7 @@ impl Gpu {
         };
         let (device, queue) = pollster::block_on(adapter.request_device(&descriptor))
             .map_err(|problem| Error::Gpu(format!("{} does not open: {problem}", adapter.get_info().name)))?;
-        let problem = Arc::new(Mutex::new(None));
-        let first = problem.clone();
-        device.on_uncaptured_error(Arc::new(move |error: wgpu::Error| {
-            first.lock().expect("the problem's lock").get_or_insert_with(|| error.to_string());
-        }));
-        let lost = problem.clone();
-        device.set_device_lost_callback(move |reason, message| {
-            if reason != wgpu::DeviceLostReason::Destroyed {
-                lost.lock()
-                    .expect("the problem's lock")
-                    .get_or_insert_with(|| format!("device lost: {message}"));
-            }
-        });
+        let trouble = Trouble::of(&device);
         let folder = options.cache.as_deref();
         let pipeline_cache =
             folder.and_then(|folder| PipelineCache::open(&device, &adapter.get_info(), folder));
@@ -208,12 +203,34 @@ impl Gpu {
             pool: Pool::default(),
             buffers_created: AtomicU64::new(0),
             submissions: AtomicU64::new(0),
-            problem,
+            trouble,
+            options: options.clone(),
             info: describe(adapter),
             class: class(&adapter.get_info()),
             tuned: Tuned::open(&adapter.get_info(), folder),
             matrices: if with_matrices { adapter.cooperative_matrix_properties() } else { vec![] },
         }))
+    }
+
+    /// Opens the same adapter once more, as this one was opened. A driver that was reset may need a moment until it has its
+    /// adapters again.
+    ///
+    /// # Errors
+    /// [`Error::DeviceLost`] if there is no such adapter any more, [`Error::Gpu`] if the driver does not open it.
+    pub fn reopen(&self) -> Result<Arc<Gpu>> {
+        self.pool.clear();
+        let is_this = |other: &AdapterInfo| {
+            (&other.name, &other.backend, &other.driver)
+                == (&self.info.name, &self.info.backend, &self.info.driver)
+        };
+        for pause in REOPENING {
+            std::thread::sleep(Duration::from_millis(pause));
+            let again = Gpu::open_where(&self.options, |adapters| adapters.iter().position(is_this));
+            if let Ok(Some(gpu)) = again {
+                return Ok(gpu);
+            }
+        }
+        Err(Error::DeviceLost(format!("{} has not come back", self.info.name)))
     }
 
     /// Facts about the adapter.
@@ -283,6 +300,11 @@ impl Gpu {
     /// Submissions since the device was opened.
     pub fn submissions(&self) -> u64 {
         self.submissions.load(Ordering::Relaxed)
+    }
+
+    /// Bytes of all buffers that it holds, those included that nobody uses at the moment.
+    pub fn allocated(&self) -> u64 {
+        self.pool.allocated()
     }
 
     /// Pipelines compiled since the device was opened.

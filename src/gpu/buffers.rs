@@ -1,8 +1,8 @@
 //! Buffers, and the pool they return to.
 
 use std::collections::HashMap;
-use std::sync::atomic::Ordering;
-use std::sync::{Arc, Mutex};
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard};
 
 use super::Gpu;
 use crate::{Error, Result};
@@ -17,7 +17,33 @@ pub(crate) struct Buffer {
 
 /// Unused buffers by usage and size.
 #[derive(Debug, Default)]
-pub(super) struct Pool(Mutex<HashMap<(wgpu::BufferUsages, u64), Vec<wgpu::Buffer>>>);
+pub(super) struct Pool {
+    unused: Mutex<HashMap<(wgpu::BufferUsages, u64), Vec<wgpu::Buffer>>>,
+    /// Bytes of all buffers, used or not.
+    allocated: AtomicU64,
+}
+
+impl Pool {
+    pub fn allocated(&self) -> u64 {
+        self.allocated.load(Ordering::Relaxed)
+    }
+
+    fn take(&self, usage: wgpu::BufferUsages, bytes: u64) -> Option<wgpu::Buffer> {
+        self.lock().get_mut(&(usage, bytes))?.pop()
+    }
+
+    /// Frees all buffers that nobody uses; whether there were any.
+    pub fn clear(&self) -> bool {
+        let unused = std::mem::take(&mut *self.lock());
+        let bytes: u64 = unused.values().flatten().map(wgpu::Buffer::size).sum();
+        self.allocated.fetch_sub(bytes, Ordering::Relaxed);
+        bytes > 0
+    }
+
+    fn lock(&self) -> MutexGuard<'_, HashMap<(wgpu::BufferUsages, u64), Vec<wgpu::Buffer>>> {
+        self.unused.lock().expect("the pool's lock")
+    }
+}
 
 const STORAGE: wgpu::BufferUsages =
     wgpu::BufferUsages::STORAGE.union(wgpu::BufferUsages::COPY_SRC).union(wgpu::BufferUsages::COPY_DST);
@@ -39,10 +65,16 @@ impl Buffer {
 
     /// A buffer of exactly `bytes` bytes from the pool, or a new one.
     pub(super) fn new(gpu: &Arc<Gpu>, bytes: u64, usage: wgpu::BufferUsages, what: &str) -> Result<Buffer> {
-        let pooled = gpu.pool.0.lock().expect("the pool's lock").get_mut(&(usage, bytes)).and_then(Vec::pop);
-        let inner = match pooled {
+        let inner = match gpu.pool.take(usage, bytes) {
             Some(buffer) => buffer,
-            None => create(gpu, bytes, usage, what)?,
+            None => match create(gpu, bytes, usage, what) {
+                // Perhaps what nobody uses is what is missing.
+                Err(Error::OutOfMemory { .. }) if gpu.pool.clear() => {
+                    gpu.wait()?;
+                    create(gpu, bytes, usage, what)?
+                }
+                created => created?,
+            },
         };
         Ok(Buffer { gpu: gpu.clone(), inner: Some(inner), usage })
     }
@@ -59,7 +91,7 @@ impl Buffer {
 
 impl Drop for Buffer {
     fn drop(&mut self) {
-        if let (Some(buffer), Ok(mut pool)) = (self.inner.take(), self.gpu.pool.0.lock()) {
+        if let (Some(buffer), Ok(mut pool)) = (self.inner.take(), self.gpu.pool.unused.lock()) {
             pool.entry((self.usage, buffer.size())).or_default().push(buffer);
         }
     }
@@ -72,18 +104,27 @@ fn size_class(bytes: u64) -> u64 {
 }
 
 fn create(gpu: &Gpu, bytes: u64, usage: wgpu::BufferUsages, what: &str) -> Result<wgpu::Buffer> {
+    let no_room = || Error::OutOfMemory { what: what.into(), needed: bytes };
+    if gpu.options.memory.is_some_and(|most| gpu.pool.allocated() + bytes > most) {
+        return Err(no_room());
+    }
     let memory = gpu.device.push_error_scope(wgpu::ErrorFilter::OutOfMemory);
     let validation = gpu.device.push_error_scope(wgpu::ErrorFilter::Validation);
     let descriptor =
         wgpu::BufferDescriptor { label: Some(what), size: bytes, usage, mapped_at_creation: false };
     let buffer = gpu.device.create_buffer(&descriptor);
-    let problem = pollster::block_on(validation.pop()).or(pollster::block_on(memory.pop()));
+    let (refused, full) = (pollster::block_on(validation.pop()), pollster::block_on(memory.pop()));
     gpu.buffers_created.fetch_add(1, Ordering::Relaxed);
-    match problem {
-        None => Ok(buffer),
-        Some(problem) => {
-            Err(Error::Gpu(format!("no buffer of {bytes} bytes for {what}: {problem}; use a smaller batch")))
+    if let Some(loss) = gpu.loss() {
+        return Err(loss);
+    }
+    match (refused, full) {
+        (None, None) => {
+            gpu.pool.allocated.fetch_add(bytes, Ordering::Relaxed);
+            Ok(buffer)
         }
+        (Some(problem), _) => Err(gpu.error(format!("no buffer of {bytes} bytes for {what}: {problem}"))),
+        (None, Some(_)) => Err(no_room()),
     }
 }
 

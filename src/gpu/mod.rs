@@ -7,6 +7,7 @@ mod pipeline_cache;
 mod pipelines;
 mod queue;
 mod sequence;
+mod trouble;
 mod tuned;
 
 pub use adapter::{AdapterInfo, AdapterKind, Gpu, GpuOptions};

@@ -7,7 +7,7 @@ use std::sync::{Arc, Mutex};
 use std::task::{Context, Poll, Waker};
 
 use super::{Buffer, Gpu};
-use crate::{Error, Result};
+use crate::Result;
 
 impl Gpu {
     /// Writes `bytes` to the start of `buffer`, before whatever is submitted next. For setting up; the
@@ -29,7 +29,7 @@ impl Gpu {
         let staging = Buffer::new(self, size, usage, "read-back")?;
         let mut encoder = self.device.create_command_encoder(&wgpu::CommandEncoderDescriptor::default());
         encoder.copy_buffer_to_buffer(buffer.raw(), 0, staging.raw(), 0, size);
-        self.submit(encoder);
+        let submission = self.submit(encoder);
         let state = Arc::new(Mutex::new(MapState::default()));
         let shared = state.clone();
         staging.raw().map_async(wgpu::MapMode::Read, .., move |outcome| {
@@ -39,31 +39,29 @@ impl Gpu {
                 waker.wake();
             }
         });
-        Ok(ReadBack { gpu: self.clone(), staging, bytes, state })
+        Ok(ReadBack { gpu: self.clone(), staging, bytes, submission, state })
     }
 
     /// Waits until the device has done everything submitted so far.
     ///
     /// # Errors
-    /// [`Error::Gpu`] if the device was lost or refused some work.
+    /// [`Error::DeviceLost`](crate::Error::DeviceLost) if the device was lost, [`Error::Gpu`](crate::Error::Gpu) if it refused some
+    /// work.
     pub fn wait(&self) -> Result<()> {
-        self.device
-            .poll(wgpu::PollType::wait_indefinitely())
-            .map_err(|problem| Error::Gpu(problem.to_string()))?;
+        self.device.poll(wgpu::PollType::wait_indefinitely()).map_err(|problem| self.error(problem))?;
         self.check()
     }
 
-    /// The first problem that the driver reported outside of a call, if any.
-    pub(super) fn check(&self) -> Result<()> {
-        match self.problem.lock().expect("the problem's lock").take() {
-            None => Ok(()),
-            Some(problem) => Err(Error::Gpu(problem)),
-        }
+    /// Waits until the device has done this submission and all before it.
+    pub(super) fn wait_for(&self, submission: wgpu::SubmissionIndex) -> Result<()> {
+        let wait = wgpu::PollType::Wait { submission_index: Some(submission), timeout: None };
+        self.device.poll(wait).map_err(|problem| self.error(problem))?;
+        self.check()
     }
 
-    pub(super) fn submit(&self, encoder: wgpu::CommandEncoder) {
-        self.queue.submit([encoder.finish()]);
+    pub(super) fn submit(&self, encoder: wgpu::CommandEncoder) -> wgpu::SubmissionIndex {
         self.submissions.fetch_add(1, Ordering::Relaxed);
+        self.queue.submit([encoder.finish()])
     }
 }
 
@@ -79,19 +77,19 @@ pub(crate) struct ReadBack {
     gpu: Arc<Gpu>,
     staging: Buffer,
     bytes: u64,
+    submission: wgpu::SubmissionIndex,
     state: Arc<Mutex<MapState>>,
 }
 
 impl ReadBack {
-    /// Blocks until the bytes are here.
+    /// Blocks until the bytes are here, but for no work that was submitted later.
     pub fn wait(self) -> Result<Vec<u8>> {
-        self.gpu.wait()?;
+        self.gpu.wait_for(self.submission.clone())?;
         pollster::block_on(self)
     }
 
     fn take(&self) -> Result<Vec<u8>> {
-        let view =
-            self.staging.raw().get_mapped_range(..).map_err(|problem| Error::Gpu(problem.to_string()))?;
+        let view = self.staging.raw().get_mapped_range(..).map_err(|problem| self.gpu.error(problem))?;
         let mut bytes = view.to_vec();
         bytes.truncate(usize::try_from(self.bytes).expect("a tensor fits in memory"));
         drop(view);
@@ -105,12 +103,13 @@ impl Future for ReadBack {
 
     fn poll(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Self::Output> {
         if let Err(problem) = self.gpu.device.poll(wgpu::PollType::Poll) {
-            return Poll::Ready(Err(Error::Gpu(problem.to_string())));
+            return Poll::Ready(Err(self.gpu.error(problem)));
         }
+        self.gpu.check()?;
         let mut state = self.state.lock().expect("the read-back's lock");
         match state.outcome.take() {
             Some(Ok(())) => Poll::Ready(self.take()),
-            Some(Err(problem)) => Poll::Ready(Err(Error::Gpu(format!("read-back failed: {problem}")))),
+            Some(Err(problem)) => Poll::Ready(Err(self.gpu.error(format!("read-back failed: {problem}")))),
             None => {
                 state.waker = Some(context.waker().clone());
                 Poll::Pending
@@ -170,11 +169,8 @@ impl Upload {
         while !staging.mapped.load(Ordering::Acquire) {
             self.gpu.wait()?;
         }
-        let mut view = staging
-            .buffer
-            .raw()
-            .get_mapped_range_mut(..)
-            .map_err(|problem| Error::Gpu(problem.to_string()))?;
+        let mut view =
+            staging.buffer.raw().get_mapped_range_mut(..).map_err(|problem| self.gpu.error(problem))?;
         view.slice(..bytes.len()).copy_from_slice(bytes); // a tail of up to three bytes is never read
         drop(view);
         staging.unmap();

@@ -16,6 +16,7 @@ mod schedule;
 mod state;
 mod traffic;
 mod trials;
+mod workspace;
 
 pub use arena::{Graph, Var};
 pub(crate) use builtin::KERNELS as BUILTIN_KERNELS;
@@ -28,3 +29,4 @@ pub(crate) use program::{Grid, Io, PlanBuilder, Tensor};
 pub use state::{Params, PendingState};
 pub use traffic::Traffic;
 pub use trials::Trial;
+pub use workspace::Workspace;

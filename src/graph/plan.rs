@@ -12,6 +12,7 @@ use super::program::{Choice, Origin, Tensor};
 use super::state::PendingState;
 use super::traffic::Traffic;
 use super::trials::tune;
+use super::workspace::Workspace;
 use super::{Graph, Params, Var};
 use crate::device::Device;
 use crate::profile::{KernelTime, Profiler, Work};
@@ -34,6 +35,8 @@ pub struct Plan {
     traffic: Traffic,
     works: Vec<Work>,
     profiler: Option<Arc<Profiler>>,
+    /// Whether other plans use its memory between its runs.
+    shares: bool,
 }
 
 impl Plan {
@@ -45,11 +48,21 @@ impl Plan {
     /// device's limits, [`Error::Kernel`] if the driver refuses a kernel, or one needs what the device
     /// lacks.
     pub fn new(graph: &Graph, params: &Params, outputs: &[Var]) -> Result<Plan> {
+        let plan = Plan::sharing(graph, params, outputs, &Workspace::default())?;
+        Ok(Plan { shares: false, ..plan })
+    }
+
+    /// As [`Plan::new`], with intermediate tensors and outputs in `workspace`: for plans that never run at the same time. An
+    /// output is there until another of them runs.
+    ///
+    /// # Errors
+    /// As [`Plan::new`].
+    pub fn sharing(graph: &Graph, params: &Params, outputs: &[Var], workspace: &Workspace) -> Result<Plan> {
         if params.device().tunes() {
             tune(graph, params.device(), outputs)?;
         }
         let (program, outputs) = Program::of(graph, params.device(), outputs)?;
-        let (engine, memory) = Engine::new(&program, params)?;
+        let (engine, memory) = Engine::new(&program, params, workspace)?;
         let changes = Changes::new(&program, params)?;
         let inputs = program.tensors.iter().enumerate().filter_map(|(id, (ty, origin))| match origin {
             Origin::Input(name) => Some((name.clone(), (ty.clone(), id))),
@@ -71,6 +84,7 @@ impl Plan {
             traffic,
             works,
             profiler,
+            shares: true,
         })
     }
 
@@ -188,7 +202,7 @@ impl Plan {
 
     /// The dispatch that the next run begins with.
     fn first(&mut self) -> usize {
-        if self.changes.none_since_last_run() { self.constants } else { 0 }
+        if self.changes.none_since_last_run() && !self.shares { self.constants } else { 0 }
     }
 
     /// Like [`Plan::run`], with everything that a dispatch writes filled with NaN before it, and an error if a

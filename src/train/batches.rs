@@ -36,12 +36,13 @@ impl Batches {
         let (base, head) = task.model.split_frozen()?;
         let limit = task.device.max_tensor();
         let fitting = head.largest_batch(limit)?;
-        let most = options.micro_batch.map_or(fitting, |micro| micro.clamp(1, fitting));
+        let micro = options.micro_batch.map_or(usize::MAX, |micro| micro.max(1));
         let whole = head.layers.iter().any(|layer| layer.needs_whole_batch());
         let frozen = match base.layers.is_empty() {
             true => 0,
-            false => base.largest_batch(limit)?.min(MOST_FROZEN),
+            false => base.largest_batch(limit)?.min(MOST_FROZEN).min(micro),
         };
+        let most = if frozen == 0 { fitting.min(micro) } else { fitting };
         addressable(task)?;
         let least = if whole { 2 } else { 1 };
         if most < least || options.items(task.model, task.split.train.len()) < least {
@@ -65,7 +66,7 @@ impl Batches {
                 let advice = "give more (--memory), or train a smaller network (--widths, --dense)";
                 return Err(Error::TooLarge { what: "training".into(), needed, allowed, advice });
             }
-            // Parts of a batch hold as much as the whole: only a smaller batch holds less.
+            // Parts of a batch hold less than the whole on a GPU alone: a smaller batch holds less everywhere.
             batches.batch = (batches.batch / 2).max(least);
             batches.frozen = batches.frozen.div_ceil(2);
         }
@@ -111,8 +112,14 @@ impl Batches {
             Some(_) => recipe.trained()?.iter().map(|p| 4 * p.shape.len() as u64).sum(),
             None => 0,
         };
+        let intermediates = |memory: &Memory| memory.intermediates;
+        let of_steps = match task.device.gpu() {
+            // They take turns to use the same.
+            Some(_) => training.iter().map(intermediates).max().unwrap_or(0),
+            None => training.iter().map(intermediates).sum(),
+        };
         Ok(Memory {
-            intermediates: all().map(|memory| memory.intermediates).sum(),
+            intermediates: of_steps + frozen.iter().map(intermediates).sum::<u64>(),
             inputs: all().map(|memory| memory.inputs).sum(),
             states: states(&training) + averages + states(&frozen),
         })

@@ -4,7 +4,8 @@ use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Instant;
 
-use super::fit::{Event, FitOptions, Outcome, Task, Trained};
+use super::fit::{Event, Outcome, Task, Trained};
+use super::options::FitOptions;
 use super::rows::{Rows, answers};
 use super::step::{RATE, STEP};
 use crate::graph::{Graph, Params, Plan, Var};

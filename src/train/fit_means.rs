@@ -4,8 +4,9 @@ use std::collections::BTreeMap;
 use std::sync::atomic::AtomicBool;
 use std::time::Instant;
 
-use super::fit::{Event, FitOptions, Outcome, Task, Trained};
+use super::fit::{Event, Outcome, Task, Trained};
 use super::means::{Example, Head};
+use super::options::FitOptions;
 use super::rows::Rows;
 use crate::models::Model;
 use crate::tensor::HostTensor;

@@ -5,7 +5,8 @@ use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use super::batches::MOST_FROZEN;
-use super::fit::{Event, FitOptions, Task, Trained};
+use super::fit::{Event, Task, Trained};
+use super::options::FitOptions;
 use super::rows::{Rows, answers};
 use super::source::base_graphs;
 use super::step::PIXELS;
@@ -73,6 +74,8 @@ pub fn hold_out(
 ) -> Result<Vec<f32>> {
     let Task { dataset, split, .. } = *task;
     let people = dataset.classes();
+    // They are other runs than the one that is kept.
+    let options = &FitOptions { checkpoints: None, ..options.clone() };
     let mut distances = Vec::new();
     for fold in 0..folds.min(people) {
         let knows = |picture: &usize| dataset.labels[*picture] % folds != fold;

@@ -5,7 +5,9 @@ use std::sync::atomic::AtomicBool;
 use std::time::Instant;
 
 use super::batches::MOST_FROZEN;
-use super::fit::{Event, FitOptions, Task, features};
+use super::features::features;
+use super::fit::{Event, Task};
+use super::options::FitOptions;
 use super::source::Item;
 use super::{Epoch, History};
 use crate::graph::{Graph, Params, Plan};

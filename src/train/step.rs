@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 use std::ops::Range;
 
 use super::{FitOptions, Task};
-use crate::graph::{Graph, Params, Plan, Var};
+use crate::graph::{Choice, Graph, Params, Plan, Var, Workspace};
 use crate::models::Model;
 use crate::nn::{Metrics, Parameter};
 use crate::ops::{Augment, FACE_WORDS, Normalize};
@@ -140,12 +140,24 @@ impl StepGraphs {
 
 impl TrainStep {
     /// A step on `rows` pictures, of which at most `most` are on the device at a time.
-    pub fn new(recipe: &Recipe<'_>, params: &Params, rows: usize, most: usize) -> Result<TrainStep> {
+    pub fn new(
+        recipe: &Recipe<'_>,
+        params: &Params,
+        workspace: &Workspace,
+        rows: usize,
+        most: usize,
+    ) -> Result<TrainStep> {
         let StepGraphs { parts, apply } = recipe.step(rows, most)?;
-        let part = |(rows, graph)| Ok(Part { rows, plan: Plan::new(&graph, params, &[])? });
+        let plan = |graph: &Graph| Plan::sharing(graph, params, &[], workspace);
+        let part = |(rows, graph)| Ok(Part { rows, plan: plan(&graph)? });
         let parts = parts.into_iter().map(part).collect::<Result<_>>()?;
-        let apply = apply.map(|graph| Plan::new(&graph, params, &[])).transpose()?;
+        let apply = apply.as_ref().map(plan).transpose()?;
         Ok(TrainStep { rows, parts, apply })
+    }
+
+    /// The kernel variants that its plans took.
+    pub fn choices(&self) -> impl Iterator<Item = &Choice> {
+        self.parts.iter().map(|part| &part.plan).chain(&self.apply).flat_map(Plan::choices)
     }
 
     pub fn run(&mut self, batch: &Batch) -> Result<()> {
@@ -327,9 +339,15 @@ pub(super) struct ValidationStep {
 }
 
 impl ValidationStep {
-    pub fn new(recipe: &Recipe<'_>, params: &Params, rows: usize) -> Result<ValidationStep> {
+    pub fn new(
+        recipe: &Recipe<'_>,
+        params: &Params,
+        workspace: &Workspace,
+        rows: usize,
+    ) -> Result<ValidationStep> {
         let (graph, probabilities) = ValidationStep::graph(recipe, rows)?;
-        Ok(ValidationStep { rows, plan: Plan::new(&graph, params, &[probabilities])?, probabilities })
+        let plan = Plan::sharing(&graph, params, &[probabilities], workspace)?;
+        Ok(ValidationStep { rows, plan, probabilities })
     }
 
     /// Its graph, and the probabilities in it.
@@ -349,6 +367,11 @@ impl ValidationStep {
         }
         let probabilities = graph.softmax(logits)?;
         Ok((graph, probabilities))
+    }
+
+    /// The kernel variants that its plan took.
+    pub fn choices(&self) -> impl Iterator<Item = &Choice> {
+        self.plan.choices().iter()
     }
 
     pub fn run(&mut self, batch: &Batch) -> Result<()> {

@@ -70,7 +70,7 @@ pub fn run(arguments: &Arguments) -> Result<()> {
     let network = NetworkArguments { model: arguments.model, ..NetworkArguments::default() };
     let settings = Settings { epochs: arguments.epochs as usize, batch: 8, network, ..Settings::default() };
     let Learned { file, trained, split, .. } =
-        learn(&dataset, &settings, &settings.start()?, &device, arguments.plain)?;
+        learn(&dataset, &settings, &settings.start()?, &device, None, arguments.plain)?;
     file.save(&out.join("model.safetensors"))?;
     let has_curves = trained.history.0.len() > 1;
     if has_curves {

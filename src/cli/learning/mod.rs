@@ -10,7 +10,8 @@ mod strangers;
 use lookalike::data::{CutStyle, Dataset, Split, expand, split_by_group, split_leaky};
 use lookalike::models::{Judgement, ModelFile, Preprocessing};
 use lookalike::train::{
-    Believed, Examples, Fit, Task, Trained, believe, fit, fit_linear, fit_means, masked_people,
+    Believed, Checkpoints, Examples, Fit, FitOptions, Task, Trained, believe, fit, fit_linear, fit_means,
+    masked_people,
 };
 use lookalike::{Device, Result};
 
@@ -39,12 +40,13 @@ pub struct Learned {
     pub believed: Believed,
 }
 
-/// Splits, builds the network, says what it takes, trains.
+/// Splits, builds the network, says what it takes, trains; keeps the run at `checkpoints` meanwhile.
 pub fn learn(
     dataset: &Dataset,
     settings: &Settings,
     start: &Start,
     device: &Device,
+    checkpoints: Option<Checkpoints>,
     plain: bool,
 ) -> Result<Learned> {
     let expanded;
@@ -63,7 +65,7 @@ pub fn learn(
         Some(most) => split.with_fewer(dataset, most, settings.seed.into()),
         None => split,
     };
-    learn_split(dataset, split, settings, start, device, plain)
+    learn_split(dataset, split, settings, start, device, checkpoints, plain)
 }
 
 /// The same with a split of its own.
@@ -73,6 +75,7 @@ pub fn learn_split(
     settings: &Settings,
     start: &Start,
     device: &Device,
+    checkpoints: Option<Checkpoints>,
     plain: bool,
 ) -> Result<Learned> {
     say(format_args!("split: {}", split.note));
@@ -93,7 +96,7 @@ pub fn learn_split(
     let normalize = *normalize;
     let CutStyle { detector, margin, align, whole } = dataset.cut.clone();
     let preprocessing = Preprocessing { size: crop_size, detector, margin, align, placed, whole, normalize };
-    let options = settings.options(start)?;
+    let options = FitOptions { checkpoints, ..settings.options(start)? };
     let task = Task { model: &model, dataset, split: &split, normalize, weights, device };
     if settings.network.model.has_epochs() {
         announce(&task, &options)?;

@@ -33,6 +33,7 @@ impl Show {
         match event {
             Event::Note(text) => note(text),
             Event::Features { done, total } => self.features(done, total),
+            Event::Step(_) => {}
             Event::Epoch(epoch) => self.row(epoch),
         }
     }

@@ -9,6 +9,7 @@ use crate::graph::lower::Program;
 use crate::graph::memory::Memory;
 use crate::graph::program::{Origin, Tensor};
 use crate::graph::state::{Params, PendingState, StateMemory, to_bytes};
+use crate::graph::workspace::Workspace;
 use crate::tensor::{DType, Data};
 
 #[derive(Debug)]
@@ -24,14 +25,16 @@ pub(in crate::graph) struct GpuEngine {
 }
 
 impl GpuEngine {
-    pub fn new(gpu: &Arc<Gpu>, program: &Program, params: &Params) -> Result<(GpuEngine, Memory)> {
-        let mut memory = Memory::default();
-        let mut pooled = Vec::new();
-        for &(bytes, _) in &program.buffers {
-            let buffer = Arc::new(Buffer::storage(gpu, bytes, "an intermediate tensor")?);
-            memory.intermediates += buffer.size();
-            pooled.push(buffer);
-        }
+    pub fn new(
+        gpu: &Arc<Gpu>,
+        program: &Program,
+        params: &Params,
+        workspace: &Workspace,
+    ) -> Result<(GpuEngine, Memory)> {
+        let sizes: Vec<u64> = program.buffers.iter().map(|&(bytes, _)| bytes).collect();
+        let pooled = workspace.buffers(gpu, &sizes)?;
+        let intermediates = pooled.iter().map(|buffer| buffer.size()).sum();
+        let mut memory = Memory { intermediates, ..Memory::default() };
         let mut buffers = HashMap::new();
         let mut uploads = Vec::new();
         let mut upload_of = HashMap::new();

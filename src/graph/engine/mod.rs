@@ -7,6 +7,7 @@ use super::lower::Program;
 use super::memory::Memory;
 use super::program::Tensor;
 use super::state::{Params, PendingState};
+use super::workspace::Workspace;
 use crate::Result;
 use crate::tensor::{DType, Data};
 use cpu::CpuEngine;
@@ -32,10 +33,10 @@ macro_rules! each {
 }
 
 impl Engine {
-    pub fn new(program: &Program, params: &Params) -> Result<(Engine, Memory)> {
+    pub fn new(program: &Program, params: &Params, workspace: &Workspace) -> Result<(Engine, Memory)> {
         Ok(match params.device().gpu() {
             Some(gpu) => {
-                let (engine, memory) = GpuEngine::new(gpu, program, params)?;
+                let (engine, memory) = GpuEngine::new(gpu, program, params, workspace)?;
                 (Engine::Gpu(engine), memory)
             }
             None if params.device().is_reference() => {

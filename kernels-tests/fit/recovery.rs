@@ -1,0 +1,122 @@
+//! A device that is lost, and one that has no room: the run goes on.
+
+use std::sync::atomic::AtomicBool;
+use std::time::Duration;
+
+use lookalike::check;
+use lookalike::gpu::GpuOptions;
+use lookalike::graph::Params;
+use lookalike::tensor::HostTensor;
+use lookalike::train::{Batches, Checkpoints, Event, FitOptions, Trained, fit};
+use lookalike::{Device, Error, Result};
+
+use super::{Scene, Weights, frozen_network, network, options, pretrained, run};
+
+/// The GPU of the tests, opened once more for this test alone.
+fn own_gpu(options: &GpuOptions) -> Device {
+    let name = &check::gpu().gpu().expect("a GPU").info().name;
+    Device::named_with(name, options).expect("an adapter that was found before")
+}
+
+/// A run that loses its device after each of these steps, and what it said.
+fn losing(device: &Device, options: &FitOptions, at: &[usize]) -> (Vec<String>, Result<Trained>) {
+    let scene = Scene::new(&Weights::new(), device);
+    let (mut steps, mut notes) = (0, vec![]);
+    let trained = fit(&scene.task(&network()), options, &AtomicBool::new(false), &mut |event| match event {
+        Event::Step(_) => {
+            steps += 1;
+            if at.contains(&steps) {
+                device.gpu().expect("a GPU").lose();
+            }
+        }
+        Event::Note(note) => notes.push(note.to_string()),
+        Event::Features { .. } | Event::Epoch(_) => {}
+    });
+    (notes, trained)
+}
+
+#[test]
+fn a_lost_device_is_told_apart() {
+    let device = own_gpu(&GpuOptions::default());
+    let params = Params::new(&device);
+    params.set("x", &HostTensor::new([2], vec![1.0f32, 2.0])).unwrap();
+    device.gpu().unwrap().lose();
+    assert!(matches!(params.get("x"), Err(Error::DeviceLost(_))), "{:?}", params.get("x"));
+    assert!(matches!(Params::new(&device).reserve("y", &params.ty("x").unwrap()), Err(Error::DeviceLost(_))));
+
+    // Its clones are opened again with it.
+    let clone = device.clone();
+    device.reopen().unwrap();
+    let params = Params::new(&clone);
+    params.set("x", &HostTensor::new([2], vec![3.0f32, 4.0])).unwrap();
+    assert_eq!(params.get("x").unwrap().to_f32(), [3.0, 4.0]);
+    assert!(Device::cpu().reopen().is_err());
+}
+
+#[test]
+fn a_run_on_a_lost_device_ends_with_the_same_bits() {
+    let whole = run(&network(), check::gpu(), &options()).unwrap();
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("model.checkpoint");
+    let kept = Some(Checkpoints { path, every: Duration::ZERO, resume: false });
+    for (checkpoints, at) in [(kept, vec![2, 5, 9]), (None, vec![4])] {
+        let has_checkpoints = checkpoints.is_some();
+        let options = FitOptions { checkpoints, ..options() };
+        let device = own_gpu(&GpuOptions::default());
+        let (notes, trained) = losing(&device, &options, &at);
+        let trained = trained.unwrap();
+        assert_eq!(trained.weights, whole.weights);
+        assert_eq!(trained.history.to_json(), whole.history.to_json());
+        let lost = notes.iter().filter(|note| note.contains("was lost") && note.contains("opened again"));
+        assert_eq!(lost.count(), at.len(), "{notes:?}");
+        let went_on = notes.iter().filter(|note| note.contains("goes on in epoch")).count();
+        assert_eq!(went_on, if has_checkpoints { at.len() } else { 0 }, "{notes:?}");
+    }
+}
+
+#[test]
+fn a_device_that_is_lost_again_and_again_is_given_up() {
+    let device = own_gpu(&GpuOptions::default());
+    let (notes, trained) = losing(&device, &options(), &(1..100).collect::<Vec<_>>());
+    assert!(matches!(trained, Err(Error::DeviceLost(_))), "{trained:?}");
+    assert_eq!(notes.len(), 5, "{notes:?}");
+}
+
+#[test]
+fn without_room_fewer_pictures_are_on_the_device_at_a_time() {
+    // What a run with parts of three takes is enough; one of whole batches needs more.
+    let peak = |options: &FitOptions| {
+        let device = own_gpu(&GpuOptions::default());
+        let trained = run(&network(), &device, options).unwrap();
+        (device.gpu().unwrap().allocated(), trained)
+    };
+    let (whole, _) = peak(&options());
+    let halved = FitOptions { micro_batch: Some(4), ..options() };
+    let (parts, expected) = peak(&halved);
+    assert!(parts < whole, "{parts} of {whole} bytes");
+    let device = own_gpu(&GpuOptions { memory: Some((parts + whole) / 2), ..GpuOptions::default() });
+    let (notes, trained) = losing(&device, &options(), &[]);
+    assert_eq!(trained.unwrap().weights, expected.weights);
+    let [note] = &notes[..] else { panic!("{notes:?}") };
+    assert!(
+        note.contains("no room for")
+            && note.contains("4 pictures at a time")
+            && note.contains("instead of 8")
+    );
+
+    let tiny = own_gpu(&GpuOptions { memory: Some(parts / 20), ..GpuOptions::default() });
+    let (notes, trained) = losing(&tiny, &options(), &[]);
+    assert!(matches!(trained, Err(Error::OutOfMemory { .. })), "{trained:?}");
+    assert!(notes.last().unwrap().contains("1 pictures at a time"), "{notes:?}");
+}
+
+#[test]
+fn frozen_layers_see_fewer_pictures_and_the_batch_stays() {
+    let model = frozen_network();
+    let scene = Scene::new(&pretrained(&model), &Device::cpu());
+    let batches =
+        |micro_batch| Batches::new(&scene.task(&model), &FitOptions { micro_batch, ..options() }).unwrap();
+    let (all, few) = (batches(None), batches(Some(2)));
+    assert_eq!((few.frozen, few.batch, few.most), (2, all.batch, all.most));
+    assert!(all.frozen > 2);
+}

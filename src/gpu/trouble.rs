@@ -1,0 +1,72 @@
+//! What drivers report outside of a call: errors, and the loss of the device.
+
+use std::sync::{Arc, Mutex, OnceLock};
+
+use super::Gpu;
+use crate::{Error, Result};
+
+/// What a device has reported.
+#[derive(Debug, Default)]
+pub(super) struct Trouble {
+    /// The first error that nobody has been told of.
+    error: Mutex<Option<Report>>,
+    /// Why the device was lost, if it was.
+    lost: OnceLock<String>,
+}
+
+#[derive(Debug)]
+enum Report {
+    OutOfMemory(String),
+    Other(String),
+}
+
+impl Trouble {
+    /// Listens to `device`.
+    pub fn of(device: &wgpu::Device) -> Arc<Trouble> {
+        let trouble = Arc::new(Trouble::default());
+        let listener = trouble.clone();
+        device.on_uncaptured_error(Arc::new(move |error: wgpu::Error| {
+            let report = match error {
+                wgpu::Error::OutOfMemory { .. } => Report::OutOfMemory(error.to_string()),
+                _ => Report::Other(error.to_string()),
+            };
+            listener.error.lock().expect("the report's lock").get_or_insert(report);
+        }));
+        let listener = trouble.clone();
+        device.set_device_lost_callback(move |reason, message| {
+            let _ = listener.lost.set(format!("{reason:?}: {message}"));
+        });
+        trouble
+    }
+}
+
+impl Gpu {
+    /// The first problem that the driver reported outside of a call, if any. A device that was lost says so for ever.
+    pub(super) fn check(&self) -> Result<()> {
+        let report = self.trouble.error.lock().expect("the report's lock").take();
+        match (self.loss(), report) {
+            (Some(loss), _) => Err(loss),
+            (None, None) => Ok(()),
+            (None, Some(Report::OutOfMemory(what))) => Err(Error::OutOfMemory { what, needed: 0 }),
+            (None, Some(Report::Other(problem))) => Err(self.error(problem)),
+        }
+    }
+
+    /// What a problem that a call has met comes from: the loss of the device, if it was lost.
+    pub(super) fn error(&self, problem: impl ToString) -> Error {
+        // wgpu tells of the loss when no work is left, later than of what fails because of it.
+        let _ = self.device.poll(wgpu::PollType::wait_indefinitely());
+        self.loss().unwrap_or_else(|| Error::Gpu(problem.to_string()))
+    }
+
+    pub(super) fn loss(&self) -> Option<Error> {
+        self.trouble.lost.get().map(|why| Error::DeviceLost(why.clone()))
+    }
+
+    /// Loses the device, as the reset of a driver does.
+    #[cfg(feature = "check")]
+    #[doc(hidden)]
+    pub fn lose(&self) {
+        self.device.destroy();
+    }
+}
