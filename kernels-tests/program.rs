@@ -3,6 +3,7 @@
 mod bench;
 mod explain;
 mod fuzz;
+mod json_lines;
 mod one_photo;
 mod resume;
 mod transfer;

@@ -8,11 +8,11 @@ use lookalike::formats::atomic::check_writable;
 use lookalike::models::Strangers;
 use lookalike::train::{Believed, Checkpoints, Outcome};
 use lookalike::{Error, Result};
-use serde_json::Value;
+use serde_json::{Map, Value, json};
 
 use super::cut::{self, CropArguments};
 use super::device::RunArguments;
-use super::display::{note, percent, say};
+use super::display::{self, note, percent, say};
 use super::folds::cross_validate;
 use super::learning::{Learned, Settings, learn};
 use super::number::seconds;
@@ -47,9 +47,23 @@ pub struct Arguments {
     crop: CropArguments,
     #[command(flatten)]
     run: RunArguments,
-    /// Print lines instead of a progress bar
+    /// Print lines instead of the live display; so it is where the output is no terminal, or CI is set
     #[arg(long)]
     plain: bool,
+    /// Print one JSON object a line, and nothing else there: `event` is start, features, step, epoch, note or, with the result,
+    /// end; a run that fails has no end
+    #[arg(long, conflicts_with = "plain")]
+    json_lines: bool,
+}
+
+/// Why training ended, for machines.
+fn outcome_name(outcome: &Outcome) -> &'static str {
+    match outcome {
+        Outcome::Finished => "finished",
+        Outcome::EarlyStopped => "stopped early",
+        Outcome::Interrupted => "interrupted",
+        Outcome::NotFinite { .. } => "not finite",
+    }
 }
 
 /// How far confidences and accuracy are apart, before and after they are tempered.
@@ -108,6 +122,9 @@ impl Arguments {
 /// Trains, saves the best model, scores it on the pictures kept back.
 pub fn run(arguments: &Arguments) -> Result<()> {
     let Arguments { output, crop, plain, .. } = arguments;
+    if arguments.json_lines {
+        display::only_json_lines();
+    }
     let start = arguments.settings.start()?;
     if let Some(advice) = arguments.settings.without_effect() {
         note(advice);
@@ -147,13 +164,16 @@ pub fn run(arguments: &Arguments) -> Result<()> {
     say("");
     let what =
         if split.leaky { "LEAKY validation accuracy (--split tutorial)" } else { "validation accuracy" };
+    let mut result = Map::new();
     if labels.is_empty() {
         note(
             "how well this works cannot be said: there is no second photo of anybody to try it on; `lookalike evaluate` \
              tells with other photos of these people",
         );
     } else {
-        Scores::of_rows(&file.labels, &labels, &trained.answers).print(what);
+        let scores = Scores::of_rows(&file.labels, &labels, &trained.answers);
+        scores.print(what);
+        result = scores.json();
         // The tutorial's split is of more pictures than the dataset has.
         if !split.leaky {
             say(groups_line(&dataset, split.validation.iter().copied()));
@@ -165,6 +185,15 @@ pub fn run(arguments: &Arguments) -> Result<()> {
     }
     say(format_args!("\nmodel: {} (of epoch {})", output.display(), trained.best_epoch));
     say(format_args!("learning curves: {}", history.display()));
+    if arguments.json_lines {
+        result.extend([
+            ("model".to_string(), json!(output.display().to_string())),
+            ("history".to_string(), json!(history.display().to_string())),
+            ("outcome".to_string(), json!(outcome_name(&trained.outcome))),
+            ("best_epoch".to_string(), json!(trained.best_epoch)),
+        ]);
+        display::json_line("end", Value::Object(result));
+    }
     match trained.outcome {
         Outcome::NotFinite { epoch } => Err(Error::Training(format!(
             "the loss was not finite in epoch {epoch}; {} holds the best model before that, of epoch {}; use a lower \

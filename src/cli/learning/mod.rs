@@ -3,6 +3,8 @@
 mod announce;
 mod enrol;
 mod interrupt;
+mod json_lines;
+mod lines;
 mod settings;
 mod show;
 mod strangers;
@@ -98,17 +100,19 @@ pub fn learn_split(
     let preprocessing = Preprocessing { size: crop_size, detector, margin, align, placed, whole, normalize };
     let options = FitOptions { checkpoints, ..settings.options(start)? };
     let task = Task { model: &model, dataset, split: &split, normalize, weights, device };
-    if settings.network.model.has_epochs() {
-        announce(&task, &options)?;
-    }
+    let batches = match settings.network.model.has_epochs() {
+        true => Some(announce(&task, &options)?),
+        false => None,
+    };
     let stop = stop_on_interrupt()?;
-    let mut show = Show::new(settings, plain);
+    let mut show = Show::new(settings, &task, batches, &stop, plain);
     let fit: Fit = match settings.network.model {
         Kind::Scratch | Kind::Vgg16 => fit,
         Kind::Vgg16Gap => fit_linear,
         Kind::Face => fit_means,
     };
     let trained = fit(&task, &options, &stop, &mut |event| show.event(event))?;
+    drop(show);
     let labels: Vec<usize> = split.validation.iter().map(|&picture| dataset.labels[picture]).collect();
     let groups: Vec<i64> = split.validation.iter().map(|&picture| dataset.groups[picture]).collect();
     let believed = believe(&trained.answers, &labels, &groups);
