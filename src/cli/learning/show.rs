@@ -10,6 +10,7 @@ use super::lines::Lines;
 use super::settings::{Settings, SplitKind};
 use crate::cli::display::are_only_json_lines;
 use crate::cli::display::live::{self, About, Live};
+use crate::cli::display::quantity;
 
 /// Shows a run. What the live display has shown is printed as lines when it ends, so that nothing is lost.
 pub struct Show {
@@ -35,7 +36,7 @@ impl Show {
         let about = |batches: Batches| About {
             network: task.model.name.clone(),
             device: task.device.to_string(),
-            memory: batches.memory.to_string(),
+            memory: quantity::bytes(batches.memory.total() as f64),
             epochs: settings.epochs,
             patience: settings.patience,
             leaky: settings.split == SplitKind::Tutorial,

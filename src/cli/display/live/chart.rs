@@ -16,8 +16,9 @@ pub struct Curves {
     what: &'static str,
     training: Vec<(f64, f64)>,
     validation: Vec<(f64, f64)>,
-    /// Upper end of the axis.
-    top: f64,
+    /// Ends of the values' axis.
+    bounds: [f64; 2],
+    /// Last epoch of the other axis.
     last: f64,
     shown: fn(f64) -> String,
     leaky: bool,
@@ -30,7 +31,11 @@ impl Curves {
         let mut curves =
             Curves::of(view, "loss", |epoch| (epoch.loss, epoch.val_loss), |step| step.loss, shown);
         let points = curves.training.iter().chain(&curves.validation);
-        curves.top = points.fold(0.0, |top: f64, point| top.max(point.1)).max(1e-3) * 1.05;
+        let [low, top] =
+            points.fold([f64::INFINITY, 1e-3], |[low, top], point| [point.1.min(low), point.1.max(top)]);
+        // From nothing, but where the curves would lie in the upper half then.
+        let low = if low.is_finite() && 2.0 * low > top { low - (top - low).max(0.1 * top) } else { 0.0 };
+        curves.bounds = [low.max(0.0), top + 0.05 * (top - low)];
         curves
     }
 
@@ -38,7 +43,7 @@ impl Curves {
     pub fn accuracy(view: &View) -> Curves {
         let shown = |accuracy: f64| format!("{:.1} %", 100.0 * accuracy);
         let values = |epoch: &Epoch| (epoch.accuracy, epoch.val_accuracy);
-        Curves { top: 1.0, ..Curves::of(view, "accuracy", values, |step| step.accuracy, shown) }
+        Curves { bounds: [0.0, 1.0], ..Curves::of(view, "accuracy", values, |step| step.accuracy, shown) }
     }
 
     fn of(
@@ -60,24 +65,18 @@ impl Curves {
             points.retain(|point| point.1.is_finite());
         }
         let last = LEAST_EPOCHS.max(view.epoch() as f64);
-        Curves { what, training, validation, top: 1.0, last, shown, leaky: view.about.leaky }
+        Curves { what, training, validation, bounds: [0.0, 1.0], last, shown, leaky: view.about.leaky }
     }
 
-    /// The chart. Training is a line, validation are dots: no colour is needed to tell them apart.
-    pub fn chart(&self, colours: bool) -> Chart<'_> {
+    /// The chart, for so many columns. Training is a line, validation are dots: no colour is needed to tell them apart.
+    pub fn chart(&self, width: u16, colours: bool) -> Chart<'_> {
         let style = |colour| if colours { Style::new().fg(colour) } else { Style::new() };
         let (training, validation) = (style(Color::Cyan), style(Color::Magenta));
         let dim = Style::new().add_modifier(Modifier::DIM);
-        let value = |points: &[(f64, f64)]| points.last().map_or(String::new(), |last| (self.shown)(last.1));
-        let leaky = if self.leaky { "LEAKY " } else { "" };
-        let title = Line::from(vec![
-            Span::from(format!(" {}  ", self.what)),
-            Span::styled(format!("⎯ training {}", value(&self.training)), training),
-            Span::from("  "),
-            Span::styled(format!("• {leaky}validation {} ", value(&self.validation)), validation),
-        ]);
+        let title = self.title(usize::from(width), training, validation);
         let line = Dataset::default()
-            .marker(Marker::Braille)
+            // Finer marks are missing in many fonts.
+            .marker(Marker::Quadrant)
             .graph_type(GraphType::Line)
             .style(training)
             .data(&self.training);
@@ -96,12 +95,31 @@ impl Curves {
             "accuracy" => format!("{:.0} %", 100.0 * value),
             _ => format!("{value:.2}"),
         };
-        let values = [0.0, self.top / 2.0, self.top].map(short);
+        let [low, top] = self.bounds;
+        let values = [low, (low + top) / 2.0, top].map(short);
         Chart::new(vec![line, dots])
             .block(Block::bordered().border_style(dim).title(title))
             .legend_position(None)
             .x_axis(Axis::default().style(dim).bounds([0.0, self.last]).labels(labels))
-            .y_axis(Axis::default().style(dim).bounds([0.0, self.top]).labels(values))
+            .y_axis(Axis::default().style(dim).bounds(self.bounds).labels(values))
+    }
+
+    /// What is shown, and its last values, with words as long as there is room for.
+    fn title(&self, width: usize, training: Style, validation: Style) -> Line<'static> {
+        let value = |points: &[(f64, f64)]| points.last().map_or(String::new(), |last| (self.shown)(last.1));
+        let (train, val) = (value(&self.training), value(&self.validation));
+        let leaky = if self.leaky { "LEAKY " } else { "" };
+        let with = |words: [&str; 2]| {
+            Line::from(vec![
+                Span::from(format!(" {}  ", self.what)),
+                Span::styled(format!("─ {} {train}", words[0]), training),
+                Span::from("  "),
+                Span::styled(format!("• {leaky}{} {val} ", words[1]), validation),
+            ])
+        };
+        let long = with(["training", "validation"]);
+        // The frame's corners.
+        if long.width() + 2 <= width { long } else { with(["train", "val"]) }
     }
 }
 
@@ -117,7 +135,7 @@ mod tests {
         assert_eq!(curves.training.len(), 4);
         assert_eq!(curves.training[3], (3.5, 0.4));
         assert_eq!((curves.validation.len(), curves.last), (3, 4.0));
-        assert!(curves.top > curves.validation[0].1);
+        assert!(curves.bounds[1] > curves.validation[0].1 && curves.bounds[0] == 0.0);
     }
 
     #[test]
@@ -126,6 +144,13 @@ mod tests {
         view.event(&Event::Epoch(&Epoch { loss: f64::NAN, val_loss: f64::INFINITY, ..epoch(4) }), 40.0);
         let curves = Curves::loss(&view);
         assert_eq!((curves.training.len(), curves.validation.len()), (3, 3));
-        assert!(curves.top.is_finite());
+        assert!(curves.bounds.iter().all(|bound| bound.is_finite()));
+    }
+    #[test]
+    fn curves_that_hardly_fall_fill_the_chart() {
+        let mut view = view(0);
+        view.event(&Event::Epoch(&Epoch { loss: 3.8, val_loss: 3.6, ..epoch(1) }), 10.0);
+        let [low, top] = Curves::loss(&view).bounds;
+        assert!((3.0..3.6).contains(&low) && (3.8..4.0).contains(&top), "{low} to {top}");
     }
 }

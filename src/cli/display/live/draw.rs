@@ -16,14 +16,22 @@ const CHART: (u16, u16) = (28, 7);
 const WIDE: u16 = 38;
 /// Space between two figures of a line.
 const BETWEEN: usize = 3;
+/// A terminal as high as this has room for empty lines.
+const HIGH: u16 = 30;
+/// In one as narrow as this the bars' words stand close.
+const NARROW: usize = 60;
 
 /// Draws the view, so many seconds after the display began.
 pub fn draw(frame: &mut Frame<'_>, view: &View, stopping: bool, seconds: f64, colours: bool) {
     let area = frame.area();
     let width = usize::from(area.width);
+    let empty = || (area.height >= HIGH).then(Line::default);
     let mut lines = vec![head(view, stopping, width)];
+    lines.extend(empty());
     lines.extend(bars(view, width));
+    lines.extend(empty());
     lines.extend(packed(&figures(view, seconds), width));
+    lines.extend(empty());
     let note = view.note.as_deref().map(|note| Line::from(format!("note: {note}")));
     let wanted = lines.len() as u16;
     let rest = area.height.saturating_sub(wanted + u16::from(note.is_some()));
@@ -55,7 +63,7 @@ fn curves(frame: &mut Frame<'_>, view: &View, area: Rect, colours: bool) {
         Layout::vertical([Constraint::Fill(1)]).split(area)
     };
     for (curves, &area) in [loss, accuracy].iter().zip(areas.iter()) {
-        frame.render_widget(curves.chart(colours), area);
+        frame.render_widget(curves.chart(area.width, colours), area);
     }
 }
 
@@ -97,8 +105,10 @@ fn bars(view: &View, width: usize) -> Vec<Line<'static>> {
 /// `epoch          12 of 40  ████░░░░`
 fn bar(what: &str, done: usize, all: usize, unit: &str, width: usize) -> Line<'static> {
     let text = format!("{done} of {all} {unit}");
-    let label = format!("{what:<13} ");
-    let text = format!("{:<21}", text.trim_end());
+    let (label, text) = match width < NARROW {
+        true => (format!("{what:<6} "), format!("{:<10}", format!("{done} of {all}"))),
+        false => (format!("{what:<13} "), format!("{:<21}", text.trim_end())),
+    };
     let room = width.saturating_sub(label.len() + text.len() + 1);
     let share = done as f64 / all.max(1) as f64;
     let filled = ((room as f64 * share).round() as usize).min(room);
@@ -188,8 +198,8 @@ mod tests {
             "learning rate 1.0e-3",
             "device NVIDIA H100 80GB HBM3 (Vulkan)",
             "memory 1.2 GB",
-            "loss  ⎯ training 0.4000  • validation 0.2870",
-            "accuracy  ⎯ training 80.0 %  • validation 84.3 %",
+            "loss  ─ training 0.4000  • validation 0.2870",
+            "accuracy  ─ training 80.0 %  • validation 84.3 %",
             "epoch 21",
             "100 %",
         ] {
@@ -200,7 +210,9 @@ mod tests {
     #[test]
     fn a_small_terminal_shows_what_matters() {
         let usual = text(&view(20), 80, 24);
-        assert!(usual.contains("accuracy") && usual.contains("memory 1.2 GB"), "{usual}");
+        for words in ["─ train 0.4000  • val 0.2870", "accuracy", "memory 1.2 GB"] {
+            assert!(usual.contains(words), "{words} in\n{usual}");
+        }
         let small = text(&view(20), 40, 12);
         for words in ["q stops", "21 of 40", "160 of 320", "best epoch 20", "pictures/s 32.0"] {
             assert!(small.contains(words), "{words} in\n{small}");
