@@ -48,6 +48,27 @@ fn one_photo_of_each_person_is_enough() {
 }
 
 #[test]
+fn what_validated_is_learned_once_it_has_judged() {
+    let scene = Scene::new(&[("s01", 5), ("s02", 5)]);
+    let train = |output: &str, options: &[&str]| {
+        let common = ["train", "photos", "-o", output, "--model", "face", "--adapter", "cpu"];
+        scene.ok(&[&common[..], options].concat()).stdout
+    };
+    let with = train("with.safetensors", &[]);
+    assert!(with.contains("judged by 2 photos; now all 10 are learned"), "{with}");
+    let without = train("without.safetensors", &["--no-refit"]);
+    assert!(!without.contains("judged by"), "{without}");
+    let judged =
+        |out: &str| out.lines().find(|line| line.starts_with("validation accuracy")).map(String::from);
+    assert!(judged(&with).is_some());
+    assert_eq!(judged(&with), judged(&without), "the judgement is of the photos kept apart");
+    let bytes = |name: &str| fs::read(scene.path(name)).expect("a model");
+    assert!(bytes("with.safetensors") != bytes("without.safetensors"));
+    // A judgement on few photos learns no more than these.
+    assert!(!train("few.safetensors", &["--photos", "2"]).contains("judged by"));
+}
+
+#[test]
 fn several_photos_are_split_and_the_same_seed_gives_the_same_bytes() {
     let scene = Scene::new(&[("s01", 5), ("s02", 5)]);
     let train = |output: &str| {

@@ -19,6 +19,7 @@ pub struct Device {
     allowed: Vec<Arc<str>>,
     tunes: bool,
     profiler: Option<Arc<Profiler>>,
+    share: Option<f64>,
 }
 
 #[derive(Clone, Debug)]
@@ -152,6 +153,17 @@ impl Device {
         self.profiler.as_ref()
     }
 
+    /// The same device, whose plans made from now on let it work for no more than `share` of the time, in `(0, 1]`, so that
+    /// others get their turn: after each submission, or each run on the CPU, it rests. Results are the same.
+    pub fn throttled(self, share: f64) -> Device {
+        Device { share: Some(share.clamp(f64::MIN_POSITIVE, 1.0)).filter(|&share| share < 1.0), ..self }
+    }
+
+    /// The part of the time that its plans may work.
+    pub(crate) fn share(&self) -> Option<f64> {
+        self.share
+    }
+
     /// What its dispatches are timed by.
     pub fn clock(&self) -> Clock {
         match self.gpu() {
@@ -251,7 +263,7 @@ impl Device {
     }
 
     fn of(kind: Kind) -> Device {
-        Device { kind, preferred: None, allowed: vec![], tunes: false, profiler: None }
+        Device { kind, preferred: None, allowed: vec![], tunes: false, profiler: None, share: None }
     }
 }
 

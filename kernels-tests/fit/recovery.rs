@@ -111,6 +111,27 @@ fn without_room_fewer_pictures_are_on_the_device_at_a_time() {
 }
 
 #[test]
+fn short_submissions_and_rests_change_no_bit() {
+    let whole = run(&network(), check::gpu(), &options()).unwrap();
+    let count = |device: &Device| {
+        let trained = run(&network(), device, &options()).unwrap();
+        assert_eq!(trained.weights, whole.weights);
+        device.gpu().expect("a GPU").submissions()
+    };
+    let long = count(&own_gpu(&GpuOptions::default()));
+    // Shorter than any dispatch: by what was measured each becomes a submission of its own.
+    let short = own_gpu(&GpuOptions { submission_seconds: Some(1e-9), ..GpuOptions::default() });
+    let short = count(&short);
+    assert!(short > 5 * long, "{short} submissions, {long} without a limit");
+    // Longer than any step: what the guess had cut is put together.
+    let generous = own_gpu(&GpuOptions { submission_seconds: Some(10.0), ..GpuOptions::default() });
+    assert_eq!(count(&generous), long);
+    assert_eq!(count(&own_gpu(&GpuOptions::default()).throttled(0.9)), long);
+    let on_cpu = run(&network(), &Device::cpu(), &options()).unwrap();
+    assert_eq!(run(&network(), &Device::cpu().throttled(0.9), &options()).unwrap().weights, on_cpu.weights);
+}
+
+#[test]
 fn frozen_layers_see_fewer_pictures_and_the_batch_stays() {
     let model = frozen_network();
     let scene = Scene::new(&pretrained(&model), &Device::cpu());

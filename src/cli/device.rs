@@ -12,6 +12,7 @@ use lookalike::profile::Profiler;
 use lookalike::{Device, Result};
 
 use super::display::{note, profile_table, say};
+use super::number::part;
 
 /// Choice of the device.
 #[derive(Args, Debug)]
@@ -57,6 +58,9 @@ pub struct RunArguments {
     /// device more often, so it is slower
     #[arg(long)]
     profile: bool,
+    /// Share of the time that the device may work, such as 0.5: the machine stays quick for other work, and the run takes longer
+    #[arg(long, value_name = "SHARE", value_parser = part)]
+    throttle: Option<f64>,
     #[command(flatten)]
     kernels: KernelArguments,
 }
@@ -96,6 +100,10 @@ impl RunArguments {
     pub fn open(&self, json: bool) -> Result<RunDevice> {
         let kernels = self.kernels;
         let device = kernels.open(&self.adapter, json)?;
+        let device = match self.throttle {
+            Some(share) => device.throttled(share),
+            None => device,
+        };
         if !self.profile {
             return Ok(RunDevice { device, kernels, profile: None });
         }

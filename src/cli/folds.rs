@@ -24,8 +24,8 @@ pub fn cross_validate(
     device: &Device,
     plain: bool,
 ) -> Result<Value> {
-    // How far strangers are is only asked of the model that is kept.
-    let settings = &Settings { strangers: None, ..settings.clone() };
+    // How far strangers are is only asked of the model that is kept, and only that learns what it was judged by.
+    let settings = &Settings { strangers: None, no_refit: true, ..settings.clone() };
     let splits = split_folds(dataset, folds, settings.seed.into())?;
     let (mut truths, mut rows, mut groups) = (Vec::new(), Vec::new(), Vec::new());
     let mut lines = Vec::new();

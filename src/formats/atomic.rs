@@ -269,4 +269,27 @@ mod tests {
         let mode = |path: &Path| fs::metadata(path).unwrap().permissions().mode();
         assert_eq!(mode(&ours), mode(&plain));
     }
+
+    #[cfg(feature = "train")]
+    #[test]
+    fn a_write_that_fails_leaves_both_files_alone() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("model.checkpoint");
+        for content in ["first", "second"] {
+            write_keeping_previous(&path, |out| out.write_all(content.as_bytes())).unwrap();
+        }
+        let full = write_keeping_previous(&path, |out| {
+            out.write_all(b"half of the thi")?;
+            Err(ErrorKind::StorageFull.into())
+        });
+        assert!(full.unwrap_err().to_string().contains("the disk is full"));
+        assert_eq!(fs::read(&path).unwrap(), b"second");
+        assert_eq!(fs::read(previous_of(&path)).unwrap(), b"first");
+        assert!(!part_of(&path).exists());
+        // What a killed run left is written over.
+        fs::write(part_of(&path), b"left behind, and longer than the next").unwrap();
+        write_keeping_previous(&path, |out| out.write_all(b"third")).unwrap();
+        assert_eq!(fs::read(&path).unwrap(), b"third");
+        assert_eq!(fs::read(previous_of(&path)).unwrap(), b"second");
+    }
 }

@@ -64,6 +64,9 @@ pub struct GpuOptions {
     pub no_timestamps: bool,
     /// Leave out 16-bit floats, as some adapters do.
     pub no_f16: bool,
+    /// Seconds that a submission should take at most [default: 0.1 on hardware, no limit on a driver that computes on the CPU].
+    /// Only a single dispatch takes longer, where it has to.
+    pub submission_seconds: Option<f64>,
     /// Most bytes of buffers, where less than the adapter has room for.
     pub memory: Option<u64>,
     /// Open the adapter's units for small matrices (tensor cores), where it has them: an experimental feature of wgpu.

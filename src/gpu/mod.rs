@@ -3,6 +3,7 @@
 mod adapter;
 mod buffers;
 mod kernel;
+mod pieces;
 mod pipeline_cache;
 mod pipelines;
 mod queue;
@@ -15,5 +16,5 @@ pub(crate) use adapter::{Class, Matrices};
 pub(crate) use buffers::Buffer;
 pub(crate) use kernel::{Kernel, Piece, Shader, piece, shader};
 pub(crate) use queue::{ReadBack, Upload};
-pub(crate) use sequence::{Launch, Sequence};
+pub(crate) use sequence::{Launch, Sequence, rest};
 pub use tuned::Tuning;

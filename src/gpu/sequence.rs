@@ -1,10 +1,11 @@
 //! A fixed list of dispatches, prepared once and submitted many times.
 
 use std::sync::Arc;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
+use super::pieces::Pieces;
 use super::pipelines::Pipeline;
-use super::{AdapterKind, Buffer, Gpu, Kernel, Upload};
+use super::{Buffer, Gpu, Kernel, Upload};
 use crate::{Error, Result};
 
 /// One dispatch: a kernel, its parameters, what it binds.
@@ -16,8 +17,8 @@ pub(crate) struct Launch {
     pub writes: Vec<Arc<Buffer>>,
     /// Workgroups, in one row: folded to the device's limits here.
     pub groups: u64,
-    /// Floating-point operations, to predict how long it runs.
-    pub flops: u64,
+    /// Floating-point operations and bytes, to predict how long it runs.
+    pub work: (u64, u64),
 }
 
 /// Dispatches with their pipelines, bind groups and parameters made.
@@ -25,8 +26,7 @@ pub(crate) struct Launch {
 pub(crate) struct Sequence {
     gpu: Arc<Gpu>,
     steps: Vec<Step>,
-    /// Indices of steps that begin a new submission.
-    cuts: Vec<usize>,
+    pieces: Pieces,
     /// What the bind groups point at: it must not go back to the pool while they live.
     _params: Buffer,
 }
@@ -65,41 +65,51 @@ impl Sequence {
         let params = Buffer::new(gpu, uniforms.len() as u64, usage, "params")?;
         gpu.write(&params, &uniforms);
 
-        let limit = flops_per_submission(gpu.info().kind);
-        let cuts = [(0, &launches[..optional]), (optional, &launches[optional..])]
-            .into_iter()
-            .filter(|(_, launches)| !launches.is_empty())
-            .flat_map(|(first, launches)| {
-                cuts(launches.iter().map(|launch| launch.flops), limit)
-                    .into_iter()
-                    .map(move |cut| first + cut)
-            })
-            .collect();
+        let most = gpu.options.submission_seconds;
+        let works = launches.iter().map(|launch| launch.work);
+        let pieces = Pieces::new(works, optional, gpu.info().kind, most);
         let steps = launches
             .into_iter()
             .zip(offsets)
             .map(|(launch, offset)| Step::new(gpu, launch, &params, offset))
             .collect::<Result<_>>()?;
-        Ok(Sequence { gpu: gpu.clone(), steps, cuts, _params: params })
+        Ok(Sequence { gpu: gpu.clone(), steps, pieces, _params: params })
     }
 
     /// Submits all dispatches in order, from the `first` on, after the uploads that were filled. `first` is 0, or the
-    /// number of optional ones.
-    pub fn submit(&self, first: usize, uploads: &mut [Upload]) -> Result<()> {
+    /// number of optional ones. With a `share` the device rests between submissions, so that it works for no more than that
+    /// part of the time.
+    pub fn submit(&mut self, first: usize, share: Option<f64>, uploads: &mut [Upload]) -> Result<()> {
         self.gpu.check()?;
-        for (part, steps) in self.parts(first).enumerate() {
+        let measures = self.pieces.measures();
+        if measures || share.is_some() {
+            self.gpu.wait()?;
+        }
+        let mut measured = Vec::new();
+        for (part, range) in self.pieces.from(first).into_iter().enumerate() {
+            let start = Instant::now();
             let mut encoder = self.encoder();
             if part == 0 {
                 uploads.iter().for_each(|upload| upload.encode(&mut encoder));
             }
             {
                 let mut pass = encoder.begin_compute_pass(&wgpu::ComputePassDescriptor::default());
-                steps.iter().for_each(|step| step.encode(&mut pass));
+                self.steps[range.clone()].iter().for_each(|step| step.encode(&mut pass));
             }
-            self.gpu.submit(encoder);
+            let submission = self.gpu.submit(encoder);
             if part == 0 {
                 uploads.iter_mut().for_each(Upload::submitted);
             }
+            if measures || share.is_some() {
+                self.gpu.wait_for(submission)?;
+                measured.push((range, start.elapsed().as_secs_f64()));
+            }
+            if let Some(share) = share {
+                rest(start.elapsed(), share);
+            }
+        }
+        if measures {
+            self.pieces.measured(&measured);
         }
         Ok(())
     }
@@ -113,8 +123,11 @@ impl Sequence {
         self.gpu.submit(encoder);
         uploads.iter_mut().for_each(Upload::submitted);
         let mut seconds = Vec::with_capacity(self.steps.len());
-        for steps in self.parts(first).flat_map(|part| part.chunks(wgpu::QUERY_SET_MAX_QUERIES as usize / 2))
-        {
+        let parts = self.pieces.from(first);
+        let chunks = parts
+            .into_iter()
+            .flat_map(|part| self.steps[part].chunks(wgpu::QUERY_SET_MAX_QUERIES as usize / 2));
+        for steps in chunks {
             let part = if self.gpu.has_timestamps() { self.stamped(steps) } else { self.waited(steps) };
             seconds.extend(part?);
         }
@@ -161,12 +174,6 @@ impl Sequence {
             Ok(start.elapsed().as_secs_f64())
         };
         steps.iter().map(time).collect()
-    }
-
-    fn parts(&self, first: usize) -> impl Iterator<Item = &[Step]> {
-        let starts = self.cuts.iter().copied();
-        let ends = self.cuts.iter().copied().skip(1).chain([self.steps.len()]);
-        starts.zip(ends).filter(move |&(start, _)| start >= first).map(|(start, end)| &self.steps[start..end])
     }
 
     fn encoder(&self) -> wgpu::CommandEncoder {
@@ -227,6 +234,11 @@ impl Step {
     }
 }
 
+/// Waits after work that took so long, so that work is `share` of the time.
+pub(crate) fn rest(worked: Duration, share: f64) {
+    std::thread::sleep(worked.mul_f64(1.0 / share - 1.0));
+}
+
 /// Three axes of at most `most` groups that hold `groups` groups with little waste.
 fn fold(groups: u64, most: u32) -> Option<[u32; 3]> {
     let most = u64::from(most);
@@ -240,30 +252,6 @@ fn fold(groups: u64, most: u32) -> Option<[u32; 3]> {
     }
     let axis = |size: u64| u32::try_from(size).expect("an axis is at most the device's limit");
     Some([axis(x), axis(y), axis(z)])
-}
-
-/// Work after which a new submission begins, so that none nears a driver's watchdog (2 s on Windows): about
-/// 200 ms at rates that slow hardware of its kind reaches. Software drivers have no watchdog.
-fn flops_per_submission(kind: AdapterKind) -> u64 {
-    match kind {
-        AdapterKind::Discrete | AdapterKind::Virtual => 200_000_000_000,
-        AdapterKind::Integrated | AdapterKind::Other => 20_000_000_000,
-        AdapterKind::Software => u64::MAX,
-    }
-}
-
-/// Indices at which a submission begins; the first is always 0.
-fn cuts(flops: impl Iterator<Item = u64>, limit: u64) -> Vec<usize> {
-    let mut cuts = vec![0];
-    let mut sum = 0u64;
-    for (index, flops) in flops.enumerate() {
-        if sum > 0 && sum.saturating_add(flops) > limit {
-            cuts.push(index);
-            sum = 0;
-        }
-        sum = sum.saturating_add(flops);
-    }
-    cuts
 }
 
 #[cfg(feature = "check")]
@@ -323,12 +311,5 @@ mod tests {
             }
         }
         assert_eq!(fold(65_535, 65_535), Some([65_535, 1, 1]));
-    }
-
-    #[test]
-    fn submissions_are_cut_before_the_limit() {
-        assert_eq!(cuts([1, 1, 1].into_iter(), 10), [0]);
-        assert_eq!(cuts([6, 6, 1, 20, 1].into_iter(), 10), [0, 1, 3, 4]);
-        assert_eq!(cuts([20].into_iter(), 10), [0]);
     }
 }

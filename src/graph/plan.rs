@@ -35,6 +35,8 @@ pub struct Plan {
     traffic: Traffic,
     works: Vec<Work>,
     profiler: Option<Arc<Profiler>>,
+    /// The part of the time that the device may work.
+    share: Option<f64>,
     /// Whether other plans use its memory between its runs.
     shares: bool,
 }
@@ -84,6 +86,7 @@ impl Plan {
             traffic,
             works,
             profiler,
+            share: params.device().share(),
             shares: true,
         })
     }
@@ -131,7 +134,7 @@ impl Plan {
             return Ok(());
         }
         let first = self.first();
-        self.engine.run(first)?;
+        self.engine.run(first, self.share)?;
         self.changes.ran();
         Ok(())
     }

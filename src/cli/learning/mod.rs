@@ -9,8 +9,12 @@ mod settings;
 mod show;
 mod strangers;
 
+use std::borrow::Cow;
+use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
+
 use lookalike::data::{CutStyle, Dataset, Split, expand, split_by_group, split_leaky};
-use lookalike::models::{Judgement, ModelFile, Preprocessing};
+use lookalike::models::{Judgement, Model, ModelFile, Preprocessing, Strangers};
 use lookalike::train::{
     Believed, Checkpoints, Examples, Fit, FitOptions, Task, Trained, believe, fit, fit_linear, fit_means,
     masked_people,
@@ -18,7 +22,7 @@ use lookalike::train::{
 use lookalike::{Device, Result};
 
 use announce::announce;
-use enrol::{anybody_has_two, enrol, trained_on_all};
+use enrol::{anybody_has_two, enrol, trained_on_all, with_all};
 use interrupt::stop_on_interrupt;
 use show::Show;
 use strangers::strangers;
@@ -81,61 +85,130 @@ pub fn learn_split(
     plain: bool,
 ) -> Result<Learned> {
     say(format_args!("split: {}", split.note));
-    let placed = settings.network.model == Kind::Face;
-    let crop_size = dataset.size;
-    let photos = split.train.len();
-    let enrolled;
-    let (dataset, split) = match placed {
+    let stop = stop_on_interrupt()?;
+    let learner = Learner { settings, start, device, stop: &stop, plain };
+    let (judged, trained) = learner.fit(dataset, split, checkpoints)?;
+    let Lesson { pictures, split, .. } = &judged;
+    let labels: Vec<usize> = split.validation.iter().map(|&picture| pictures.labels[picture]).collect();
+    let groups: Vec<i64> = split.validation.iter().map(|&picture| pictures.groups[picture]).collect();
+    let believed = believe(&trained.answers, &labels, &groups);
+    let again = match settings.learns_again() && !labels.is_empty() {
         true => {
-            let (all, split) = enrol(dataset, split, settings.masks(), device)?;
-            enrolled = all.placed();
-            (&enrolled, split)
+            let all = with_all(dataset, split);
+            say(format_args!("judged by {} photos; now all {} are learned", labels.len(), all.train.len()));
+            Some(learner.fit(dataset, all, None)?)
         }
-        false => (dataset, split),
-    };
-    let model = settings.network.build(start, dataset.size, dataset.classes())?;
-    let Start { weights, normalize, .. } = start;
-    let normalize = *normalize;
-    let CutStyle { detector, margin, align, whole } = dataset.cut.clone();
-    let preprocessing = Preprocessing { size: crop_size, detector, margin, align, placed, whole, normalize };
-    let options = FitOptions { checkpoints, ..settings.options(start)? };
-    let task = Task { model: &model, dataset, split: &split, normalize, weights, device };
-    let batches = match settings.network.model.has_epochs() {
-        true => Some(announce(&task, &options)?),
         false => None,
     };
-    let stop = stop_on_interrupt()?;
-    let mut show = Show::new(settings, &task, batches, &stop, plain);
-    let fit: Fit = match settings.network.model {
-        Kind::Scratch | Kind::Vgg16 => fit,
-        Kind::Vgg16Gap => fit_linear,
-        Kind::Face => fit_means,
+    let (lesson, kept) = match &again {
+        Some((lesson, trained)) => (lesson, trained),
+        None => (&judged, &trained),
     };
-    let trained = fit(&task, &options, &stop, &mut |event| show.event(event))?;
-    drop(show);
-    let labels: Vec<usize> = split.validation.iter().map(|&picture| dataset.labels[picture]).collect();
-    let groups: Vec<i64> = split.validation.iter().map(|&picture| dataset.groups[picture]).collect();
-    let believed = believe(&trained.answers, &labels, &groups);
     let strangers = match settings.strangers() {
-        Some(rate) => strangers(&task, &options, settings, rate, fit, &trained, &stop)?,
+        Some(rate) => learner.strangers(lesson, kept, rate)?,
         None => None,
     };
+    let CutStyle { detector, margin, align, whole } = dataset.cut.clone();
+    let placed = settings.network.model == Kind::Face;
+    let size = dataset.size;
     let mut file = ModelFile {
-        model,
+        model: lesson.model.clone(),
         judgement: Judgement { temperature: believed.temperature, strangers, masked: None },
         labels: dataset.names.clone(),
-        preprocessing,
-        training: settings.record(&trained, &split),
-        weights: trained.weights.clone(),
+        preprocessing: Preprocessing {
+            size,
+            detector,
+            margin,
+            align,
+            placed,
+            whole,
+            normalize: start.normalize,
+        },
+        training: settings.record(&trained, split),
+        weights: kept.weights.clone(),
     };
     if let (Kind::Face, Some(rate)) = (settings.network.model, settings.strangers()) {
         // Without the drawn masks, which stand behind the photos: with the lower half painted over they are the photos
         // once more, and whole they are nearer to everybody in a mask, strangers too.
-        let examples =
-            Examples { dataset, pictures: &split.train[..photos], features: &trained.features[..photos] };
+        let photos = lesson.photos;
+        let examples = Examples {
+            dataset: &lesson.pictures,
+            pictures: &lesson.split.train[..photos],
+            features: &kept.features[..photos],
+        };
         let progress = Progress::new("upper halves", "faces", plain);
         let report = &mut |done| progress.report(done, photos);
         file.judgement.masked = Some(masked_people(device, &file, &examples, rate, report)?);
     }
-    Ok(Learned { file, trained, split, labels, believed })
+    Ok(Learned { file, trained, split: judged.split, labels, believed })
+}
+
+/// What learns: the network and its settings on a device.
+struct Learner<'a> {
+    settings: &'a Settings,
+    start: &'a Start,
+    device: &'a Device,
+    stop: &'a Arc<AtomicBool>,
+    plain: bool,
+}
+
+/// What is learned.
+struct Lesson<'a> {
+    /// The photos, and behind them copies in drawn masks.
+    pictures: Cow<'a, Dataset>,
+    split: Split,
+    /// How many of those to train on are photos.
+    photos: usize,
+    model: Model,
+}
+
+impl Learner<'_> {
+    fn fit<'a>(
+        &self,
+        dataset: &'a Dataset,
+        split: Split,
+        checkpoints: Option<Checkpoints>,
+    ) -> Result<(Lesson<'a>, Trained)> {
+        let Learner { settings, start, device, stop, plain } = *self;
+        let photos = split.train.len();
+        let (pictures, split) = match settings.network.model {
+            Kind::Face => {
+                let (all, split) = enrol(dataset, split, settings.masks(), device)?;
+                (Cow::Owned(all.placed()), split)
+            }
+            _ => (Cow::Borrowed(dataset), split),
+        };
+        let model = settings.network.build(start, pictures.size, pictures.classes())?;
+        let options = FitOptions { checkpoints, ..settings.options(start)? };
+        let lesson = Lesson { pictures, split, photos, model };
+        let task = self.task(&lesson);
+        let batches = match settings.network.model.has_epochs() {
+            true => Some(announce(&task, &options)?),
+            false => None,
+        };
+        let mut show = Show::new(settings, &task, batches, stop, plain);
+        let trained = self.way()(&task, &options, stop, &mut |event| show.event(event))?;
+        drop(show);
+        Ok((lesson, trained))
+    }
+
+    fn task<'a>(&'a self, lesson: &'a Lesson<'_>) -> Task<'a> {
+        let Lesson { pictures, split, model, .. } = lesson;
+        let Start { weights, normalize, .. } = self.start;
+        Task { model, dataset: pictures, split, normalize: *normalize, weights, device: self.device }
+    }
+
+    fn way(&self) -> Fit {
+        match self.settings.network.model {
+            Kind::Scratch | Kind::Vgg16 => fit,
+            Kind::Vgg16Gap => fit_linear,
+            Kind::Face => fit_means,
+        }
+    }
+
+    fn strangers(&self, lesson: &Lesson<'_>, trained: &Trained, rate: f64) -> Result<Option<Strangers>> {
+        let options = self.settings.options(self.start)?;
+        let Learner { settings, stop, .. } = *self;
+        strangers(&self.task(lesson), &options, settings, rate, self.way(), trained, stop)
+    }
 }

@@ -39,7 +39,11 @@ pub struct Settings {
     /// others; what is frozen sees each photo once
     #[arg(long, value_name = "K", value_parser = clap::value_parser!(u64).range(2..=100))]
     pub folds: Option<u64>,
-    /// Train on no more than this many photos of each person; as many validate as without it
+    /// Keep the photos that validated out of the model for good. Without it, the face network learns them too once it has been
+    /// judged
+    #[arg(long)]
+    pub no_refit: bool,
+    /// Train on no more than this many photos of each person; as many validate as without it, and are not learned afterwards
     #[arg(long = "photos", value_name = "N", value_parser = at_least_one)]
     pub photos_each: Option<usize>,
     /// Show each training picture as it is, without random changes
@@ -161,6 +165,11 @@ impl Settings {
         self.strangers.or(usual)
     }
 
+    /// Whether the network learns the photos that validated too, once it has been judged.
+    pub(super) fn learns_again(&self) -> bool {
+        !self.no_refit && self.photos_each.is_none() && self.network.model == Kind::Face
+    }
+
     /// How many networks are trained without some of the people.
     pub(super) fn hold_out(&self) -> usize {
         let usual = match self.network.model {
@@ -247,6 +256,7 @@ impl Settings {
                 "unfreeze": self.network.unfreeze,
                 "strangers": self.strangers(),
                 "hold_out": self.hold_out(),
+                "refit": self.learns_again(),
                 "recipe": self.recipe.record(),
             },
             "history": trained.history.to_json(),

@@ -5,7 +5,7 @@ use std::time::Instant;
 
 use crate::Result;
 use crate::cpu::{Float, Slots, Storage, Twin};
-use crate::gpu::Kernel;
+use crate::gpu::{Kernel, rest};
 use crate::graph::lower::Program;
 use crate::graph::memory::Memory;
 use crate::graph::program::{Origin, Tensor};
@@ -128,8 +128,12 @@ impl<T: Engineable> CpuEngine<T> {
         Ok(())
     }
 
-    pub fn run(&mut self, first: usize) -> Result<()> {
+    pub fn run(&mut self, first: usize, share: Option<f64>) -> Result<()> {
+        let start = Instant::now();
         self.with_states(|engine| (first..engine.steps.len()).for_each(|step| engine.step(step)));
+        if let Some(share) = share {
+            rest(start.elapsed(), share);
+        }
         Ok(())
     }
 

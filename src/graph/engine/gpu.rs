@@ -70,7 +70,7 @@ impl GpuEngine {
             reads: of(&dispatch.reads),
             writes: of(&dispatch.writes),
             groups: dispatch.groups,
-            flops: dispatch.work.flops,
+            work: (dispatch.work.flops, dispatch.work.bytes),
         });
         let sequence = Sequence::new(gpu, launches.collect(), program.constants)?;
         let engine = GpuEngine {
@@ -89,8 +89,8 @@ impl GpuEngine {
         self.uploads[self.upload_of[&tensor]].write(&to_bytes(dtype, data))
     }
 
-    pub fn run(&mut self, first: usize) -> Result<()> {
-        self.sequence.submit(first, &mut self.uploads)
+    pub fn run(&mut self, first: usize, share: Option<f64>) -> Result<()> {
+        self.sequence.submit(first, share, &mut self.uploads)
     }
 
     pub fn start_read(&self, tensor: &Tensor) -> Result<PendingState> {

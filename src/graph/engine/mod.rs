@@ -54,16 +54,16 @@ impl Engine {
         each!(self, engine => engine.write(tensor, dtype, data))
     }
 
-    /// Runs the dispatches from the `first` on: all, or those behind the constant ones.
-    pub fn run(&mut self, first: usize) -> Result<()> {
-        each!(self, engine => engine.run(first))
+    /// Runs the dispatches from the `first` on: all, or those behind the constant ones. With a `share` the device works for no more
+    /// than that part of the time.
+    pub fn run(&mut self, first: usize, share: Option<f64>) -> Result<()> {
+        each!(self, engine => engine.run(first, share))
     }
 
     pub fn start_read(&self, tensor: &Tensor) -> Result<PendingState> {
         each!(self, engine => engine.start_read(tensor))
     }
 
-    /// Runs once and gives the seconds of each dispatch.
     /// As [`Engine::run`]; gives the seconds of each dispatch.
     pub fn profile(&mut self, first: usize) -> Result<Vec<f64>> {
         each!(self, engine => engine.profile(first))
