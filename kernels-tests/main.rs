@@ -24,6 +24,8 @@ mod face;
 mod fit;
 mod global_avg_pool2d;
 mod golden;
+#[cfg(feature = "vision")]
+mod grad_cam;
 mod l2_penalty;
 mod matmul;
 mod max_pool2d;

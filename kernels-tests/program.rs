@@ -1,7 +1,9 @@
 //! The program end to end: the real binary on real photos, and on whatever else it may be given.
 
 mod bench;
+mod explain;
 mod fuzz;
+mod json_lines;
 mod one_photo;
 mod report;
 mod resume;
@@ -545,9 +547,10 @@ fn wrong_usage_has_a_code_of_its_own() {
 #[test]
 fn help_shows_an_example_of_each_command() {
     let scene = Scene::new(&[]);
-    for command in
-        ["info", "crop", "faces", "augment", "train", "evaluate", "predict", "summary", "selftest", "demo"]
-    {
+    for command in [
+        "info", "crop", "faces", "augment", "train", "evaluate", "predict", "explain", "summary", "selftest",
+        "demo",
+    ] {
         let help = scene.ok(&[command, "--help"]).stdout;
         assert!(help.contains("Example") && help.contains(&format!("lookalike {command}")), "{help}");
     }

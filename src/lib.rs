@@ -6,6 +6,7 @@
 //! - `cli`, `report`: the program, its pictures.
 //! - [`train`], [`data`]: the training loop; folders of people, datasets, honest splits, features of frozen layers.
 //! - [`recognize`], [`detect`]: a photo in, names out; finding faces.
+//! - [`explain`]: where on a face a network looks.
 //! - [`models`], [`nn`]: networks and their files; layers, losses, optimizers by their Keras names.
 //! - [`ops`], [`graph`]: operators, one file each; the graph, its gradients, and plans that run it.
 //! - [`Device`], [`gpu`], `cpu`: where a plan runs.
@@ -52,6 +53,8 @@ pub mod data;
 pub mod detect;
 mod device;
 mod error;
+#[cfg(feature = "vision")]
+pub mod explain;
 #[cfg(feature = "train")]
 pub mod folders;
 pub mod formats;
@@ -91,7 +94,7 @@ mod walls {
     use std::path::{Path, PathBuf};
 
     /// From the ground up.
-    const ROOMS: [&str; 23] = [
+    const ROOMS: [&str; 24] = [
         "tensor",
         "error",
         "profile",
@@ -108,6 +111,7 @@ mod walls {
         "nn",
         "models",
         "check",
+        "explain",
         "detect",
         "recognize",
         "data",

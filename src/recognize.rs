@@ -4,8 +4,8 @@ use std::path::Path;
 use std::sync::Arc;
 
 use crate::detect::{
-    CropStyle, Detector, DetectorChoice, MtcnnOptions, face_crop, is_head_shot, landmarks_in_crop,
-    place_face, whole_crop,
+    CropStyle, Detector, DetectorChoice, Landmarks, MtcnnOptions, Oval, face_crop, is_head_shot,
+    landmarks_in_crop, oval_in_crop, place_face, placed_landmarks, placed_points, whole_crop,
 };
 use crate::lending::Lending;
 use crate::models::{Judged, ModelFile, Predictor};
@@ -45,6 +45,10 @@ pub struct FoundFace {
     pub score: f32,
     /// What the model is shown.
     pub crop: RgbImage,
+    /// The outline of the face, in pixels of the crop; `None` where no face was found and the whole picture was taken.
+    pub oval: Option<Oval>,
+    /// Where eyes, nose and mouth are, in pixels of the crop, if the detector has found them.
+    pub landmarks: Option<Landmarks>,
 }
 
 /// A face and who it shows.
@@ -98,7 +102,7 @@ impl Recognizer {
     }
 
     /// The model, its labels and its preprocessing.
-    pub fn file(&self) -> &ModelFile {
+    pub fn file(&self) -> &Arc<ModelFile> {
         &self.file
     }
 
@@ -126,16 +130,29 @@ impl Recognizer {
         if found.is_empty() && how.whole && is_head_shot(image, how.size) {
             let crop = whole_crop(image, how.size);
             let crop = if how.placed { place_face(&crop, None, how.margin) } else { crop };
-            return Ok(vec![FoundFace { rect: image.bounds(), score: 0.0, crop }]);
+            return Ok(vec![FoundFace {
+                rect: image.bounds(),
+                score: 0.0,
+                crop,
+                oval: None,
+                landmarks: None,
+            }]);
         }
         let style = CropStyle { size: how.size, margin: how.margin, align: how.align };
         let face = |face: crate::detect::Face| {
             let crop = face_crop(image, &face, style);
-            let crop = match how.placed {
-                true => place_face(&crop, landmarks_in_crop(&face, style).as_ref(), how.margin),
-                false => crop,
-            };
-            FoundFace { rect: face.rect, score: face.score, crop }
+            let (landmarks, oval) = (landmarks_in_crop(&face, style), oval_in_crop(&face, style));
+            let (rect, score) = (face.rect, face.score);
+            if !how.placed {
+                return FoundFace { rect, score, crop, oval: Some(oval), landmarks };
+            }
+            FoundFace {
+                rect,
+                score,
+                crop: place_face(&crop, landmarks.as_ref(), how.margin),
+                oval: Some(placed_points(&oval, landmarks.as_ref(), how.size, how.margin)),
+                landmarks: landmarks.map(|points| placed_landmarks(&points, how.size, how.margin)),
+            }
         };
         Ok(found.into_iter().map(face).collect())
     }

@@ -14,6 +14,7 @@ mod detector;
 mod device;
 mod download;
 mod evaluate;
+mod explain;
 mod faces;
 mod folds;
 mod info;
@@ -60,6 +61,7 @@ enum Command {
     Train(Box<train::Arguments>),
     Evaluate(evaluate::Arguments),
     Predict(predict::Arguments),
+    Explain(explain::Arguments),
     Summary(summary::Arguments),
     Convert(convert::Arguments),
     Weights(weights::Arguments),
@@ -80,6 +82,7 @@ impl Cli {
             Command::Train(arguments) => train::run(&arguments),
             Command::Evaluate(arguments) => evaluate::run(&arguments),
             Command::Predict(arguments) => predict::run(&arguments),
+            Command::Explain(arguments) => explain::run(&arguments),
             Command::Summary(arguments) => summary::run(&arguments),
             Command::Convert(arguments) => convert::run(&arguments),
             Command::Weights(arguments) => weights::run(&arguments),

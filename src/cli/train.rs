@@ -8,11 +8,11 @@ use lookalike::formats::atomic::check_writable;
 use lookalike::models::Strangers;
 use lookalike::train::{Believed, Checkpoints, Outcome};
 use lookalike::{Error, Result};
-use serde_json::Value;
+use serde_json::{Map, Value, json};
 
 use super::cut::{self, CropArguments, Faces};
 use super::device::RunArguments;
-use super::display::{note, percent, say};
+use super::display::{self, note, percent, say};
 use super::folds::cross_validate;
 use super::learning::{Learned, Settings, learn};
 use super::number::seconds;
@@ -48,12 +48,26 @@ pub struct Arguments {
     crop: CropArguments,
     #[command(flatten)]
     run: RunArguments,
-    /// Print lines instead of a progress bar
+    /// Print lines instead of the live display; so it is where the output is no terminal, or CI is set
     #[arg(long)]
     plain: bool,
+    /// Print one JSON object a line, and nothing else there: `event` is start, features, step, epoch, note or, with the result,
+    /// end; a run that fails has no end
+    #[arg(long, conflicts_with = "plain")]
+    json_lines: bool,
     /// Last, because their headings would stand over all that follows.
     #[command(flatten)]
     settings: Settings,
+}
+
+/// Why training ended, for machines.
+fn outcome_name(outcome: &Outcome) -> &'static str {
+    match outcome {
+        Outcome::Finished => "finished",
+        Outcome::EarlyStopped => "stopped early",
+        Outcome::Interrupted => "interrupted",
+        Outcome::NotFinite { .. } => "not finite",
+    }
 }
 
 /// How far confidences and accuracy are apart, before and after they are tempered.
@@ -113,6 +127,9 @@ impl Arguments {
 pub fn run(arguments: &Arguments) -> Result<()> {
     let began = Instant::now();
     let Arguments { output, crop, plain, .. } = arguments;
+    if arguments.json_lines {
+        display::only_json_lines();
+    }
     let start = arguments.settings.start()?;
     if let Some(advice) = arguments.settings.without_effect() {
         note(advice);
@@ -154,13 +171,16 @@ pub fn run(arguments: &Arguments) -> Result<()> {
     let mut notes = Vec::new();
     let what =
         if split.leaky { "LEAKY validation accuracy (--split tutorial)" } else { "validation accuracy" };
+    let mut result = Map::new();
     if labels.is_empty() {
         note(
             "how well this works cannot be said: there is no second photo of anybody to try it on; `lookalike evaluate` \
              tells with other photos of these people",
         );
     } else {
-        Scores::of_rows(&file.labels, labels, &trained.answers).print(what);
+        let scores = Scores::of_rows(&file.labels, labels, &trained.answers);
+        scores.print(what);
+        result = scores.json();
         let pictures = learned.expanded.as_ref().unwrap_or(&dataset);
         notes.push(groups_line(pictures, split.validation.iter().copied()));
         notes.push(calibration_line(believed));
@@ -175,6 +195,15 @@ pub fn run(arguments: &Arguments) -> Result<()> {
         report.samples = samples(&dataset, split, &arguments.settings, &device)?;
         let report = report_on_training(report, &dataset, &learned, &skipped, notes)?;
         say(format_args!("report: {}", write_report(&report, &folder)?.display()));
+    }
+    if arguments.json_lines {
+        result.extend([
+            ("model".to_string(), json!(output.display().to_string())),
+            ("history".to_string(), json!(history.display().to_string())),
+            ("outcome".to_string(), json!(outcome_name(&trained.outcome))),
+            ("best_epoch".to_string(), json!(trained.best_epoch)),
+        ]);
+        display::json_line("end", Value::Object(result));
     }
     match trained.outcome {
         Outcome::NotFinite { epoch } => Err(Error::Training(format!(

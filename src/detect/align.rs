@@ -32,7 +32,17 @@ pub fn place_face(crop: &RgbImage, landmarks: Option<&Landmarks>, margin: f32) -
 
 /// Landmarks of the crop in pixels of what [`place_face`] makes of it. `size` is that of the crop.
 pub fn placed_landmarks(landmarks: &Landmarks, size: usize, margin: f32) -> Landmarks {
-    place_in(square(size, Some(landmarks), margin), FACE_SIZE, landmarks)
+    placed_points(landmarks, Some(landmarks), size, margin)
+}
+
+/// Any points of the crop in pixels of what [`place_face`] makes of it with these `landmarks`. `size` is that of the crop.
+pub fn placed_points<const N: usize>(
+    points: &[[f32; 2]; N],
+    landmarks: Option<&Landmarks>,
+    size: usize,
+    margin: f32,
+) -> [[f32; 2]; N] {
+    place_in(square(size, landmarks, margin), FACE_SIZE, points)
 }
 
 /// A frontal face with the middle of its eyes, and their distance, here.

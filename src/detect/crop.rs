@@ -6,6 +6,12 @@ use crate::vision::{Rect, RgbImage, Turned, crop_resize, crop_turned};
 /// Share of a face's box added on each side unless told otherwise.
 pub const MARGIN: f32 = 0.2;
 
+/// Points of an [`Oval`].
+const OVAL: usize = 48;
+
+/// The outline of a face as a polygon.
+pub type Oval = [[f32; 2]; OVAL];
+
 /// How the square around a face is cut out.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct CropStyle {
@@ -39,8 +45,20 @@ pub fn landmarks_in_crop(face: &Face, style: CropStyle) -> Option<Landmarks> {
     Some(place_in(place(face, style), style.size, &face.landmarks?))
 }
 
-/// Landmarks of a picture in pixels of one of `size` × `size` that a square of it becomes.
-pub(super) fn place_in(square: Turned, size: usize, landmarks: &Landmarks) -> Landmarks {
+/// The oval that fills a face's box, as points in pixels of its [crop](face_crop). The box turns with the face: a head fills its
+/// own about evenly however it is tilted.
+pub fn oval_in_crop(face: &Face, style: CropStyle) -> Oval {
+    let scale = style.size as f32 / place(face, style).rect.width;
+    let [width, height] = [face.rect.width, face.rect.height].map(|side| side * scale / 2.0);
+    let middle = style.size as f32 / 2.0;
+    std::array::from_fn(|index| {
+        let (sin, cos) = (index as f32 * std::f32::consts::TAU / OVAL as f32).sin_cos();
+        [middle + width * cos, middle + height * sin]
+    })
+}
+
+/// Points of a picture in pixels of one of `size` × `size` that a square of it becomes.
+pub(super) fn place_in<const N: usize>(square: Turned, size: usize, points: &[[f32; 2]; N]) -> [[f32; 2]; N] {
     let Turned { rect, angle } = square;
     let (sin, cos) = angle.sin_cos();
     let scale = size as f32 / rect.width;
@@ -50,7 +68,7 @@ pub(super) fn place_in(square: Turned, size: usize, landmarks: &Landmarks) -> La
         let [x, y] = [x - centre_x, y - centre_y];
         [middle + scale * (x * cos + y * sin), middle + scale * (y * cos - x * sin)]
     };
-    landmarks.map(point)
+    points.map(point)
 }
 
 /// The square of a picture that becomes a face's crop.

@@ -6,10 +6,10 @@ mod choice;
 pub mod crop;
 pub mod mtcnn;
 
-pub use align::{place_face, placed_landmarks};
+pub use align::{place_face, placed_landmarks, placed_points};
 pub use cascade::{Cascade, CascadeOptions};
 pub use choice::DetectorChoice;
-pub use crop::{CropStyle, face_crop, is_head_shot, landmarks_in_crop, whole_crop};
+pub use crop::{CropStyle, Oval, face_crop, is_head_shot, landmarks_in_crop, oval_in_crop, whole_crop};
 pub use mtcnn::{Mtcnn, MtcnnOptions};
 
 use crate::Result;

@@ -60,13 +60,14 @@ impl Fused {
 
 impl Graph {
     /// Puts an operator in the place of each node on the path of a gradient whose gradient together with that of the node
-    /// before it is better than the two. What a node gives stays what it was; the node before it is no longer needed.
-    pub(super) fn fuse_for_gradients(&mut self, on_path: &[bool]) -> Result<()> {
+    /// before it is better than the two. What a node gives stays what it was; the node before it, an `absorbable` one, is no
+    /// longer needed.
+    pub(super) fn fuse_for_gradients(&mut self, on_path: &[bool], absorbable: &[bool]) -> Result<()> {
         let mut readers: Vec<Vec<usize>> = vec![vec![]; self.nodes.len()];
         for (index, node) in self.nodes.iter().enumerate() {
             node.inputs.iter().for_each(|input| readers[input.node].push(index));
         }
-        for index in (0..self.nodes.len()).filter(|&index| on_path[index]) {
+        for index in (0..self.nodes.len()).filter(|&index| absorbable[index]) {
             let [reader] = readers[index][..] else { continue };
             let types: Vec<TensorType> =
                 self.nodes[index].inputs.iter().map(|&input| self.ty(input).clone()).collect();

@@ -29,7 +29,10 @@ impl Graph {
     pub fn gradients_of(&mut self, seeds: &[(Var, Var)], params: &[Var]) -> Result<Vec<Var>> {
         let last = seeds.iter().map(|(y, _)| y.node).max().unwrap_or(0);
         let on_path = self.between(params, seeds);
-        self.fuse_for_gradients(&on_path)?;
+        let mut absorbable = on_path.clone();
+        // What is asked for stays a node.
+        params.iter().for_each(|param| absorbable[param.node] = false);
+        self.fuse_for_gradients(&on_path, &absorbable)?;
         let mut grads = HashMap::new();
         for &(y, dy) in seeds {
             self.add_gradient(&mut grads, y, dy)?;

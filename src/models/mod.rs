@@ -42,6 +42,8 @@ pub use predictor::{Judged, Predictor};
 pub use scratch_cnn::{ScratchCnn, scratch_cnn};
 pub use strangers::{OpenSetPoint, Strangers, open_set_curve};
 pub use summary::Summary;
+#[cfg(feature = "vision")]
+pub(crate) use upper_face::{UPPER, looks_masked, without_lower_half};
 pub use vgg16::{Vgg16, vgg16, vgg16_base};
 pub use vgg16_gap::{VGG16_GAP_STRANGERS, vgg16_gap, vgg16_gap_base};
 pub use workload::Workload;

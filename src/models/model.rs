@@ -135,8 +135,8 @@ impl Model {
     /// # Errors
     /// As [`Model::features`].
     pub(super) fn classifier(&self) -> Result<Model> {
-        let frozen = self.before_classifier()?.layers.len();
-        Ok(Model { frozen, ..self.clone() }.split_frozen()?.1)
+        let before = self.before_classifier()?.layers.len();
+        Ok(self.split(before)?.1)
     }
 
     /// The first `count` layers as a model of their own.
@@ -152,13 +152,25 @@ impl Model {
     /// # Errors
     /// As [`Model::trace`].
     pub fn split_frozen(&self) -> Result<(Model, Model)> {
-        let base = self.first(self.frozen);
-        let input = match base.trace(1)?.last() {
+        self.split(self.frozen)
+    }
+
+    /// The first `count` layers, and those behind them, as models of their own: the second sees what the first gives.
+    ///
+    /// # Errors
+    /// As [`Model::trace`].
+    ///
+    /// # Panics
+    /// If there are fewer.
+    pub fn split(&self, count: usize) -> Result<(Model, Model)> {
+        let front = self.first(count);
+        let input = match front.trace(1)?.last() {
             Some(last) => Shape::from(&last.output[1..]),
             None => self.input.clone(),
         };
-        let layers = self.layers[self.frozen..].to_vec();
-        Ok((base, Model { name: self.name.clone(), input, layers, frozen: 0 }))
+        let layers = self.layers[count..].to_vec();
+        let frozen = self.frozen.saturating_sub(count);
+        Ok((front, Model { name: self.name.clone(), input, layers, frozen }))
     }
 
     fn append(&self, graph: &mut Graph, x: Var, pass: Pass) -> Result<Var> {

@@ -79,6 +79,17 @@ impl Strangers {
         self.nearest_but(features, None).expect("somebody is known")
     }
 
+    /// The sum of the people's means, each times its weight; who is without photos counts nothing.
+    #[cfg(feature = "vision")]
+    pub(crate) fn mixed(&self, weights: &[f32]) -> Vec<f32> {
+        let length = self.means.iter().map(Vec::len).max().unwrap_or(0);
+        let mut sum = vec![0.0; length];
+        for (mean, weight) in self.means.iter().zip(weights) {
+            sum.iter_mut().zip(mean).for_each(|(sum, x)| *sum += weight * x);
+        }
+        sum
+    }
+
     /// The probability of each person, if the face is one of theirs: in proportion to exp(−`scale` · distance).
     pub fn probabilities(&self, features: &[f32], scale: f32) -> Vec<f32> {
         let (_, nearest) = self.nearest(features);

@@ -23,11 +23,11 @@ const HUE: f32 = 3.0;
 const DARK: f32 = 20.0;
 
 /// By how much the upper half counts more than the whole face if a mask covers a part of that.
-const UPPER: f32 = 2.0;
+pub(crate) const UPPER: f32 = 2.0;
 
 /// Whether a mask seems to cover nose and mouth: their colour is not that of the skin about the eyes. In a photo without
 /// colours only much lighter and darker masks are found.
-pub(super) fn looks_masked(picture: &[u8]) -> bool {
+pub(crate) fn looks_masked(picture: &[u8]) -> bool {
     let log = |area| median(picture, area).map(|value| (f32::from(value) + DARK).ln());
     let (eyes, mouth) = (log(&EYES), log(&MOUTH));
     let off: [f32; 3] = std::array::from_fn(|channel| mouth[channel] - eyes[channel]);
@@ -37,7 +37,7 @@ pub(super) fn looks_masked(picture: &[u8]) -> bool {
 }
 
 /// The picture with skin in place of all that a mask may cover.
-pub(super) fn without_lower_half(picture: &[u8]) -> Vec<u8> {
+pub(crate) fn without_lower_half(picture: &[u8]) -> Vec<u8> {
     let skin = median(picture, &SKIN);
     let pixel = |(index, pixel): (usize, &[u8])| match is_lower(index / FACE_SIZE, index % FACE_SIZE) {
         true => skin,

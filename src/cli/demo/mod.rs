@@ -44,7 +44,7 @@ pub struct Arguments {
     epochs: u32,
     #[command(flatten)]
     run: RunArguments,
-    /// Print lines instead of a progress bar
+    /// Print lines instead of the live display
     #[arg(long)]
     plain: bool,
 }

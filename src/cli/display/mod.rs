@@ -1,5 +1,6 @@
 //! What people see: lines, tables, progress.
 
+pub mod live;
 mod profile;
 mod progress;
 pub mod quantity;
@@ -7,6 +8,7 @@ mod table;
 
 use std::fmt::Display;
 use std::io::Write;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use lookalike::{Error, Result};
 use serde_json::Value;
@@ -16,8 +18,30 @@ pub use profile::profile_table;
 pub use progress::{Progress, clock};
 pub use table::{confusion, person_table, shortened};
 
+/// Whether standard output is for JSON lines only.
+static JSON_LINES: AtomicBool = AtomicBool::new(false);
+
+/// Leaves standard output to [`json_line`] for the rest of the run: all that is said goes to standard error.
+pub fn only_json_lines() {
+    JSON_LINES.store(true, Ordering::Relaxed);
+}
+
+/// Whether standard output is for JSON lines only.
+pub fn are_only_json_lines() -> bool {
+    JSON_LINES.load(Ordering::Relaxed)
+}
+
+/// Prints an event as one line of JSON.
+pub fn json_line(event: &str, mut value: Value) {
+    value["event"] = event.into();
+    let _ = writeln!(std::io::stdout(), "{value}");
+}
+
 /// Prints a line of the result. A reader who has gone away, as `head` does, ends no work.
 pub fn say(line: impl Display) {
+    if are_only_json_lines() {
+        return note(line);
+    }
     let _ = writeln!(std::io::stdout(), "{line}");
 }
 

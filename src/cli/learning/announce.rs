@@ -6,8 +6,8 @@ use lookalike::train::{Batches, Caching, FitOptions, Task};
 use crate::cli::display::{note, say};
 
 /// Says how large the network is, what a step takes, what became of a batch too large for the device, and what goes
-/// through frozen layers.
-pub fn announce(task: &Task<'_>, options: &FitOptions) -> Result<()> {
+/// through frozen layers. Returns how batches fit on the device.
+pub fn announce(task: &Task<'_>, options: &FitOptions) -> Result<Batches> {
     let Task { model, split, device, .. } = *task;
     let batches = Batches::new(task, options)?;
     let limit = match options.memory {
@@ -60,5 +60,5 @@ pub fn announce(task: &Task<'_>, options: &FitOptions) -> Result<()> {
             split.validation.len()
         ));
     }
-    Ok(())
+    Ok(batches)
 }

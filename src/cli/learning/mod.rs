@@ -3,11 +3,14 @@
 mod announce;
 mod enrol;
 mod interrupt;
+mod json_lines;
+mod lines;
 mod settings;
 mod show;
 mod strangers;
 
 use std::borrow::Cow;
+use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 
 use lookalike::data::{CutStyle, Dataset, Split, expand, split_by_group, split_leaky};
@@ -151,7 +154,7 @@ struct Learner<'a> {
     settings: &'a Settings,
     start: &'a Start,
     device: &'a Device,
-    stop: &'a AtomicBool,
+    stop: &'a Arc<AtomicBool>,
     plain: bool,
 }
 
@@ -185,11 +188,13 @@ impl Learner<'_> {
         let options = FitOptions { checkpoints, ..settings.options(start)? };
         let lesson = Lesson { pictures, split, photos, model };
         let task = self.task(&lesson);
-        if settings.network.model.has_epochs() {
-            announce(&task, &options)?;
-        }
-        let mut show = Show::new(settings, plain);
+        let batches = match settings.network.model.has_epochs() {
+            true => Some(announce(&task, &options)?),
+            false => None,
+        };
+        let mut show = Show::new(settings, &task, batches, stop, plain);
         let trained = self.way()(&task, &options, stop, &mut |event| show.event(event))?;
+        drop(show);
         Ok((lesson, trained))
     }
 

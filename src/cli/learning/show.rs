@@ -1,80 +1,71 @@
-//! Lines while a network trains.
+//! What is shown while a network trains: the live display, lines, or JSON.
 
-use std::time::Instant;
+use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
 
-use lookalike::train::{Epoch, Event, Monitor};
+use lookalike::train::{Batches, Event, Task};
 
+use super::json_lines::JsonLines;
+use super::lines::Lines;
 use super::settings::{Settings, SplitKind};
-use crate::cli::display::{Progress, clock, note, percent, say};
+use crate::cli::display::are_only_json_lines;
+use crate::cli::display::live::{self, About, Live};
+use crate::cli::display::quantity;
 
-/// Progress through the frozen layers, then one line per epoch.
+/// Shows a run. What the live display has shown is printed as lines when it ends, so that nothing is lost.
 pub struct Show {
-    leaky: bool,
-    monitor: Monitor,
-    plain: bool,
-    features: Option<(Progress, Instant)>,
-    estimated: bool,
-    headed: bool,
+    live: Option<Live>,
+    lines: Lines,
+    json: Option<JsonLines>,
 }
 
 impl Show {
-    pub fn new(settings: &Settings, plain: bool) -> Show {
-        Show {
+    /// The live display for a network with epochs, which come in `batches`, where somebody sits before the terminal and has not
+    /// asked for `plain` lines. Whoever ends it there sets `stop`.
+    pub fn new(
+        settings: &Settings,
+        task: &Task<'_>,
+        batches: Option<Batches>,
+        stop: &Arc<AtomicBool>,
+        plain: bool,
+    ) -> Show {
+        let mut lines = Lines::new(settings, plain);
+        if are_only_json_lines() {
+            return Show { live: None, lines, json: Some(JsonLines::start(settings, task)) };
+        }
+        let about = |batches: Batches| About {
+            network: task.model.name.clone(),
+            device: task.device.to_string(),
+            memory: quantity::bytes(batches.memory.total() as f64),
+            epochs: settings.epochs,
+            patience: settings.patience,
             leaky: settings.split == SplitKind::Tutorial,
-            monitor: Monitor::new(settings.patience),
-            plain,
-            features: None,
-            estimated: false,
-            headed: false,
+        };
+        let wanted = batches.filter(|_| !plain && live::is_possible());
+        // A terminal that cannot be drawn on gets lines.
+        let live = wanted.and_then(|batches| Live::start(about(batches), stop.clone()).ok());
+        if live.is_some() {
+            lines.keep();
         }
+        Show { live, lines, json: None }
     }
 
+    /// Shows what happened.
     pub fn event(&mut self, event: Event<'_>) {
-        match event {
-            Event::Note(text) => note(text),
-            Event::Features { done, total } => self.features(done, total),
-            Event::Step(_) => {}
-            Event::Epoch(epoch) => self.row(epoch),
+        if let Some(live) = &self.live {
+            live.event(&event);
+        }
+        match &mut self.json {
+            Some(json) => json.event(&event),
+            None => self.lines.event(&event),
         }
     }
+}
 
-    fn features(&mut self, done: usize, total: usize) {
-        if done == 0 {
-            if total == 0 {
-                say("frozen layers: they need not run, everything was kept by an earlier run");
-            }
-            self.features = Some((Progress::new("frozen layers", "pictures", self.plain), Instant::now()));
-            return;
-        }
-        let Some((progress, start)) = &self.features else { return };
-        let seconds = start.elapsed().as_secs_f64();
-        if !self.estimated {
-            let all = (seconds * total as f64 / done as f64).round() as u64;
-            say(format_args!("frozen layers: {total} pictures to go through them, about {}", clock(all)));
-            self.estimated = true;
-        }
-        progress.report(done, total);
-        if done == total {
-            self.features = None;
-            say(format_args!("frozen layers: {total} pictures in {seconds:.1} s"));
-        }
-    }
-
-    fn row(&mut self, epoch: &Epoch) {
-        if !self.headed {
-            let leaky = if self.leaky { "  (validation is LEAKY)" } else { "" };
-            say(format_args!("\nepoch    loss  accuracy  val loss  val accuracy  pictures/s{leaky}"));
-            self.headed = true;
-        }
-        let best = if self.monitor.observe(epoch) { "  best" } else { "" };
-        say(format_args!(
-            "{:>5}  {:>6.4}  {:>8}  {:>8.4}  {:>12}  {:>10.1}{best}",
-            epoch.number,
-            epoch.loss,
-            percent(epoch.accuracy),
-            epoch.val_loss,
-            percent(epoch.val_accuracy),
-            epoch.pictures_per_second,
-        ));
+impl Drop for Show {
+    fn drop(&mut self) {
+        // The terminal is given back first.
+        self.live = None;
+        self.lines.print_kept();
     }
 }

@@ -16,7 +16,7 @@ use gpu::GpuEngine;
 /// The device's side of a plan.
 #[derive(Debug)]
 pub(super) enum Engine {
-    Gpu(GpuEngine),
+    Gpu(Box<GpuEngine>),
     F32(CpuEngine<f32>),
     F64(CpuEngine<f64>),
 }
@@ -37,7 +37,7 @@ impl Engine {
         Ok(match params.device().gpu() {
             Some(gpu) => {
                 let (engine, memory) = GpuEngine::new(gpu, program, params, workspace)?;
-                (Engine::Gpu(engine), memory)
+                (Engine::Gpu(Box::new(engine)), memory)
             }
             None if params.device().is_reference() => {
                 let (engine, memory) = CpuEngine::new(program, params)?;
