@@ -123,7 +123,7 @@ pub fn run(arguments: &Arguments) -> Result<()> {
     if let Some(folder) = &arguments.report {
         let mut report = report_on(&file, &arguments.model, &device, start)?;
         report.subtitle = format!("Tried on the faces of {}.", photos.display());
-        evaluation.add_to(&mut report)?;
+        evaluation.add_to(&mut report, &file, &device)?;
         if let (Some(tried), Some((judge, open_set))) = (&mut report.tried, open_set) {
             tried.notes.extend(open_set.lines(judge));
             tried.strangers = Some(open_set.distances(judge));
@@ -272,11 +272,11 @@ impl Evaluation {
     }
 
     /// Puts the answers into a report.
-    pub fn add_to(&self, report: &mut Report) -> Result<()> {
-        let Evaluation { faces, answers, scores, .. } = self;
+    pub fn add_to(&self, report: &mut Report, file: &ModelFile, device: &Device) -> Result<()> {
+        let Evaluation { faces, answers, .. } = self;
         let truths = answers.iter().map(|answer| answer.truth).collect();
         let rows = answers.iter().map(|answer| answer.probabilities.clone()).collect();
-        let mut tried = tried(&scores.names, truths, rows, &|at| (&faces.dataset, answers[at].picture))?;
+        let mut tried = tried(file, device, truths, rows, &|at| (&faces.dataset, answers[at].picture))?;
         tried.unknown = answers.iter().map(|answer| answer.stranger).collect();
         tried.notes = vec![groups_line(&faces.dataset, self.pictures())];
         tried.notes.extend(self.lines());

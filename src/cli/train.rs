@@ -193,7 +193,7 @@ pub fn run(arguments: &Arguments) -> Result<()> {
         let mut report = report_on(file, output, &device, began)?;
         report.subtitle = format!("Trained on the faces of {}.", arguments.photos.display());
         report.samples = samples(&dataset, split, &arguments.settings, &device)?;
-        let report = report_on_training(report, &dataset, &learned, &skipped, notes)?;
+        let report = report_on_training(report, &device, &dataset, &learned, &skipped, notes)?;
         say(format_args!("report: {}", write_report(&report, &folder)?.display()));
     }
     if arguments.json_lines {

@@ -20,7 +20,7 @@ pub use curves::Curve;
 pub use drawing::Drawing;
 pub use html::escaped;
 pub use open_set::Distances;
-pub use page::{Learning, PAGE, Report, Thumbnail, Tried, surest_mistakes};
+pub use page::{Learning, Look, PAGE, Report, Thumbnail, Tried, most_probable, surest_mistakes};
 pub use reliability::reliability;
 pub use roc::{Roc, roc};
 

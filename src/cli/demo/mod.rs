@@ -84,7 +84,7 @@ pub fn run(arguments: &Arguments) -> Result<()> {
         Evaluation::new(&device, file.clone(), Precision::F32, &test, MAX_PIXELS, arguments.plain)?;
     list_skipped(&evaluation.faces.skipped);
     evaluation.scores.print("accuracy");
-    evaluation.add_to(&mut report)?;
+    evaluation.add_to(&mut report, &file, &device)?;
     report.subtitle = format!(
         "Ten people, ten photos each: {CREDIT}. {TO_LEARN} of each were learned from, the others are the test."
     );

@@ -1,6 +1,7 @@
 //! Reports of `train`, `evaluate` and `demo`: what is put into them, and where they go.
 
 mod command;
+mod looks;
 mod record;
 
 use std::path::{Path, PathBuf};
@@ -23,6 +24,7 @@ use super::learning::{Learned, Settings};
 use super::output::{make_folder, write};
 
 use command::command;
+use looks::looks;
 
 /// Wrong answers that are shown.
 const MOST_MISTAKES: usize = 24;
@@ -112,6 +114,7 @@ pub fn report_on(file: &ModelFile, model: &Path, device: &Device, start: Instant
 /// The report on what was learned from the faces of a dataset, some of which were kept back to try the model on.
 pub fn report_on_training(
     about: Report,
+    device: &Device,
     dataset: &Dataset,
     learned: &Learned,
     skipped: &[Skipped],
@@ -130,7 +133,7 @@ pub fn report_on_training(
     }
     let temperature = file.judgement.temperature;
     let rows: Vec<Vec<f32>> = trained.answers.iter().map(|row| at_temperature(row, temperature)).collect();
-    let mut tried = tried(&file.labels, labels.clone(), rows, &|at| (pictures, split.validation[at]))?;
+    let mut tried = tried(file, device, labels.clone(), rows, &|at| (pictures, split.validation[at]))?;
     tried.accuracy = "Validation accuracy".into();
     tried.warning = leaky(split);
     tried.notes = notes;
@@ -139,14 +142,18 @@ pub fn report_on_training(
             .notes
             .push("the best epoch was chosen on these photos: new ones may fare a little worse".into());
     }
+    if file.training["settings"]["refit"] == true {
+        tried.notes.push("once they had judged it, the network learned these photos too".into());
+    }
     tried.skipped = listed(skipped);
     report.tried = Some(tried);
     Ok(report)
 }
 
-/// Answers to faces, with the surest mistakes. `picture` tells where the face of an answer is.
+/// Answers to faces, with the surest mistakes and some heat maps. `picture` tells where the face of an answer is.
 pub fn tried<'a>(
-    names: &[String],
+    file: &ModelFile,
+    device: &Device,
     truths: Vec<usize>,
     rows: Vec<Vec<f32>>,
     picture: &dyn Fn(usize) -> (&'a Dataset, usize),
@@ -161,15 +168,17 @@ pub fn tried<'a>(
     };
     let mistakes = surest_mistakes(&rows, &truths, MOST_MISTAKES);
     let mistakes = mistakes.into_iter().map(thumbnail).collect::<Result<_>>()?;
+    let looks = looks(file, device, &rows, picture)?;
     Ok(Tried {
         accuracy: "Accuracy".into(),
         warning: None,
-        names: names.to_vec(),
+        names: file.labels.clone(),
         truths,
         rows,
         unknown: vec![],
         notes: vec![],
         mistakes,
+        looks,
         strangers: None,
         skipped: vec![],
     })

@@ -3,6 +3,7 @@
 mod answer;
 mod confidence;
 mod learned;
+mod looks;
 mod mistakes;
 mod people;
 mod run;
@@ -18,6 +19,7 @@ use crate::models::{Confusion, Summary};
 use crate::vision::sheet::{Row, contact_sheet};
 use crate::vision::{RgbImage, crop_resize, encode_jpeg, encode_png};
 
+pub use looks::Look;
 pub use mistakes::surest_mistakes;
 
 const STYLE: &str = include_str!("page.css");
@@ -77,6 +79,8 @@ pub struct Tried {
     pub notes: Vec<String>,
     /// The [surest mistakes](surest_mistakes), as far as they are shown.
     pub mistakes: Vec<Thumbnail>,
+    /// What on some of the faces speaks for the answer.
+    pub looks: Vec<Look>,
     /// How far the faces are from the nearest person, beside those of strangers.
     pub strangers: Option<Distances>,
     /// Photos that could not be used, each with its reason.
@@ -143,7 +147,7 @@ impl Learning {
 }
 
 /// The person of the largest probability.
-fn most_probable(row: &[f32]) -> usize {
+pub fn most_probable(row: &[f32]) -> usize {
     let best = row.iter().enumerate().max_by(|a, b| a.1.total_cmp(b.1));
     best.map_or(0, |(person, _)| person)
 }
@@ -183,6 +187,7 @@ impl Report {
     fn page(&self) -> Result<String> {
         let sections = [
             mistakes::section(self)?,
+            looks::section(self)?,
             people::section(self),
             people::matrices(self)?,
             confidence::section(self),

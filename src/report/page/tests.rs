@@ -37,6 +37,7 @@ fn report() -> Report {
             unknown: vec![false, true, false, true, false],
             notes: vec!["from 5 groups".into()],
             mistakes: vec![face(2), face(3)],
+            looks: vec![Look { answer: 0, face: face(0).picture, heat: face(0).picture }],
             strangers: Some(Distances { known: vec![0.1, 0.2], strangers: vec![0.3, 0.15], threshold: 0.25 }),
             skipped: vec![("x/1.jpg".into(), "ends early".into())],
         }),
