@@ -21,7 +21,7 @@ fn own_gpu(options: &GpuOptions) -> Device {
 /// A run that loses its device after each of these steps, and what it said.
 fn losing(device: &Device, options: &FitOptions, at: &[usize]) -> (Vec<String>, Result<Trained>) {
     let scene = Scene::new(&Weights::new(), device);
-    let (mut steps, mut notes) = (0, vec![]);
+    let (mut steps, mut epochs, mut notes) = (0, 0, vec![]);
     let trained = fit(&scene.task(&network()), options, &AtomicBool::new(false), &mut |event| match event {
         Event::Step(_) => {
             steps += 1;
@@ -30,7 +30,11 @@ fn losing(device: &Device, options: &FitOptions, at: &[usize]) -> (Vec<String>, 
             }
         }
         Event::Note(note) => notes.push(note.to_string()),
-        Event::Features { .. } | Event::Epoch(_) => {}
+        Event::Epoch(epoch) => {
+            epochs += 1;
+            assert_eq!(epoch.number, epochs, "each epoch is told once");
+        }
+        Event::Features { .. } => {}
     });
     (notes, trained)
 }

@@ -21,7 +21,7 @@ type Told = (Vec<String>, Result<Trained>);
 fn part_of(scene: &Scene, model: &Model, options: &FitOptions, path: &Path, steps: usize) -> Told {
     let stop = AtomicBool::new(false);
     let checkpoints = Some(Checkpoints { path: path.into(), every: Duration::MAX, resume: true });
-    let (mut taken, mut notes) = (0, vec![]);
+    let (mut taken, mut epochs, mut notes) = (0, 0, vec![]);
     let options = FitOptions { checkpoints, ..options.clone() };
     let trained = fit(&scene.task(model), &options, &stop, &mut |event| match event {
         Event::Step(_) => {
@@ -29,7 +29,11 @@ fn part_of(scene: &Scene, model: &Model, options: &FitOptions, path: &Path, step
             stop.store(taken >= steps, Ordering::Relaxed);
         }
         Event::Note(note) => notes.push(note.to_string()),
-        Event::Features { .. } | Event::Epoch(_) => {}
+        Event::Epoch(epoch) => {
+            epochs += 1;
+            assert_eq!(epoch.number, epochs, "those before the interruption are told too");
+        }
+        Event::Features { .. } => {}
     });
     (notes, trained)
 }

@@ -68,7 +68,7 @@ pub enum Event<'a> {
     Note(&'a str),
     /// A step was handed to the device.
     Step(StepReport),
-    /// An epoch has ended.
+    /// An epoch has ended, now or before the run was interrupted. Each is told once.
     Epoch(&'a Epoch),
 }
 
@@ -126,13 +126,13 @@ pub fn fit(
     on_event: &mut dyn FnMut(Event<'_>),
 ) -> Result<Trained> {
     let mut recovery = Recovery::default();
+    let mut past = Past::default();
     let mut options = options.clone();
     loop {
-        let mut has_checkpoint = false;
-        match attempt(task, &options, stop, &mut has_checkpoint, on_event) {
+        match attempt(task, &options, stop, &mut past, on_event) {
             Err(problem) => {
                 options = recovery.after(problem, task, options, &mut |note| on_event(Event::Note(note)))?;
-                if let (true, Some(checkpoints)) = (has_checkpoint, &mut options.checkpoints) {
+                if let (true, Some(checkpoints)) = (past.has_checkpoint, &mut options.checkpoints) {
                     checkpoints.resume = true;
                 }
             }
@@ -141,14 +141,32 @@ pub fn fit(
     }
 }
 
-/// A run that ends at the first error. Tells whether a checkpoint of it lies in its file by then.
+/// What has come of a run's attempts.
+#[derive(Default)]
+struct Past {
+    /// Whether a checkpoint of the run lies in its file.
+    has_checkpoint: bool,
+    /// The last epoch that was told.
+    told: usize,
+}
+
+/// Tells of an epoch if it comes after the last one that was `told`.
+fn tell(epoch: &Epoch, told: &mut usize, on_event: &mut dyn FnMut(Event<'_>)) {
+    if epoch.number > *told {
+        *told = epoch.number;
+        on_event(Event::Epoch(epoch));
+    }
+}
+
+/// A run that ends at the first error.
 fn attempt(
     task: &Task<'_>,
     options: &FitOptions,
     stop: &AtomicBool,
-    has_checkpoint: &mut bool,
+    past: &mut Past,
     on_event: &mut dyn FnMut(Event<'_>),
 ) -> Result<Trained> {
+    let Past { has_checkpoint, told } = past;
     let batches = Batches::new(task, options)?;
     let mut run = Run::new(task, options, batches)?;
     let identity = Identity::new(task, options, batches, &run.choices());
@@ -172,6 +190,7 @@ fn attempt(
     for epoch in &progress.history.0 {
         monitor.observe(epoch);
         pace.observe(epoch.val_loss);
+        tell(epoch, told, on_event);
     }
     let outcome = loop {
         let number = progress.position.epoch;
@@ -210,7 +229,7 @@ fn attempt(
         }
         run.swap_averages()?;
         pace.observe(val_loss);
-        on_event(Event::Epoch(&epoch));
+        tell(&epoch, told, on_event);
         progress.history.0.push(epoch);
         progress.position = progress.position.next_epoch();
         if keeper.is_due() {
