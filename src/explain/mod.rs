@@ -1,7 +1,7 @@
 //! Where a network looks: heat maps of a crop, for any of the people that a model knows.
 //!
 //! Two ways that know nothing of each other, so that one can be held against the other. [`GradCam`] asks the network's own
-//! gradients and takes about as long as an answer; [`occlusion`] covers one part of the picture after the other, sees what that
+//! gradients and takes about as long as an answer; [`occlusion()`] covers one part of the picture after the other, sees what that
 //! does to the answer, and takes some hundred answers. Where the crop came from is none of this room's business.
 
 mod area;

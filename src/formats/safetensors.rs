@@ -80,10 +80,10 @@ pub fn write(path: impl AsRef<Path>, file: &TensorFile) -> Result<()> {
     write_atomically(path, |out| out.write_all(&bytes))
 }
 
-/// [`write`], where the file that was there is kept [beside it](super::atomic::previous_of).
+/// [`write()`], where the file that was there is kept [beside it](super::atomic::previous_of).
 ///
 /// # Errors
-/// As [`write`].
+/// As [`write()`].
 #[cfg(feature = "train")]
 pub fn write_keeping_previous(path: &Path, file: &TensorFile) -> Result<()> {
     let bytes = to_bytes(path, file)?;

@@ -35,7 +35,7 @@ pub struct FitOptions {
     pub fresh: bool,
     /// Where to keep what frozen layers make of pictures.
     pub cache: Caching,
-    /// How it is kept, and in which floats frozen layers keep their tensors where the [device](Device::keeps) is better off
+    /// How it is kept, and in which floats frozen layers keep their tensors where the [device](crate::Device::keeps) is better off
     /// with them.
     pub precision: Precision,
     /// The lower rate of pretrained layers that are trained further.
