@@ -83,12 +83,12 @@ fn the_page_is_whole_and_stands_alone() {
     let policy = document.descendants().find(|node| node.attribute("http-equiv").is_some()).unwrap();
     assert!(policy.attribute("content").unwrap().starts_with("default-src 'none';"));
     let count = |tag: &str| document.descendants().filter(|node| node.has_tag_name(tag)).count();
-    // Two faces, two samples; interval, two matrices, ROC, reliability, strangers, two curves.
-    assert_eq!((count("h1"), count("img"), count("svg")), (1, 4, 8));
+    // Two faces, one more with its heat map, two samples; interval, two matrices, ROC, reliability, strangers, two curves.
+    assert_eq!((count("h1"), count("img"), count("svg")), (1, 6, 8));
     let headings: Vec<&str> =
         document.descendants().filter(|n| n.has_tag_name("h2")).filter_map(|n| n.text()).collect();
-    assert_eq!(headings[..2], ["Mistakes", "Person by person"]);
-    assert_eq!(headings.len(), 10, "{headings:?}");
+    assert_eq!(headings[..3], ["Mistakes", "Where it looks", "Person by person"]);
+    assert_eq!(headings.len(), 11, "{headings:?}");
 }
 
 #[test]
