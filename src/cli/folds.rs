@@ -8,7 +8,7 @@ use lookalike::{Device, Error, Result};
 use serde_json::{Value, json};
 
 use super::display::{percent, say};
-use super::learning::{Learned, Settings, learn_split};
+use super::learning::{Learned, Settings, Watch, learn_split};
 use super::network::Start;
 use super::scores::Scores;
 
@@ -27,6 +27,7 @@ pub fn cross_validate(
     // How far strangers are is only asked of the model that is kept, and only that learns what it was judged by.
     let settings = &Settings { strangers: None, no_refit: true, ..settings.clone() };
     let splits = split_folds(dataset, folds, settings.seed.into())?;
+    let watch = Watch::terminal(plain)?;
     let (mut truths, mut rows, mut groups) = (Vec::new(), Vec::new(), Vec::new());
     let mut lines = Vec::new();
     let mut chose_epochs = false;
@@ -35,7 +36,7 @@ pub fn cross_validate(
         let photos: Vec<usize> = split.validation.clone();
         let split = limited(split, dataset, settings);
         let Learned { trained, labels, .. } =
-            learn_split(dataset, split, settings, start, device, None, plain)?;
+            learn_split(dataset, split, settings, start, device, None, &watch)?;
         match trained.outcome {
             Outcome::Interrupted => {
                 return Err(Error::Training("cross-validation was interrupted; no model was written".into()));

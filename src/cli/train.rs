@@ -14,7 +14,7 @@ use super::cut::{self, CropArguments, Faces};
 use super::device::RunArguments;
 use super::display::{self, note, percent, say};
 use super::folds::cross_validate;
-use super::learning::{Learned, Settings, learn};
+use super::learning::{Learned, Settings, Watch, learn};
 use super::number::seconds;
 use super::report::{ReportArguments, report_on, report_on_training, samples, write_report};
 use super::scores::{Scores, groups_line};
@@ -148,7 +148,7 @@ pub fn run(arguments: &Arguments) -> Result<()> {
         }
         None => Value::Null,
     };
-    let mut learned = learn(&dataset, &arguments.settings, &start, &device, checkpoints.clone(), *plain)?;
+    let mut learned = learn(&dataset, &arguments.settings, &start, &device, checkpoints.clone(), &Watch::terminal(*plain)?)?;
     learned.file.training["cross_validation"] = cross_validation;
     let Learned { file, trained, split, labels, believed, .. } = &learned;
     file.save(output)?;

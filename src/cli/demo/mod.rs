@@ -18,7 +18,7 @@ use super::cut::{self, CropArguments, list_skipped};
 use super::device::RunArguments;
 use super::display::say;
 use super::evaluate::Evaluation;
-use super::learning::{Learned, Settings, learn};
+use super::learning::{Learned, Settings, Watch, learn};
 use super::network::{Kind, NetworkArguments};
 use super::output::{make_folder, write, write_png};
 use super::predict::annotate;
@@ -69,7 +69,7 @@ pub fn run(arguments: &Arguments) -> Result<()> {
     let network = NetworkArguments { model: arguments.model, ..NetworkArguments::default() };
     let settings = Settings { epochs: arguments.epochs as usize, batch: 8, network, ..Settings::default() };
     let Learned { file, trained, split, .. } =
-        learn(&dataset, &settings, &settings.start()?, &device, None, arguments.plain)?;
+        learn(&dataset, &settings, &settings.start()?, &device, None, &Watch::terminal(arguments.plain)?)?;
     let model = out.join("model.safetensors");
     file.save(&model)?;
     let has_curves = trained.history.0.len() > 1;

@@ -8,10 +8,9 @@ mod lines;
 mod settings;
 mod show;
 mod strangers;
+mod watch;
 
 use std::borrow::Cow;
-use std::sync::Arc;
-use std::sync::atomic::AtomicBool;
 
 use lookalike::data::{CutStyle, Dataset, Split, expand, split_by_group, split_leaky};
 use lookalike::models::{Judgement, Model, ModelFile, Preprocessing, Strangers};
@@ -23,7 +22,6 @@ use lookalike::{Device, Result};
 
 use announce::announce;
 use enrol::{anybody_has_two, enrol, trained_on_all, with_all};
-use interrupt::stop_on_interrupt;
 use show::Show;
 use strangers::strangers;
 
@@ -33,6 +31,7 @@ use super::network::{Kind, Start};
 use settings::EXPANDED;
 
 pub use settings::{Settings, SplitKind};
+pub use watch::Watch;
 
 /// What training gave.
 pub struct Learned {
@@ -57,7 +56,7 @@ pub fn learn(
     start: &Start,
     device: &Device,
     checkpoints: Option<Checkpoints>,
-    plain: bool,
+    watch: &Watch<'_>,
 ) -> Result<Learned> {
     let mut expanded = None;
     let (dataset, split) = match settings.split {
@@ -76,7 +75,7 @@ pub fn learn(
         Some(most) => split.with_fewer(dataset, most, settings.seed.into()),
         None => split,
     };
-    let learned = learn_split(dataset, split, settings, start, device, checkpoints, plain)?;
+    let learned = learn_split(dataset, split, settings, start, device, checkpoints, watch)?;
     Ok(Learned { expanded, ..learned })
 }
 
@@ -88,11 +87,10 @@ pub fn learn_split(
     start: &Start,
     device: &Device,
     checkpoints: Option<Checkpoints>,
-    plain: bool,
+    watch: &Watch<'_>,
 ) -> Result<Learned> {
     say(format_args!("split: {}", split.note));
-    let stop = stop_on_interrupt()?;
-    let learner = Learner { settings, start, device, stop: &stop, plain };
+    let learner = Learner { settings, start, device, watch };
     let (judged, trained) = learner.fit(dataset, split, checkpoints)?;
     let Lesson { pictures, split, .. } = &judged;
     let labels: Vec<usize> = split.validation.iter().map(|&picture| pictures.labels[picture]).collect();
@@ -142,7 +140,7 @@ pub fn learn_split(
             pictures: &lesson.split.train[..photos],
             features: &kept.features[..photos],
         };
-        let progress = Progress::new("upper halves", "faces", plain);
+        let progress = Progress::new("upper halves", "faces", watch.plain);
         let report = &mut |done| progress.report(done, photos);
         file.judgement.masked = Some(masked_people(device, &file, &examples, rate, report)?);
     }
@@ -154,8 +152,7 @@ struct Learner<'a> {
     settings: &'a Settings,
     start: &'a Start,
     device: &'a Device,
-    stop: &'a Arc<AtomicBool>,
-    plain: bool,
+    watch: &'a Watch<'a>,
 }
 
 /// What is learned.
@@ -175,7 +172,7 @@ impl Learner<'_> {
         split: Split,
         checkpoints: Option<Checkpoints>,
     ) -> Result<(Lesson<'a>, Trained)> {
-        let Learner { settings, start, device, stop, plain } = *self;
+        let Learner { settings, start, device, watch } = *self;
         let photos = split.train.len();
         let (pictures, split) = match settings.network.model {
             Kind::Face => {
@@ -192,8 +189,8 @@ impl Learner<'_> {
             true => Some(announce(&task, &options)?),
             false => None,
         };
-        let mut show = Show::new(settings, &task, batches, stop, plain);
-        let trained = self.way()(&task, &options, stop, &mut |event| show.event(event))?;
+        let mut show = Show::new(settings, &task, batches, watch);
+        let trained = self.way()(&task, &options, &watch.stop, &mut |event| show.event(event))?;
         drop(show);
         Ok((lesson, trained))
     }
@@ -214,7 +211,7 @@ impl Learner<'_> {
 
     fn strangers(&self, lesson: &Lesson<'_>, trained: &Trained, rate: f64) -> Result<Option<Strangers>> {
         let options = self.settings.options(self.start)?;
-        let Learner { settings, stop, .. } = *self;
-        strangers(&self.task(lesson), &options, settings, rate, self.way(), trained, stop)
+        let Learner { settings, watch, .. } = *self;
+        strangers(&self.task(lesson), &options, settings, rate, self.way(), trained, &watch.stop)
     }
 }

@@ -1,37 +1,37 @@
 //! What is shown while a network trains: the live display, lines, or JSON.
 
-use std::sync::Arc;
-use std::sync::atomic::AtomicBool;
-
 use lookalike::train::{Batches, Event, Task};
 
 use super::json_lines::JsonLines;
 use super::lines::Lines;
 use super::settings::{Settings, SplitKind};
+use super::watch::Watch;
 use crate::cli::display::are_only_json_lines;
 use crate::cli::display::live::{self, About, Live};
 use crate::cli::display::quantity;
 
 /// Shows a run. What the live display has shown is printed as lines when it ends, so that nothing is lost.
-pub struct Show {
+pub struct Show<'a> {
+    watch: &'a Watch<'a>,
     live: Option<Live>,
     lines: Lines,
     json: Option<JsonLines>,
 }
 
-impl Show {
+impl<'a> Show<'a> {
     /// The live display for a network with epochs, which come in `batches`, where somebody sits before the terminal and has not
-    /// asked for `plain` lines. Whoever ends it there sets `stop`.
+    /// asked for plain lines.
     pub fn new(
         settings: &Settings,
         task: &Task<'_>,
         batches: Option<Batches>,
-        stop: &Arc<AtomicBool>,
-        plain: bool,
-    ) -> Show {
+        watch: &'a Watch<'a>,
+    ) -> Show<'a> {
+        let Watch { stop, plain, .. } = watch;
+        let plain = *plain;
         let mut lines = Lines::new(settings, plain);
         if are_only_json_lines() {
-            return Show { live: None, lines, json: Some(JsonLines::start(settings, task)) };
+            return Show { watch, live: None, lines, json: Some(JsonLines::start(settings, task)) };
         }
         let about = |batches: Batches| About {
             network: task.model.name.clone(),
@@ -47,11 +47,14 @@ impl Show {
         if live.is_some() {
             lines.keep();
         }
-        Show { live, lines, json: None }
+        Show { watch, live, lines, json: None }
     }
 
     /// Shows what happened.
     pub fn event(&mut self, event: Event<'_>) {
+        if let Some(witness) = self.watch.witness {
+            witness(&event);
+        }
         if let Some(live) = &self.live {
             live.event(&event);
         }
@@ -62,7 +65,7 @@ impl Show {
     }
 }
 
-impl Drop for Show {
+impl Drop for Show<'_> {
     fn drop(&mut self) {
         // The terminal is given back first.
         self.live = None;
