@@ -29,6 +29,8 @@ mod recipe;
 mod report;
 mod scores;
 mod selftest;
+#[cfg(feature = "studio")]
+mod studio;
 mod summary;
 mod train;
 mod weights;
@@ -69,6 +71,8 @@ enum Command {
     #[command(name = "selftest")]
     SelfTest(selftest::Arguments),
     Demo(demo::Arguments),
+    #[cfg(feature = "studio")]
+    Studio(studio::Arguments),
 }
 
 impl Cli {
@@ -89,6 +93,8 @@ impl Cli {
             Command::Bench(arguments) => bench::run(&arguments),
             Command::SelfTest(arguments) => selftest::run(&arguments),
             Command::Demo(arguments) => demo::run(&arguments),
+            #[cfg(feature = "studio")]
+            Command::Studio(arguments) => studio::run(&arguments),
         }
     }
 }

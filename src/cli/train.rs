@@ -148,7 +148,14 @@ pub fn run(arguments: &Arguments) -> Result<()> {
         }
         None => Value::Null,
     };
-    let mut learned = learn(&dataset, &arguments.settings, &start, &device, checkpoints.clone(), &Watch::terminal(*plain)?)?;
+    let mut learned = learn(
+        &dataset,
+        &arguments.settings,
+        &start,
+        &device,
+        checkpoints.clone(),
+        &Watch::terminal(*plain)?,
+    )?;
     learned.file.training["cross_validation"] = cross_validation;
     let Learned { file, trained, split, labels, believed, .. } = &learned;
     file.save(output)?;

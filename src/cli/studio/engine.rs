@@ -1,0 +1,490 @@
+//! The engine: has the project, the detector and the model, and does one thing after the other.
+
+use std::collections::BTreeMap;
+use std::path::Path;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::thread::JoinHandle;
+use std::time::{Duration, Instant};
+
+use clap::ValueEnum;
+use lookalike::data::workers;
+use lookalike::detect::{Detector, Face as Found, MtcnnOptions, face_crop, landmarks_in_crop};
+use lookalike::models::ModelFile;
+use lookalike::recognize::Recognizer;
+use lookalike::vision::{RgbImage, crop_resize, decode_bytes, encode_jpeg};
+use lookalike::{Device, Error, Result};
+
+use super::mailbox::{self, Mailbox, Wanted, Work};
+use super::message::{Curve, Event, Frame, Network, Request, Seen, State, Titled, Training};
+use super::outbox::Outbox;
+use super::project::{Face, Project};
+use super::store::{Shelf, Store};
+use super::training::{DETECTOR, Order, Outcome, STYLE, Told, dataset, train};
+use crate::cli::display::note;
+use crate::cli::network::Kind;
+
+/// What a new project is called.
+const UNNAMED: &str = "My people";
+/// Pixels of a camera's frame, at most.
+const LARGEST_FRAME: u64 = 4 << 20;
+/// Pixels of a photo, at most.
+const LARGEST_PHOTO: u64 = 60 << 20;
+/// Width and height of the small picture of a face.
+const THUMBNAIL: usize = 96;
+/// Width and height from which a face is kept, in pixels of the frame.
+const LEAST_FACE: f32 = 40.0;
+/// Least time between two faces of a recording.
+const BETWEEN_FACES: Duration = Duration::from_millis(100);
+/// Longest time that a change is not on the disk.
+const UNSAVED: Duration = Duration::from_secs(1);
+/// Most epochs of a run.
+const MOST_EPOCHS: u32 = 1000;
+
+/// Has the project, the detector and the model.
+pub struct Engine {
+    device: Device,
+    mailbox: Arc<Mailbox>,
+    outbox: Arc<Outbox>,
+    store: Store,
+    detector: Box<dyn Detector>,
+    open: Open,
+    recording: Option<Recording>,
+    run: Option<Run>,
+}
+
+/// The project that is open.
+struct Open {
+    shelf: Shelf,
+    project: Project,
+    /// Small pictures of its faces, as JPEG.
+    thumbnails: BTreeMap<u32, Vec<u8>>,
+    recognizer: Option<Recognizer>,
+    /// Since when the disk does not know all of it.
+    changed: Option<Instant>,
+}
+
+/// Faces before the camera are kept.
+struct Recording {
+    person: u32,
+    number: u32,
+    last: Option<Instant>,
+}
+
+/// A network is trained.
+struct Run {
+    shown: Training,
+    stop: Arc<AtomicBool>,
+    thread: JoinHandle<()>,
+}
+
+impl Engine {
+    /// Opens the project that was changed last, or makes one.
+    ///
+    /// # Errors
+    /// If the folder cannot be used, or the device has no room for the detector.
+    pub fn new(device: Device, root: &Path, mailbox: Arc<Mailbox>, outbox: Arc<Outbox>) -> Result<Engine> {
+        let store = Store::open(root)?;
+        let detector = DETECTOR.open(&device, &MtcnnOptions::default())?;
+        let last = store.list().into_iter().next().and_then(|titled| store.shelf(&titled.id));
+        let open = match last {
+            Some(shelf) => Open::load(shelf, &device, &mut |text| note(text))?,
+            None => Open::new(&store, UNNAMED)?,
+        };
+        Ok(Engine { device, mailbox, outbox, store, detector, open, recording: None, run: None })
+    }
+
+    /// Works until the program ends.
+    pub fn run(mut self) {
+        loop {
+            let work = match self.mailbox.try_take() {
+                Some(work) => work,
+                None => {
+                    self.save();
+                    self.mailbox.take()
+                }
+            };
+            if self.open.changed.is_some_and(|since| since.elapsed() > UNSAVED) {
+                self.save();
+            }
+            match work {
+                Work::End => break,
+                work => self.work(work),
+            }
+        }
+        if let Some(run) = self.run.take() {
+            run.stop.store(true, Ordering::Relaxed);
+            let _ = run.thread.join();
+        }
+        self.save();
+    }
+
+    fn work(&mut self, work: Work) {
+        match work {
+            Work::Arrived(session) => {
+                if self.outbox.is_present(session) {
+                    self.welcome();
+                }
+            }
+            Work::Left(session) => {
+                if self.outbox.is_present(session) {
+                    self.recording = None;
+                }
+            }
+            Work::Asked(request) => {
+                if let Err(problem) = self.answer(request) {
+                    self.problem(&problem);
+                }
+            }
+            Work::Photo { person, bytes } => {
+                let (problem, note) = match self.photo(person, &bytes) {
+                    Ok(note) => (None, note),
+                    Err(problem) => (Some(words(&problem)), None),
+                };
+                self.outbox.send(&Event::Photo { person, problem, note });
+            }
+            Work::Frame(frame) => self.frame(&frame),
+            Work::File(wanted, reply) => {
+                // Whoever asked may be gone.
+                let _ = reply.send(self.file(wanted));
+            }
+            Work::Told(told) => self.told(told),
+            Work::End => {}
+        }
+    }
+
+    fn problem(&self, problem: &Error) {
+        self.outbox.send(&Event::Problem { text: words(problem) });
+    }
+
+    /// Writes what the disk does not know yet.
+    fn save(&mut self) {
+        if self.open.changed.take().is_none() {
+            return;
+        }
+        // After an error the next change tries again.
+        if let Err(problem) = self.open.shelf.save(&self.open.project) {
+            self.recording = None;
+            self.problem(&problem);
+        }
+    }
+
+    /// Tells a page that has come all there is.
+    fn welcome(&mut self) {
+        self.recording = None;
+        self.tell_state();
+        for (&face, jpeg) in &self.open.thumbnails {
+            self.outbox.send_thumbnail(face, jpeg);
+        }
+    }
+
+    fn tell_state(&self) {
+        let project = &self.open.project;
+        let here = Titled { id: self.open.shelf.id.clone(), title: project.title.clone() };
+        let mut projects = self.store.list();
+        projects.retain(|other| other.id != here.id);
+        projects.push(here.clone());
+        projects.sort_by(|a, b| a.title.cmp(&b.title).then_with(|| a.id.cmp(&b.id)));
+        self.outbox.send(&Event::State(Box::new(State {
+            device: self.device.to_string(),
+            projects,
+            project: here,
+            people: project.listed(),
+            model: project.model(),
+            training: self.run.as_ref().map(|run| run.shown.clone()),
+            networks: Kind::value_variants().iter().map(|&kind| Network::from(kind)).collect(),
+        })));
+    }
+
+    /// Does what the page asks for.
+    fn answer(&mut self, request: Request) -> Result<()> {
+        let project = &mut self.open.project;
+        match request {
+            Request::Record { person } => {
+                self.recording = None;
+                if let Some(person) = person {
+                    project.person(person)?;
+                    project.has_room()?;
+                    self.recording = Some(Recording { person, number: project.number(), last: None });
+                }
+                return Ok(());
+            }
+            Request::StopTraining => {
+                if let Some(run) = &self.run {
+                    run.stop.store(true, Ordering::Relaxed);
+                }
+                return Ok(());
+            }
+            Request::Train { network, epochs } => self.train(&network, epochs)?,
+            Request::AddPerson { name } => drop(project.add_person(&name)?),
+            Request::RenamePerson { person, name } => project.rename_person(person, &name)?,
+            Request::RemovePerson { person } => {
+                let faces = project.remove_person(person)?;
+                if self.recording.as_ref().is_some_and(|recording| recording.person == person) {
+                    self.recording = None;
+                }
+                self.forget(&faces);
+            }
+            Request::RemoveFace { face } => {
+                project.remove_face(face)?;
+                self.forget(&[face]);
+            }
+            Request::RenameProject { title } => project.rename(&title)?,
+            Request::NewProject { title } => {
+                self.may_switch()?;
+                let open = Open::new(&self.store, &title)?;
+                self.switch(open);
+            }
+            Request::OpenProject { project } => {
+                self.may_switch()?;
+                let gone = || Error::Input("this project is not there any more; open another".into());
+                let shelf = self.store.shelf(&project).ok_or_else(gone)?;
+                let outbox = self.outbox.clone();
+                let open = Open::load(shelf, &self.device, &mut |text| {
+                    outbox.send(&Event::Problem { text: text.into() });
+                })?;
+                self.switch(open);
+            }
+            Request::RemoveProject => {
+                self.may_switch()?;
+                self.open.shelf.remove()?;
+                self.open.changed = None;
+                let next = self.store.list().into_iter().next();
+                let open = match next.and_then(|titled| self.store.shelf(&titled.id)) {
+                    Some(shelf) => Open::load(shelf, &self.device, &mut |text| note(text))?,
+                    None => Open::new(&self.store, UNNAMED)?,
+                };
+                self.switch(open);
+            }
+        }
+        self.open.change();
+        self.tell_state();
+        Ok(())
+    }
+
+    /// Removes the pictures of faces that the project has forgotten.
+    fn forget(&mut self, faces: &[u32]) {
+        faces.iter().for_each(|face| drop(self.open.thumbnails.remove(face)));
+        self.open.tidy();
+    }
+
+    fn may_switch(&self) -> Result<()> {
+        match self.run {
+            Some(_) => Err(Error::Input("a network is trained; stop that first, or wait for its end".into())),
+            None => Ok(()),
+        }
+    }
+
+    fn switch(&mut self, open: Open) {
+        self.save();
+        self.recording = None;
+        self.open = open;
+        self.welcome();
+    }
+
+    /// Keeps the largest face of a photo. What the user should know of it is returned.
+    fn photo(&mut self, person: u32, bytes: &[u8]) -> Result<Option<String>> {
+        self.open.project.person(person)?;
+        self.open.project.has_room()?;
+        let image = decode_bytes(Path::new("the photo"), bytes, LARGEST_PHOTO)?;
+        let faces = self.detector.detect(&image)?;
+        let largest = largest(&faces).ok_or_else(|| {
+            Error::Input("no face found; use a photo that shows the face from the front, and larger".into())
+        })?;
+        let recording = self.open.project.number();
+        self.keep(&image, largest, person, recording)?;
+        Ok(match faces.len() {
+            1 => None,
+            several => Some(format!("{several} faces found; the largest was taken")),
+        })
+    }
+
+    /// Names who is on a frame; keeps the face while somebody is recorded.
+    fn frame(&mut self, frame: &mailbox::Frame) {
+        match self.seen(frame) {
+            Ok((size, faces)) => {
+                let took = frame.received.elapsed().as_secs_f64() * 1e3;
+                self.outbox.send(&Event::Frame(Frame { number: frame.number, size, faces, took }));
+            }
+            Err(problem) => {
+                self.recording = None;
+                self.problem(&problem);
+                // The page sends its next frame when this one is answered.
+                let empty = Frame { number: frame.number, size: [0, 0], faces: vec![], took: 0.0 };
+                self.outbox.send(&Event::Frame(empty));
+            }
+        }
+    }
+
+    fn seen(&mut self, frame: &mailbox::Frame) -> Result<([usize; 2], Vec<Seen>)> {
+        let image = decode_bytes(Path::new("the camera's frame"), &frame.bytes, LARGEST_FRAME)?;
+        let size = [image.width(), image.height()];
+        let faces = match (&mut self.recording, &self.open.recognizer) {
+            (None, Some(recognizer)) => recognizer.recognize(&image)?.into_iter().map(Seen::from).collect(),
+            _ => {
+                let faces = self.detector.detect(&image)?;
+                self.record(&image, &faces)?;
+                faces.iter().map(|face| Seen::somebody(face.rect)).collect()
+            }
+        };
+        Ok((size, faces))
+    }
+
+    /// Keeps the largest face, if somebody is recorded and it is large enough.
+    fn record(&mut self, image: &RgbImage, faces: &[Found]) -> Result<()> {
+        let Some(recording) = &mut self.recording else { return Ok(()) };
+        let Some(face) = largest(faces).filter(|face| face.rect.width.min(face.rect.height) >= LEAST_FACE)
+        else {
+            return Ok(());
+        };
+        if recording.last.is_some_and(|last| last.elapsed() < BETWEEN_FACES) {
+            return Ok(());
+        }
+        recording.last = Some(Instant::now());
+        let (person, number) = (recording.person, recording.number);
+        self.open.project.has_room()?;
+        self.keep(image, face, person, number)
+    }
+
+    fn keep(&mut self, image: &RgbImage, found: &Found, person: u32, recording: u32) -> Result<()> {
+        let crop = face_crop(image, found, STYLE);
+        let landmarks = landmarks_in_crop(found, STYLE);
+        let id = self.open.project.number();
+        let jpeg = thumbnail(&crop)?;
+        self.open.shelf.add_face(id, &crop)?;
+        self.outbox.send(&Event::Face { face: id, person });
+        self.outbox.send_thumbnail(id, &jpeg);
+        self.open.thumbnails.insert(id, jpeg);
+        self.open.project.add_face(Face { id, person, recording, landmarks });
+        self.open.change();
+        Ok(())
+    }
+
+    fn file(&mut self, wanted: Wanted) -> Result<Vec<u8>> {
+        let shelf = &self.open.shelf;
+        let read = |path: &Path| {
+            std::fs::read(path).map_err(|source| Error::io(path, source, "train a model first"))
+        };
+        match wanted {
+            Wanted::Model => read(&shelf.model_path()),
+            Wanted::Report => read(&shelf.report_folder().join(lookalike::report::PAGE)),
+            Wanted::Faces => {
+                let path = shelf.faces_path();
+                dataset(&self.open.project, shelf)?.save(&path)?;
+                let bytes = read(&path);
+                let _ = std::fs::remove_file(&path);
+                bytes
+            }
+        }
+    }
+
+    /// Begins a run.
+    fn train(&mut self, network: &str, epochs: u32) -> Result<()> {
+        if self.run.is_some() {
+            return Err(Error::Input("a network is trained already".into()));
+        }
+        let kind = Kind::from_str(network, false)
+            .map_err(|_| Error::Input("there is no such network; reload the page".into()))?;
+        let epochs = epochs.clamp(1, MOST_EPOCHS);
+        let order = Order {
+            project: self.open.project.clone(),
+            shelf: self.open.shelf.clone(),
+            kind,
+            epochs: epochs as usize,
+        };
+        let stop = Arc::new(AtomicBool::new(false));
+        let shown = Training { network: kind.name().into(), epochs, curve: vec![] };
+        let (mailbox, device, flag) = (self.mailbox.clone(), self.device.clone(), stop.clone());
+        let thread = std::thread::spawn(move || {
+            let told = mailbox.clone();
+            let run = || train(&order, &device, flag, &|event| told.put(Work::Told(Told::Event(event))));
+            let ended = std::panic::catch_unwind(std::panic::AssertUnwindSafe(run)).unwrap_or_else(|_| {
+                Err(Error::Training("it crashed; the terminal shows where. Please report it".into()))
+            });
+            mailbox.put(Work::Told(Told::Ended(ended)));
+        });
+        self.run = Some(Run { shown, stop, thread });
+        Ok(())
+    }
+
+    fn told(&mut self, told: Told) {
+        match told {
+            Told::Event(event) => {
+                if let (Event::Epoch(curve), Some(run)) = (&event, &mut self.run) {
+                    run.shown.curve.push(Curve::clone(curve));
+                }
+                self.outbox.send(&event);
+            }
+            Told::Ended(ended) => {
+                self.run = None;
+                match ended.and_then(|outcome| self.adopt(outcome)) {
+                    Ok(()) => self.open.change(),
+                    Err(problem) => self.problem(&problem),
+                }
+                self.tell_state();
+            }
+        }
+    }
+
+    /// Takes the model of a run.
+    fn adopt(&mut self, outcome: Outcome) -> Result<()> {
+        let Outcome { file, about, revision } = outcome;
+        self.open.recognizer = Some(Recognizer::new(&self.device, file)?);
+        self.open.project.learned(about, revision);
+        Ok(())
+    }
+}
+
+impl Open {
+    fn new(store: &Store, title: &str) -> Result<Open> {
+        let project = Project::new(title)?;
+        let shelf = store.add(&project)?;
+        Ok(Open { shelf, project, thumbnails: BTreeMap::new(), recognizer: None, changed: None })
+    }
+
+    /// Reads a project. `tell` is told of what in it cannot be used.
+    fn load(shelf: Shelf, device: &Device, tell: &mut dyn FnMut(&str)) -> Result<Open> {
+        let mut project = shelf.project()?;
+        let faces: Vec<u32> = project.faces.iter().map(|face| face.id).collect();
+        let small = |at: usize| Ok(shelf.face(faces[at]).and_then(|picture| thumbnail(&picture)));
+        let read = workers::in_order(faces.len(), workers::usual(), small)?;
+        let mut thumbnails = BTreeMap::new();
+        for (&face, read) in faces.iter().zip(read) {
+            match read {
+                Ok(jpeg) => drop(thumbnails.insert(face, jpeg)),
+                Err(problem) => {
+                    tell(&format!("a face is left out: {}", words(&problem)));
+                    project.remove_face(face)?;
+                }
+            }
+        }
+        let model = project.model().map(|_| ModelFile::open(&shelf.model_path()));
+        let opened = model.map(|file| file.and_then(|file| Recognizer::new(device, file)));
+        let recognizer = opened.and_then(|opened| {
+            opened.map_err(|problem| tell(&format!("{}; train again", words(&problem)))).ok()
+        });
+        Ok(Open { shelf, project, thumbnails, recognizer, changed: None })
+    }
+
+    fn change(&mut self) {
+        self.changed.get_or_insert_with(Instant::now);
+    }
+
+    fn tidy(&self) {
+        let faces: Vec<u32> = self.project.faces.iter().map(|face| face.id).collect();
+        self.shelf.keep_faces(&faces);
+    }
+}
+
+fn largest(faces: &[Found]) -> Option<&Found> {
+    faces.iter().max_by(|a, b| a.rect.area().total_cmp(&b.rect.area()))
+}
+
+fn thumbnail(crop: &RgbImage) -> Result<Vec<u8>> {
+    encode_jpeg(&crop_resize(crop, crop.bounds(), THUMBNAIL, THUMBNAIL))
+}
+
+/// An error on one line.
+fn words(problem: &Error) -> String {
+    problem.to_string().split_whitespace().collect::<Vec<_>>().join(" ")
+}
