@@ -7,6 +7,8 @@ mod json_lines;
 mod one_photo;
 mod report;
 mod resume;
+#[cfg(feature = "studio")]
+mod studio;
 mod transfer;
 
 use std::collections::BTreeSet;

@@ -16,6 +16,7 @@ from PIL import Image, ImageOps
 from playwright.sync_api import Page, expect, sync_playwright
 
 FRAME = (640, 480)
+PHOTO = (340, 340)  # of the frame: somebody at arm's length
 FRAMES_PER_PHOTO = 8
 HOSTILE = "<img src=x onerror=alert(1)>"
 # Two people of celeb5; the first photos are recorded, the others recognised.
@@ -30,7 +31,7 @@ def video(photos, path):
     with open(path, "wb") as film:
         for photo in photos:
             picture = ImageOps.exif_transpose(Image.open(photo)).convert("RGB")
-            picture = ImageOps.pad(picture, FRAME, color=(60, 70, 80))
+            picture = ImageOps.pad(ImageOps.contain(picture, PHOTO), FRAME, color=(60, 70, 80))
             frame = io.BytesIO()
             picture.save(frame, "JPEG", quality=92)
             film.write(frame.getvalue() * FRAMES_PER_PHOTO)

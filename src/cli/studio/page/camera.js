@@ -65,12 +65,14 @@ export class Camera {
   draw([width, height], faces) {
     const canvas = this.#boxes;
     const scale = 2; // so that letters are sharp
+    const letters = Math.max(12, 16 * (width / (canvas.clientWidth || width))); // as large on a phone as on a desk
+    const line = 1.5 * letters;
     canvas.width = width * scale;
     canvas.height = height * scale;
     const pen = canvas.getContext("2d");
     pen.scale(scale, scale);
-    pen.lineWidth = 3;
-    pen.font = "600 16px system-ui, sans-serif";
+    pen.lineWidth = letters / 5;
+    pen.font = `600 ${letters}px system-ui, sans-serif`;
     pen.textBaseline = "middle";
     const mirrored = this.#stage.classList.contains("mirrored");
     for (const { box: [x, y, w, h], label } of faces) {
@@ -78,13 +80,13 @@ export class Camera {
       pen.strokeStyle = "#e5242a";
       pen.strokeRect(left, y, w, h);
       if (!label) continue;
-      const wide = pen.measureText(label).width + 12;
-      const at = Math.max(0, Math.min(left - 1.5, width - wide));
-      const top = y >= 24 ? y - 24 : Math.min(y + h, height - 24);
+      const wide = pen.measureText(label).width + letters;
+      const at = Math.max(0, Math.min(left - pen.lineWidth / 2, width - wide));
+      const top = y >= line ? y - line : Math.min(y + h, height - line);
       pen.fillStyle = "#e5242a";
-      pen.fillRect(at, top, wide, 24);
+      pen.fillRect(at, top, wide, line);
       pen.fillStyle = "#ffffff";
-      pen.fillText(label, at + 6, top + 12);
+      pen.fillText(label, at + letters / 2, top + line / 2);
     }
   }
 }
