@@ -10,6 +10,7 @@ mod resume;
 #[cfg(feature = "studio")]
 mod studio;
 mod transfer;
+mod webcam;
 
 use std::collections::BTreeSet;
 use std::fs;

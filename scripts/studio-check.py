@@ -31,9 +31,11 @@ def video(photos, path):
     with open(path, "wb") as film:
         for photo in photos:
             picture = ImageOps.exif_transpose(Image.open(photo)).convert("RGB")
-            picture = ImageOps.pad(ImageOps.contain(picture, PHOTO), FRAME, color=(60, 70, 80))
+            picture = ImageOps.contain(picture, PHOTO)
+            whole = Image.new("RGB", FRAME, (60, 70, 80))
+            whole.paste(picture, ((FRAME[0] - picture.width) // 2, (FRAME[1] - picture.height) // 2))
             frame = io.BytesIO()
-            picture.save(frame, "JPEG", quality=92)
+            whole.save(frame, "JPEG", quality=92)
             film.write(frame.getvalue() * FRAMES_PER_PHOTO)
 
 
@@ -255,6 +257,20 @@ def drive(arguments, folder):
             capture_output=True, text=True, check=True,
         )
         assert json.loads(answer.stdout)[0]["faces"][0]["name"] == "Mindy", answer.stdout
+
+        # A network with epochs is watched while it learns.
+        page.locator("#training summary").click()
+        page.locator("#network").select_option("scratch")
+        page.locator("#epochs").fill("3")
+        page.locator("#train").click()
+        expect(page.locator("#curves svg")).to_have_count(2, timeout=120_000)
+        expect(page.locator("#progress-text")).to_contain_text("Epoch")
+        expect(page.locator("#model")).to_be_visible(timeout=240_000)
+        expect(page.locator("#result")).to_contain_text("From scratch")
+        assert len(page.locator("#curves polyline").first.get_attribute("points").split()) == 3
+        no_overflow(page)
+        if arguments.pictures:
+            page.screenshot(path=arguments.pictures / "studio-curves.png")
 
         # A page without the token gets nothing, another window takes over.
         stranger = context.new_page()

@@ -33,6 +33,7 @@ mod selftest;
 mod studio;
 mod summary;
 mod train;
+mod webcam;
 mod weights;
 
 use clap::{Parser, Subcommand};
@@ -73,6 +74,7 @@ enum Command {
     Demo(demo::Arguments),
     #[cfg(feature = "studio")]
     Studio(studio::Arguments),
+    Webcam(webcam::Arguments),
 }
 
 impl Cli {
@@ -95,6 +97,7 @@ impl Cli {
             Command::Demo(arguments) => demo::run(&arguments),
             #[cfg(feature = "studio")]
             Command::Studio(arguments) => studio::run(&arguments),
+            Command::Webcam(arguments) => webcam::run(&arguments),
         }
     }
 }

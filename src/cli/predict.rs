@@ -124,23 +124,25 @@ fn named(person: &Recognition) -> String {
     person.name.clone().unwrap_or_else(|| format!("unknown ({})", person.nearest))
 }
 
+/// A face as JSON.
+pub fn face_json(face: &Recognition) -> Value {
+    let lookalike::vision::Rect { x, y, width, height } = face.rect;
+    let confidences: Map<String, Value> =
+        face.confidences.iter().map(|(name, share)| (name.clone(), json!(share))).collect();
+    json!({
+        "box": [x, y, width, height],
+        "score": face.score,
+        "name": face.name,
+        "nearest": face.nearest,
+        "distance": face.distance,
+        "confidence": face.confidence,
+        "confidences": confidences,
+    })
+}
+
 fn entry(photo: &Path, answer: &Result<Vec<Recognition>>) -> Value {
-    let face = |face: &Recognition| {
-        let lookalike::vision::Rect { x, y, width, height } = face.rect;
-        let confidences: Map<String, Value> =
-            face.confidences.iter().map(|(name, share)| (name.clone(), json!(share))).collect();
-        json!({
-            "box": [x, y, width, height],
-            "score": face.score,
-            "name": face.name,
-            "nearest": face.nearest,
-            "distance": face.distance,
-            "confidence": face.confidence,
-            "confidences": confidences,
-        })
-    };
     let (error, faces): (Option<String>, Vec<Value>) = match answer {
-        Ok(people) => (None, people.iter().map(face).collect()),
+        Ok(people) => (None, people.iter().map(face_json).collect()),
         Err(error) => (Some(error.to_string()), vec![]),
     };
     json!({"photo": photo.display().to_string(), "error": error, "faces": faces})
