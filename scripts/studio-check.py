@@ -227,6 +227,15 @@ def drive(arguments, folder):
         second = train(page)
         assert "Right on faces it had not seen" in second, second
 
+        # Photos from files; one that is none is named, the others are kept.
+        photos = sorted((arguments.data / "photos" / "celeb5" / PEOPLE["Ben"]).iterdir())[:2]
+        broken = folder / "broken.jpg"
+        broken.write_bytes(photos[0].read_bytes()[:3000])
+        page.locator(".card .files").first.set_input_files([photos[0], broken, photos[1]])
+        expect(page.locator("#said")).to_contain_text("2 of 3 photos added", timeout=30_000)
+        expect(page.locator("#said")).to_contain_text("broken.jpg: ")
+        counts["Ben"] += 2
+
         # A face that was removed is gone.
         page.get_by_role("button", name="Remove face").first.click()
         counts["Ben"] -= 1

@@ -1,6 +1,6 @@
 // Learning curves: accuracy and loss over the epochs, of the pictures learned and of those kept back.
 
-const WIDTH = 300, HEIGHT = 150, LEFT = 34, RIGHT = 8, TOP = 22, BOTTOM = 20;
+const WIDTH = 300, HEIGHT = 150, LEFT = 42, RIGHT = 8, TOP = 22, BOTTOM = 20;
 
 function node(name, attributes, text) {
   const made = document.createElementNS("http://www.w3.org/2000/svg", name);

@@ -294,7 +294,7 @@ function showTraining() {
   $("curves").dataset.project = state.project.id;
   $("model").hidden = model === null || training !== null;
   if (model) {
-    $("result").textContent = `${model.people} people learned by ${NETWORKS[model.network]?.[0] ?? model.network}. ${model.result}`;
+    $("result").textContent = `${model.people} people learned (${NETWORKS[model.network]?.[0] ?? model.network}). ${model.result}`;
     $("stale").hidden = model.current;
   }
   if ($("network").options.length === 0) {
