@@ -47,6 +47,8 @@ pub struct Engine {
     mailbox: Arc<Mailbox>,
     outbox: Arc<Outbox>,
     store: Store,
+    /// By title.
+    projects: Vec<Titled>,
     detector: Box<dyn Detector>,
     open: Open,
     recording: Option<Recording>,
@@ -86,12 +88,13 @@ impl Engine {
     pub fn new(device: Device, root: &Path, mailbox: Arc<Mailbox>, outbox: Arc<Outbox>) -> Result<Engine> {
         let store = Store::open(root)?;
         let detector = DETECTOR.open(&device, &MtcnnOptions::default())?;
-        let last = store.list().into_iter().next().and_then(|titled| store.shelf(&titled.id));
+        let projects = store.list();
+        let last = projects.first().and_then(|titled| store.shelf(&titled.id));
         let open = match last {
             Some(shelf) => Open::load(shelf, &device, &mut |text| note(text))?,
             None => Open::new(&store, UNNAMED)?,
         };
-        Ok(Engine { device, mailbox, outbox, store, detector, open, recording: None, run: None })
+        Ok(Engine { device, mailbox, outbox, store, projects, detector, open, recording: None, run: None })
     }
 
     /// Works until the program ends.
@@ -157,6 +160,27 @@ impl Engine {
         self.outbox.send(&Event::Problem { text: words(problem) });
     }
 
+    /// Says what went wrong; a device that was lost is opened again.
+    fn trouble(&mut self, problem: &Error) {
+        let Error::DeviceLost(_) = problem else { return self.problem(problem) };
+        match self.reopen() {
+            Ok(()) => {
+                self.outbox.send(&Event::Note { text: format!("{}: it was opened again", words(problem)) })
+            }
+            Err(problem) => self.problem(&problem),
+        }
+    }
+
+    fn reopen(&mut self) -> Result<()> {
+        self.device.reopen()?;
+        self.detector = DETECTOR.open(&self.device, &MtcnnOptions::default())?;
+        if let Some(recognizer) = &self.open.recognizer {
+            let file = ModelFile::clone(recognizer.file());
+            self.open.recognizer = Some(Recognizer::new(&self.device, file)?);
+        }
+        Ok(())
+    }
+
     /// Writes what the disk does not know yet.
     fn save(&mut self) {
         if self.open.changed.take().is_none() {
@@ -178,16 +202,15 @@ impl Engine {
         }
     }
 
-    fn tell_state(&self) {
+    fn tell_state(&mut self) {
         let project = &self.open.project;
         let here = Titled { id: self.open.shelf.id.clone(), title: project.title.clone() };
-        let mut projects = self.store.list();
-        projects.retain(|other| other.id != here.id);
-        projects.push(here.clone());
-        projects.sort_by(|a, b| a.title.cmp(&b.title).then_with(|| a.id.cmp(&b.id)));
+        self.projects.retain(|other| other.id != here.id);
+        self.projects.push(here.clone());
+        self.projects.sort_by(|a, b| a.title.cmp(&b.title).then_with(|| a.id.cmp(&b.id)));
         self.outbox.send(&Event::State(Box::new(State {
             device: self.device.to_string(),
-            projects,
+            projects: self.projects.clone(),
             project: here,
             people: project.listed(),
             model: project.model(),
@@ -239,19 +262,17 @@ impl Engine {
                 self.may_switch()?;
                 let gone = || Error::Input("this project is not there any more; open another".into());
                 let shelf = self.store.shelf(&project).ok_or_else(gone)?;
-                let outbox = self.outbox.clone();
-                let open = Open::load(shelf, &self.device, &mut |text| {
-                    outbox.send(&Event::Problem { text: text.into() });
-                })?;
+                let open = self.load(shelf)?;
                 self.switch(open);
             }
             Request::RemoveProject => {
                 self.may_switch()?;
                 self.open.shelf.remove()?;
                 self.open.changed = None;
-                let next = self.store.list().into_iter().next();
-                let open = match next.and_then(|titled| self.store.shelf(&titled.id)) {
-                    Some(shelf) => Open::load(shelf, &self.device, &mut |text| note(text))?,
+                self.projects.retain(|other| other.id != self.open.shelf.id);
+                let next = self.projects.first().and_then(|titled| self.store.shelf(&titled.id));
+                let open = match next {
+                    Some(shelf) => self.load(shelf)?,
                     None => Open::new(&self.store, UNNAMED)?,
                 };
                 self.switch(open);
@@ -265,7 +286,15 @@ impl Engine {
     /// Removes the pictures of faces that the project has forgotten.
     fn forget(&mut self, faces: &[u32]) {
         faces.iter().for_each(|face| drop(self.open.thumbnails.remove(face)));
-        self.open.tidy();
+        self.tidy();
+    }
+
+    /// Removes pictures that the project has forgotten from the disk, unless a run may still read them.
+    fn tidy(&self) {
+        if self.run.is_none() {
+            let faces: Vec<u32> = self.open.project.faces.iter().map(|face| face.id).collect();
+            self.open.shelf.keep_faces(&faces);
+        }
     }
 
     fn may_switch(&self) -> Result<()> {
@@ -273,6 +302,11 @@ impl Engine {
             Some(_) => Err(Error::Input("a network is trained; stop that first, or wait for its end".into())),
             None => Ok(()),
         }
+    }
+
+    fn load(&self, shelf: Shelf) -> Result<Open> {
+        let tell = &mut |text: &str| self.outbox.send(&Event::Problem { text: text.into() });
+        Open::load(shelf, &self.device, tell)
     }
 
     fn switch(&mut self, open: Open) {
@@ -308,7 +342,7 @@ impl Engine {
             }
             Err(problem) => {
                 self.recording = None;
-                self.problem(&problem);
+                self.trouble(&problem);
                 // The page sends its next frame when this one is answered.
                 let empty = Frame { number: frame.number, size: [0, 0], faces: vec![], took: 0.0 };
                 self.outbox.send(&Event::Frame(empty));
@@ -401,7 +435,7 @@ impl Engine {
             let ended = std::panic::catch_unwind(std::panic::AssertUnwindSafe(run)).unwrap_or_else(|_| {
                 Err(Error::Training("it crashed; the terminal shows where. Please report it".into()))
             });
-            mailbox.put(Work::Told(Told::Ended(ended)));
+            mailbox.put(Work::Told(Told::Ended(ended.map(Box::new))));
         });
         self.run = Some(Run { shown, stop, thread });
         Ok(())
@@ -417,7 +451,8 @@ impl Engine {
             }
             Told::Ended(ended) => {
                 self.run = None;
-                match ended.and_then(|outcome| self.adopt(outcome)) {
+                self.tidy();
+                match ended.and_then(|outcome| self.adopt(*outcome)) {
                     Ok(()) => self.open.change(),
                     Err(problem) => self.problem(&problem),
                 }
@@ -469,11 +504,6 @@ impl Open {
     fn change(&mut self) {
         self.changed.get_or_insert_with(Instant::now);
     }
-
-    fn tidy(&self) {
-        let faces: Vec<u32> = self.project.faces.iter().map(|face| face.id).collect();
-        self.shelf.keep_faces(&faces);
-    }
 }
 
 fn largest(faces: &[Found]) -> Option<&Found> {
@@ -487,4 +517,52 @@ fn thumbnail(crop: &RgbImage) -> Result<Vec<u8>> {
 /// An error on one line.
 fn words(problem: &Error) -> String {
     problem.to_string().split_whitespace().collect::<Vec<_>>().join(" ")
+}
+
+#[cfg(test)]
+mod tests {
+    use tokio::sync::mpsc::Receiver;
+
+    use super::*;
+    use crate::cli::studio::outbox::Message;
+
+    /// What was sent since.
+    fn events(receiver: &mut Receiver<Message>) -> Vec<serde_json::Value> {
+        let messages = std::iter::from_fn(|| receiver.try_recv().ok());
+        let text = |message| if let Message::Text(text) = message { Some(text) } else { None };
+        messages.filter_map(text).map(|text| serde_json::from_str(&text).unwrap()).collect()
+    }
+
+    #[test]
+    fn a_lost_device_is_opened_again() {
+        let device = Device::open().unwrap();
+        let root = tempfile::tempdir().unwrap();
+        let (mailbox, outbox) = (Arc::new(Mailbox::default()), Arc::new(Outbox::default()));
+        let mut engine = Engine::new(device.clone(), root.path(), mailbox, outbox.clone()).unwrap();
+        let (_, mut receiver) = outbox.arrive();
+        let photo = concat!(env!("CARGO_MANIFEST_DIR"), "/assets/demo/s01/01.png");
+        let bytes = std::fs::read(photo).unwrap();
+        let mut look = |number| {
+            let frame = mailbox::Frame { number, bytes: bytes.clone(), received: Instant::now() };
+            engine.work(Work::Frame(frame));
+            events(&mut receiver)
+        };
+        let before = look(1);
+        assert_eq!(before[0]["faces"].as_array().unwrap().len(), 1, "{before:?}");
+        // The CPU is never lost.
+        let Some(gpu) = device.gpu() else { return };
+        gpu.lose();
+        let lost = look(2);
+        assert!(
+            lost[0]["event"] == "note" && lost[0]["text"].as_str().unwrap().contains("opened again"),
+            "{lost:?}"
+        );
+        assert_eq!(
+            (&lost[1]["event"], &lost[1]["number"]),
+            (&"frame".into(), &2.into()),
+            "or the page waits for ever"
+        );
+        let after = look(3);
+        assert_eq!(after[0]["faces"], before[0]["faces"]);
+    }
 }

@@ -37,7 +37,7 @@ pub enum Told {
     /// Something happened.
     Event(Event),
     /// It has ended, and the model lies in the project's folder.
-    Ended(Result<Outcome>),
+    Ended(Result<Box<Outcome>>),
 }
 
 /// What a run gave.
