@@ -62,6 +62,7 @@ pub mod gpu;
 pub mod graph;
 #[cfg(feature = "vision")]
 mod lending;
+mod losses;
 pub mod models;
 pub mod nn;
 pub mod ops;

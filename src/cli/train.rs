@@ -190,11 +190,21 @@ pub fn run(arguments: &Arguments) -> Result<()> {
     say(format_args!("\nmodel: {} (of epoch {})", output.display(), trained.best_epoch));
     say(format_args!("learning curves: {}", history.display()));
     if let Some(folder) = report {
-        let mut report = report_on(file, output, &device, began)?;
-        report.subtitle = format!("Trained on the faces of {}.", arguments.photos.display());
-        report.samples = samples(&dataset, split, &arguments.settings, &device)?;
-        let report = report_on_training(report, &device, &dataset, &learned, &skipped, notes)?;
-        say(format_args!("report: {}", write_report(&report, &folder)?.display()));
+        let written = device.retrying(&mut |text| note(text), &mut || {
+            let mut report = report_on(file, output, &device, began)?;
+            report.subtitle = format!("Trained on the faces of {}.", arguments.photos.display());
+            report.samples = samples(&dataset, split, &arguments.settings, &device)?;
+            let report = report_on_training(report, &device, &dataset, &learned, &skipped, notes.clone())?;
+            write_report(&report, &folder)
+        });
+        match written {
+            Ok(page) => say(format_args!("report: {}", page.display())),
+            // The model is what was asked for, and it is there.
+            Err(problem @ (Error::DeviceLost(_) | Error::OutOfMemory { .. } | Error::Gpu(_))) => {
+                note(format_args!("no report: {problem}; the model is whole"));
+            }
+            Err(problem) => return Err(problem),
+        }
     }
     if arguments.json_lines {
         result.extend([

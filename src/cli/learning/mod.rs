@@ -27,7 +27,7 @@ use interrupt::stop_on_interrupt;
 use show::Show;
 use strangers::strangers;
 
-use super::display::{Progress, say};
+use super::display::{Progress, note, say};
 use super::network::{Kind, Start};
 
 use settings::EXPANDED;
@@ -144,7 +144,8 @@ pub fn learn_split(
         };
         let progress = Progress::new("upper halves", "faces", plain);
         let report = &mut |done| progress.report(done, photos);
-        file.judgement.masked = Some(masked_people(device, &file, &examples, rate, report)?);
+        let on_note = &mut |text: &str| note(text);
+        file.judgement.masked = Some(masked_people(device, &file, &examples, rate, report, on_note)?);
     }
     Ok(Learned { file, trained, split: judged.split, labels, believed, expanded: None })
 }
