@@ -144,27 +144,27 @@ pub fn run(arguments: &Arguments) -> Result<()> {
     say(format_args!("{} faces of {} people", dataset.len(), dataset.classes()));
     let cross_validation = match arguments.settings.folds {
         Some(folds) => {
-            cross_validate(&dataset, folds as usize, &arguments.settings, &start, &device, *plain)?
+            let kept = checkpoints.as_ref();
+            cross_validate(&dataset, folds as usize, &arguments.settings, &start, &device, kept, *plain)?
         }
         None => Value::Null,
     };
     let mut learned = learn(&dataset, &arguments.settings, &start, &device, checkpoints.clone(), *plain)?;
     learned.file.training["cross_validation"] = cross_validation;
-    let Learned { file, trained, split, labels, believed, .. } = &learned;
+    let Learned { file, trained, split, labels, believed, interrupted, .. } = &learned;
+    // Before anything else that could fail.
     file.save(output)?;
     trained.history.write_csv(&history, split)?;
-    if let (Some(checkpoints), false) = (&checkpoints, trained.outcome == Outcome::Interrupted) {
-        checkpoints.remove()?;
+    if trained.outcome == Outcome::EarlyStopped {
+        say(format_args!(
+            "\nstopped: the validation loss has not fallen for {} epochs",
+            arguments.settings.patience
+        ));
     }
-    match trained.outcome {
-        Outcome::EarlyStopped => {
-            say(format_args!(
-                "\nstopped: the validation loss has not fallen for {} epochs",
-                arguments.settings.patience
-            ));
-        }
-        Outcome::Interrupted => note("stopped early; the same command with --resume goes on"),
-        Outcome::Finished | Outcome::NotFinite { .. } => {}
+    match &checkpoints {
+        Some(_) if *interrupted => note("stopped early; the same command with --resume goes on"),
+        Some(checkpoints) => checkpoints.remove()?,
+        None => {}
     }
 
     say("");

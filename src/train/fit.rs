@@ -170,6 +170,7 @@ fn attempt(
         }
         None => Progress::default(),
     };
+    let begun = progress.position;
     let mut keeper = Keeper::new(settings, identity, has_checkpoint);
     if !run.prepare(stop, on_event)? {
         return Err(Error::Training(
@@ -227,6 +228,11 @@ fn attempt(
             run.keep(&progress, &mut keeper, on_event)?;
         }
     };
+    let is_over = matches!(outcome, Outcome::Finished | Outcome::EarlyStopped);
+    if is_over && progress.position != begun {
+        // What comes behind the epochs may take as long as they, and needs the best weights alone.
+        keeper.save(&progress, || Ok(BTreeMap::new()), &mut |note| on_event(Event::Note(note)))?;
+    }
     match progress.best {
         Some(Best { epoch: best_epoch, mut weights }) => {
             let answers = run.answers(&weights)?;
@@ -264,6 +270,11 @@ fn go_on(
     }
     run.restore(&states)?;
     let Position { epoch, done, .. } = progress.position;
-    note(&format!("the run goes on in epoch {epoch}, after {done} of its pictures ({})", path.display()));
+    note(&match states.is_empty() {
+        true => format!("the run's epochs are done ({})", path.display()),
+        false => {
+            format!("the run goes on in epoch {epoch}, after {done} of its pictures ({})", path.display())
+        }
+    });
     Ok(progress)
 }

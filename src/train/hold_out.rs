@@ -58,7 +58,8 @@ fn notes_only(on_note: &mut dyn FnMut(&str)) -> impl FnMut(Event<'_>) {
 
 /// For photos of people held out, how far they are from the nearest person of a network that was trained without them: each of
 /// `folds` networks does without another part of the people, and `on_note` is told before. A part that leaves fewer than two
-/// people, or nobody to validate with, is left out.
+/// people, or nobody to validate with, is left out. Where the options have [checkpoints](FitOptions::checkpoints), each network
+/// has [its own](super::Checkpoints::of_hold_out).
 ///
 /// # Errors
 /// As [`fit`](super::fit()).
@@ -72,8 +73,6 @@ pub fn hold_out(
 ) -> Result<Vec<f32>> {
     let Task { dataset, split, .. } = *task;
     let people = dataset.classes();
-    // They are other runs than the one that is kept.
-    let options = &FitOptions { checkpoints: None, ..options.clone() };
     let mut distances = Vec::new();
     for fold in 0..folds.min(people) {
         let knows = |picture: &usize| dataset.labels[*picture] % folds != fold;
@@ -89,6 +88,8 @@ pub fn hold_out(
         }
         let number = fold + 1;
         on_note(&format!("training without some of the people, {number} of {folds}"));
+        let checkpoints = options.checkpoints.as_ref().map(|kept| kept.of_hold_out(number));
+        let options = &FitOptions { checkpoints, ..options.clone() };
         let trained = fit(&Task { split: &some, ..*task }, options, stop, &mut notes_only(on_note));
         if stop.load(Ordering::Relaxed) {
             // The model itself is trained: an impatient user is to have it, with what is known by now.

@@ -11,7 +11,7 @@ mod strangers;
 
 use std::borrow::Cow;
 use std::sync::Arc;
-use std::sync::atomic::AtomicBool;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use lookalike::data::{CutStyle, Dataset, Split, expand, split_by_group, split_leaky};
 use lookalike::models::{Judgement, Model, ModelFile, Preprocessing, Strangers};
@@ -48,6 +48,8 @@ pub struct Learned {
     pub believed: Believed,
     /// The pictures that were split, where these are not the ones given but changed copies of them too.
     pub expanded: Option<Dataset>,
+    /// Whether the user wanted no more of it, so that something is missing.
+    pub interrupted: bool,
 }
 
 /// Splits, builds the network, says what it takes, trains; keeps the run at `checkpoints` meanwhile.
@@ -93,7 +95,7 @@ pub fn learn_split(
     say(format_args!("split: {}", split.note));
     let stop = stop_on_interrupt()?;
     let learner = Learner { settings, start, device, stop: &stop, plain };
-    let (judged, trained) = learner.fit(dataset, split, checkpoints)?;
+    let (judged, trained) = learner.fit(dataset, split, checkpoints.clone())?;
     let Lesson { pictures, split, .. } = &judged;
     let labels: Vec<usize> = split.validation.iter().map(|&picture| pictures.labels[picture]).collect();
     let groups: Vec<i64> = split.validation.iter().map(|&picture| pictures.groups[picture]).collect();
@@ -111,7 +113,7 @@ pub fn learn_split(
         None => (&judged, &trained),
     };
     let strangers = match settings.strangers() {
-        Some(rate) => learner.strangers(lesson, kept, rate)?,
+        Some(rate) => learner.strangers(lesson, kept, rate, checkpoints)?,
         None => None,
     };
     let CutStyle { detector, margin, align, whole } = dataset.cut.clone();
@@ -147,7 +149,8 @@ pub fn learn_split(
         let on_note = &mut |text: &str| note(text);
         file.judgement.masked = Some(masked_people(device, &file, &examples, rate, report, on_note)?);
     }
-    Ok(Learned { file, trained, split: judged.split, labels, believed, expanded: None })
+    let interrupted = stop.load(Ordering::Relaxed);
+    Ok(Learned { file, trained, split: judged.split, labels, believed, expanded: None, interrupted })
 }
 
 /// What learns: the network and its settings on a device.
@@ -213,8 +216,14 @@ impl Learner<'_> {
         }
     }
 
-    fn strangers(&self, lesson: &Lesson<'_>, trained: &Trained, rate: f64) -> Result<Option<Strangers>> {
-        let options = self.settings.options(self.start)?;
+    fn strangers(
+        &self,
+        lesson: &Lesson<'_>,
+        trained: &Trained,
+        rate: f64,
+        checkpoints: Option<Checkpoints>,
+    ) -> Result<Option<Strangers>> {
+        let options = FitOptions { checkpoints, ..self.settings.options(self.start)? };
         let Learner { settings, stop, .. } = *self;
         strangers(&self.task(lesson), &options, settings, rate, self.way(), trained, stop)
     }
