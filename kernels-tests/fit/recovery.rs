@@ -7,7 +7,7 @@ use std::time::Duration;
 use lookalike::check;
 use lookalike::gpu::GpuOptions;
 use lookalike::graph::Params;
-use lookalike::models::{FACE_SIZE, Model, ModelFile, Preprocessing};
+use lookalike::models::{FACE_SIZE, Model, ModelFile, Predictor, Preprocessing};
 use lookalike::nn::LayerActivation;
 use lookalike::nn::layers::{BatchNormalization, Dense, GlobalAveragePooling2d};
 use lookalike::ops::Normalize;
@@ -18,7 +18,7 @@ use lookalike::train::{
 };
 use lookalike::{Device, Error, Result};
 
-use super::{PEOPLE, Scene, Weights, dataset, frozen_network, network, options, pretrained, run};
+use super::{PEOPLE, SIZE, Scene, Weights, dataset, frozen_network, network, options, pretrained, run};
 
 /// The GPU of the tests, opened once more for this test alone.
 fn own_gpu(options: &GpuOptions) -> Device {
@@ -226,6 +226,42 @@ fn people_are_held_out_on_a_lost_device_as_on_a_whole_one() {
     }
 }
 
+/// The model's file, with what comes of its values for all parameters.
+fn file(model: &Model, size: usize) -> ModelFile {
+    let preprocessing = Preprocessing {
+        size,
+        detector: "mtcnn".into(),
+        margin: 0.0,
+        align: true,
+        placed: true,
+        whole: false,
+        normalize: Normalize::unit(),
+    };
+    ModelFile::new(model.clone(), dataset().names, preprocessing, pretrained(model))
+}
+
+#[test]
+fn a_predictor_without_room_takes_smaller_batches() {
+    let (file, pixels) = (Arc::new(file(&network(), SIZE)), dataset().pixels);
+    let predict = |options: &GpuOptions, pictures: usize| {
+        let device = own_gpu(options);
+        let crops = &pixels[..pictures * SIZE * SIZE * 3];
+        let answers = Predictor::new(&device, file.clone()).and_then(|mut it| it.predict(crops));
+        (device.gpu().unwrap().allocated(), answers)
+    };
+    let (whole, expected) = predict(&GpuOptions::default(), 30);
+    let (parts, _) = predict(&GpuOptions::default(), 8);
+    assert!(parts < whole, "{parts} of {whole} bytes");
+    let within = |bytes: u64| GpuOptions { memory: Some(bytes), ..GpuOptions::default() };
+    let (taken, answers) = predict(&within((parts + whole) / 2), 30);
+    assert!(taken < whole, "{taken} of {whole} bytes");
+    for (found, expected) in answers.unwrap().concat().iter().zip(expected.unwrap().concat()) {
+        approx::assert_relative_eq!(*found, expected, max_relative = 1e-4);
+    }
+    let (_, answers) = predict(&within(parts / 100), 30);
+    assert!(matches!(answers, Err(Error::OutOfMemory { .. })), "{answers:?}");
+}
+
 #[test]
 fn masked_people_are_learned_on_a_lost_device() {
     // As large as the face network's pictures, and otherwise as small as a network can be.
@@ -243,16 +279,7 @@ fn masked_people_are_learned_on_a_lost_device() {
     let dataset = lookalike::data::Dataset { size: FACE_SIZE, pixels: large, ..small };
     let pictures: Vec<usize> = (0..dataset.len()).cycle().take(150).collect();
     let features: Vec<Vec<f32>> = pictures.iter().map(|&at| vec![1.0, at as f32 / 30.0, 0.5]).collect();
-    let preprocessing = Preprocessing {
-        size: FACE_SIZE,
-        detector: "mtcnn".into(),
-        margin: 0.0,
-        align: true,
-        placed: true,
-        whole: false,
-        normalize: Normalize::unit(),
-    };
-    let file = ModelFile::new(model.clone(), dataset.names.clone(), preprocessing, pretrained(&model));
+    let file = file(&model, FACE_SIZE);
     let examples = Examples { dataset: &dataset, pictures: &pictures, features: &features };
     let (whole, lost) = at_many_moments(&mut |device| {
         let (mut notes, mut done) = (vec![], vec![]);
