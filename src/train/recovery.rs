@@ -23,6 +23,9 @@ impl AtATime {
     }
 }
 
+/// Work on a device with some options, which tells what happens.
+type Attempt<'a, T> = dyn FnMut(&FitOptions, &mut dyn FnMut(Event<'_>)) -> Result<T> + 'a;
+
 /// What `attempt` gives with these options, once more after each loss of the device, and with half as many pictures at a time
 /// wherever these have no room; what has been done is told as a [note](Event::Note). `at_a_time` knows how many of them options
 /// allow. Buffers that nobody uses have been freed before room is said to be missing.
@@ -34,7 +37,7 @@ pub(super) fn recovering<T>(
     options: &FitOptions,
     at_a_time: &dyn Fn(&FitOptions) -> Result<AtATime>,
     on_event: &mut dyn FnMut(Event<'_>),
-    attempt: &mut dyn FnMut(&FitOptions, &mut dyn FnMut(Event<'_>)) -> Result<T>,
+    attempt: &mut Attempt<'_, T>,
 ) -> Result<T> {
     let mut losses = Losses::default();
     let mut options = options.clone();
