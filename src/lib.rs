@@ -95,7 +95,7 @@ mod walls {
     use std::path::{Path, PathBuf};
 
     /// From the ground up.
-    const ROOMS: [&str; 24] = [
+    const ROOMS: [&str; 25] = [
         "tensor",
         "error",
         "profile",
@@ -106,6 +106,7 @@ mod walls {
         "cpu",
         "gpu",
         "device",
+        "losses",
         "lending",
         "graph",
         "ops",
