@@ -94,16 +94,21 @@ fn killed_at_25_moments_a_run_ends_with_the_same_bytes() {
     }
 }
 
-/// A run that was killed after its first checkpoints.
-fn killed(scene: &Scene) {
-    let mut command = scene.command(&training("m.safetensors", &[]));
+/// Runs until a file is there, and then no longer.
+fn killed_when(scene: &Scene, arguments: &[&str], file: &str) {
+    let mut command = scene.command(arguments);
     let mut child = command.stdout(Stdio::null()).stderr(Stdio::null()).spawn().expect("it starts");
-    while !scene.path("m.checkpoint.previous").exists() {
-        assert!(child.try_wait().expect("a child").is_none(), "it is still at work");
+    while !scene.path(file).exists() {
+        assert!(child.try_wait().expect("a child").is_none(), "it has made no {file}");
         std::thread::sleep(Duration::from_millis(1));
     }
     child.kill().expect("it can be killed");
     child.wait().expect("an end");
+}
+
+/// A run that was killed after its first checkpoints.
+fn killed(scene: &Scene) {
+    killed_when(scene, &training("m.safetensors", &[]), "m.checkpoint.previous");
 }
 
 #[test]
@@ -130,6 +135,31 @@ fn what_does_not_fit_a_checkpoint_is_refused_and_leaves_it_alone() {
     scene.ok(&training("whole.safetensors", &[]));
     let [a, b] = ["m.safetensors", "whole.safetensors"].map(|file| fs::read(scene.path(file)).unwrap());
     assert!(a == b);
+}
+
+#[test]
+fn what_folds_and_strangers_train_is_not_trained_again() {
+    let scene = scene();
+    let more = ["--folds", "2", "--strangers", "0.2", "--hold-out", "3"];
+    // Six networks: a few epochs of each are enough.
+    let few = |line: Vec<&'static str>| {
+        line.into_iter().map(|word| if word == "20" { "4" } else { word }).collect()
+    };
+    let whole: Vec<&str> = few(training("whole.safetensors", &more));
+    scene.ok(&whole);
+    let line: Vec<&str> = few([&training("m.safetensors", &more)[..], &["--resume"]].concat());
+    killed_when(&scene, &line, "m.fold-2.checkpoint");
+    killed_when(&scene, &line, "m.without-2.checkpoint");
+    let run = scene.ok(&line);
+    for done in ["m.fold-1", "m.fold-2", "m", "m.without-1"] {
+        let done = format!("the run's epochs are done ({done}.checkpoint)");
+        assert!(run.stderr.contains(&done), "{done}: {}", run.stderr);
+    }
+    assert!(run.stderr.contains("m.without-2.checkpoint"), "{}", run.stderr);
+    let [a, b] = ["m.safetensors", "whole.safetensors"].map(|file| fs::read(scene.path(file)).unwrap());
+    assert!(a == b, "the same bytes as without an interruption");
+    let left = |path: &Path| path.to_string_lossy().contains(".checkpoint");
+    assert!(!scene.files().iter().any(|path| left(path)), "{:?}", scene.files());
 }
 
 #[test]

@@ -62,6 +62,7 @@ pub mod gpu;
 pub mod graph;
 #[cfg(feature = "vision")]
 mod lending;
+mod losses;
 pub mod models;
 pub mod nn;
 pub mod ops;
@@ -94,7 +95,7 @@ mod walls {
     use std::path::{Path, PathBuf};
 
     /// From the ground up.
-    const ROOMS: [&str; 24] = [
+    const ROOMS: [&str; 25] = [
         "tensor",
         "error",
         "profile",
@@ -105,6 +106,7 @@ mod walls {
         "cpu",
         "gpu",
         "device",
+        "losses",
         "lending",
         "graph",
         "ops",

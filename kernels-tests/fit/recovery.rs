@@ -1,16 +1,24 @@
 //! A device that is lost, and one that has no room: the run goes on.
 
+use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 use std::time::Duration;
 
 use lookalike::check;
 use lookalike::gpu::GpuOptions;
 use lookalike::graph::Params;
-use lookalike::tensor::HostTensor;
-use lookalike::train::{Batches, Checkpoints, Event, FitOptions, Trained, fit};
+use lookalike::models::{FACE_SIZE, Model, ModelFile, Predictor, Preprocessing};
+use lookalike::nn::LayerActivation;
+use lookalike::nn::layers::{BatchNormalization, Dense, GlobalAveragePooling2d};
+use lookalike::ops::Normalize;
+use lookalike::tensor::{HostTensor, Shape};
+use lookalike::train::{
+    Batches, Checkpoints, Event, Examples, Fit, FitOptions, Trained, fit, fit_linear, fit_means, hold_out,
+    masked_people,
+};
 use lookalike::{Device, Error, Result};
 
-use super::{Scene, Weights, frozen_network, network, options, pretrained, run};
+use super::{PEOPLE, SIZE, Scene, Weights, dataset, frozen_network, network, options, pretrained, run};
 
 /// The GPU of the tests, opened once more for this test alone.
 fn own_gpu(options: &GpuOptions) -> Device {
@@ -112,6 +120,176 @@ fn without_room_fewer_pictures_are_on_the_device_at_a_time() {
     let (notes, trained) = losing(&tiny, &options(), &[]);
     assert!(matches!(trained, Err(Error::OutOfMemory { .. })), "{trained:?}");
     assert!(notes.last().unwrap().contains("1 pictures at a time"), "{notes:?}");
+}
+
+/// The two ways to train in one go, each with a small model: a convolution, its means, and the people.
+fn in_one_go() -> [(Fit, Model); 2] {
+    let model = |normalized: bool| {
+        let mut layers = network().layers[..2].to_vec();
+        layers.push(Arc::new(GlobalAveragePooling2d { name: "average".into() }));
+        if normalized {
+            layers.push(Arc::new(BatchNormalization::new("normalization")));
+        }
+        let frozen = layers.len();
+        layers.push(Arc::new(Dense::new("people", PEOPLE, LayerActivation::Softmax)));
+        Model { layers, frozen, ..network() }
+    };
+    [(fit_means, model(false)), (fit_linear, model(true))]
+}
+
+/// Trains in one go, and what was said.
+fn go(fit: Fit, model: &Model, device: &Device, options: &FitOptions) -> (Vec<String>, Result<Trained>) {
+    let scene = Scene::new(&pretrained(model), device);
+    let mut notes = vec![];
+    let trained = fit(&scene.task(model), options, &AtomicBool::new(false), &mut |event| {
+        if let Event::Note(note) = event {
+            notes.push(note.to_string());
+        }
+    });
+    (notes, trained)
+}
+
+/// What `work` gives on a device that is lost at one of its submissions, for several of these, each with what was said.
+fn at_many_moments<T>(work: &mut dyn FnMut(&Device) -> (Vec<String>, T)) -> (T, Vec<T>) {
+    let device = own_gpu(&GpuOptions::default());
+    let (notes, whole) = work(&device);
+    assert!(notes.iter().all(|note| !note.contains("lost")), "{notes:?}");
+    let submissions = device.gpu().unwrap().submissions();
+    let moments = (0..6).map(|part| part * (submissions - 1) / 5);
+    let lost = moments.map(|moment| {
+        let device = own_gpu(&GpuOptions::default());
+        device.gpu().unwrap().lose_after(moment);
+        let (notes, given) = work(&device);
+        let told = notes.iter().filter(|note| note.contains("was lost") && note.contains("opened again"));
+        assert_eq!(told.count(), 1, "after {moment} of {submissions} submissions: {notes:?}");
+        given
+    });
+    (whole, lost.collect())
+}
+
+#[test]
+fn training_in_one_go_on_a_lost_device_ends_with_the_same_bits() {
+    for (fit, model) in in_one_go() {
+        let (whole, lost) = at_many_moments(&mut |device| {
+            let (notes, trained) = go(fit, &model, device, &options());
+            (notes, trained.unwrap())
+        });
+        for trained in lost {
+            assert_eq!(trained.weights, whole.weights);
+            assert_eq!((&trained.answers, &trained.features), (&whole.answers, &whole.features));
+        }
+    }
+}
+
+#[test]
+fn training_in_one_go_without_room_sees_fewer_pictures_at_a_time() {
+    for (fit, model) in in_one_go() {
+        let peak = |options: &FitOptions| {
+            let device = own_gpu(&GpuOptions::default());
+            let (notes, trained) = go(fit, &model, &device, options);
+            assert!(notes.is_empty(), "{notes:?}");
+            (device.gpu().unwrap().allocated(), trained.unwrap())
+        };
+        let (whole, _) = peak(&options());
+        let (parts, expected) = peak(&FitOptions { micro_batch: Some(4), ..options() });
+        assert!(parts < whole, "{parts} of {whole} bytes");
+        let device = own_gpu(&GpuOptions { memory: Some((parts + whole) / 2), ..GpuOptions::default() });
+        let (notes, trained) = go(fit, &model, &device, &options());
+        assert_eq!(trained.unwrap().weights, expected.weights);
+        let [note] = &notes[..] else { panic!("{notes:?}") };
+        assert!(
+            note.contains("no room for") && note.contains("4 pictures at a time from now on instead of 8"),
+            "{note}"
+        );
+        let tiny = own_gpu(&GpuOptions { memory: Some(parts / 100), ..GpuOptions::default() });
+        let (notes, trained) = go(fit, &model, &tiny, &options());
+        assert!(matches!(trained, Err(Error::OutOfMemory { .. })), "{trained:?}");
+        assert!(notes.last().unwrap().contains("1 pictures at a time"), "{notes:?}");
+    }
+}
+
+#[test]
+fn people_are_held_out_on_a_lost_device_as_on_a_whole_one() {
+    let ways = [(fit as Fit, Model { frozen: 3, ..network() }), (fit_linear, in_one_go()[1].1.clone())];
+    for (fit, model) in ways {
+        let options = FitOptions { epochs: 1, ..options() };
+        let (whole, lost) = at_many_moments(&mut |device| {
+            let scene = Scene::new(&pretrained(&model), device);
+            let mut notes = vec![];
+            let stop = AtomicBool::new(false);
+            let on_note = &mut |note: &str| notes.push(note.to_string());
+            let distances = hold_out(&scene.task(&model), &options, fit, 3, &stop, on_note).unwrap();
+            (notes, distances)
+        });
+        assert_eq!(whole.len(), 21);
+        assert!(lost.iter().all(|distances| *distances == whole), "{lost:?}");
+    }
+}
+
+/// The model's file, with what comes of its values for all parameters.
+fn file(model: &Model, size: usize) -> ModelFile {
+    let preprocessing = Preprocessing {
+        size,
+        detector: "mtcnn".into(),
+        margin: 0.0,
+        align: true,
+        placed: true,
+        whole: false,
+        normalize: Normalize::unit(),
+    };
+    ModelFile::new(model.clone(), dataset().names, preprocessing, pretrained(model))
+}
+
+#[test]
+fn a_predictor_without_room_takes_smaller_batches() {
+    let (file, pixels) = (Arc::new(file(&network(), SIZE)), dataset().pixels);
+    let predict = |options: &GpuOptions, pictures: usize| {
+        let device = own_gpu(options);
+        let crops = &pixels[..pictures * SIZE * SIZE * 3];
+        let answers = Predictor::new(&device, file.clone()).and_then(|mut it| it.predict(crops));
+        (device.gpu().unwrap().allocated(), answers)
+    };
+    let (whole, expected) = predict(&GpuOptions::default(), 30);
+    let (parts, _) = predict(&GpuOptions::default(), 8);
+    assert!(parts < whole, "{parts} of {whole} bytes");
+    let within = |bytes: u64| GpuOptions { memory: Some(bytes), ..GpuOptions::default() };
+    let (taken, answers) = predict(&within((parts + whole) / 2), 30);
+    assert!(taken < whole, "{taken} of {whole} bytes");
+    for (found, expected) in answers.unwrap().concat().iter().zip(expected.unwrap().concat()) {
+        approx::assert_relative_eq!(*found, expected, max_relative = 1e-4);
+    }
+    let (_, answers) = predict(&within(parts / 100), 30);
+    assert!(matches!(answers, Err(Error::OutOfMemory { .. })), "{answers:?}");
+}
+
+#[test]
+fn masked_people_are_learned_on_a_lost_device() {
+    // As large as the face network's pictures, and otherwise as small as a network can be.
+    let model = Model {
+        name: "colours".into(),
+        input: Shape::from([FACE_SIZE, FACE_SIZE, 3]),
+        layers: vec![
+            Arc::new(GlobalAveragePooling2d { name: "average".into() }),
+            Arc::new(Dense::new("people", PEOPLE, LayerActivation::Softmax)),
+        ],
+        frozen: 1,
+    };
+    let small = dataset();
+    let large = small.pixels.iter().cycle().copied().take(small.len() * model.input.len()).collect();
+    let dataset = lookalike::data::Dataset { size: FACE_SIZE, pixels: large, ..small };
+    let pictures: Vec<usize> = (0..dataset.len()).cycle().take(150).collect();
+    let features: Vec<Vec<f32>> = pictures.iter().map(|&at| vec![1.0, at as f32 / 30.0, 0.5]).collect();
+    let file = file(&model, FACE_SIZE);
+    let examples = Examples { dataset: &dataset, pictures: &pictures, features: &features };
+    let (whole, lost) = at_many_moments(&mut |device| {
+        let (mut notes, mut done) = (vec![], vec![]);
+        let on_note = &mut |note: &str| notes.push(note.to_string());
+        let people =
+            masked_people(device, &file, &examples, 0.1, &mut |now| done.push(now), on_note).unwrap();
+        assert_eq!(done, [64, 128, 150], "each picture is seen once");
+        (notes, people)
+    });
+    assert!(lost.iter().all(|people| *people == whole));
 }
 
 #[test]

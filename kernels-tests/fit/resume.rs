@@ -9,7 +9,9 @@ use lookalike::check;
 use lookalike::models::Model;
 use lookalike::nn::Optimizer;
 use lookalike::ops::Sgd;
-use lookalike::train::{Checkpoints, Decay, Event, FineTune, FitOptions, Outcome, Schedule, Trained, fit};
+use lookalike::train::{
+    Checkpoints, Decay, Event, FineTune, FitOptions, Outcome, Schedule, Trained, fit, hold_out,
+};
 use lookalike::{Device, Error, Result};
 
 use super::{Scene, Weights, frozen_network, network, options, pretrained};
@@ -158,6 +160,58 @@ fn another_device_goes_on_but_says_that_bits_will_differ() {
     let (notes, trained) = part_of(&scene, &network(), &options(), &path, usize::MAX);
     assert_eq!(trained.unwrap().outcome, Outcome::Finished);
     assert!(notes[0].contains("not end with the same bits") && notes[0].contains("device"), "{notes:?}");
+}
+
+#[test]
+fn epochs_that_are_done_are_not_done_again() {
+    let early = FitOptions { rate: 0.5, patience: 1, epochs: 9, ..options() };
+    for (options, outcome) in [(options(), Outcome::Finished), (early, Outcome::EarlyStopped)] {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("model.checkpoint");
+        let scene = Scene::new(&Weights::new(), &Device::cpu());
+        let (_, whole) = part_of(&scene, &network(), &options, &path, usize::MAX);
+        let whole = whole.unwrap();
+        assert_eq!(whole.outcome, outcome);
+        // With the first step this one would be interrupted.
+        let (notes, again) = part_of(&scene, &network(), &options, &path, 1);
+        let again = again.unwrap();
+        assert!(notes[0].contains("epochs are done"), "{notes:?}");
+        assert_eq!((&again.outcome, again.best_epoch), (&outcome, whole.best_epoch));
+        assert_eq!((&again.weights, &again.answers), (&whole.weights, &whole.answers));
+        assert_eq!(curves(&again), curves(&whole));
+    }
+}
+
+#[test]
+fn networks_without_some_of_the_people_go_on_too() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("model.checkpoint");
+    let model = network();
+    let scene = Scene::new(&Weights::new(), &Device::cpu());
+    let held_out = |checkpoints: Option<Checkpoints>, stop_at: Option<&str>| {
+        let (stop, mut notes) = (AtomicBool::new(false), vec![]);
+        let options = FitOptions { checkpoints, ..options() };
+        let distances = hold_out(&scene.task(&model), &options, fit, 3, &stop, &mut |note| {
+            stop.store(stop_at == Some(note), Ordering::Relaxed);
+            notes.push(note.to_string());
+        });
+        (notes, distances.unwrap())
+    };
+    let kept = |resume| Some(Checkpoints { path: path.clone(), every: Duration::MAX, resume });
+    let (_, whole) = held_out(None, None);
+    let last = "training without some of the people, 3 of 3";
+    let (_, part) = held_out(kept(false), Some(last));
+    assert!(!part.is_empty() && part.len() < whole.len(), "{} of {}", part.len(), whole.len());
+    let (notes, resumed) = held_out(kept(true), None);
+    assert_eq!(resumed, whole);
+    for number in [1, 2] {
+        let done = format!("model.without-{number}.checkpoint");
+        assert!(
+            notes.iter().any(|note| note.contains("epochs are done") && note.contains(&done)),
+            "{notes:?}"
+        );
+    }
+    assert!(!path.exists(), "the checkpoint of the model is another one");
 }
 
 #[test]

@@ -33,7 +33,7 @@ fn features_are_what_the_last_layer_is_given() {
         scene.split = Split { validation: scene.split.train.clone(), ..scene.split };
         let (task, stop) = (scene.task(&model), AtomicBool::new(false));
         let trained = fit(&task, &options(), &stop, &mut |_| {}).unwrap();
-        let features = features_of(&task, &options(), &trained.weights, &stop).unwrap();
+        let features = features_of(&task, &options(), &trained.weights, &stop, &mut |_| {}).unwrap();
         assert_eq!(features.len(), trained.answers.len());
         for (features, answer) in features.iter().zip(&trained.answers) {
             let exps: Vec<f32> = logits(&trained.weights, features).into_iter().map(f32::exp).collect();

@@ -109,9 +109,11 @@ pub fn to_learn_from(path: &Path, arguments: &CropArguments, device: &Device, pl
         return Ok(Faces { dataset: Dataset::load(path, 2)?, skipped: vec![] });
     }
     let people = find_people(path, 2)?;
-    let detector = arguments.detector.open(device)?;
-    let CropReport { dataset, skipped, whole, aside, .. } =
-        crop(&people, &*detector, &arguments.options(), Aids::default(), plain)?;
+    let report = device.retrying(&mut |text| note(text), &mut || {
+        let detector = arguments.detector.open(device)?;
+        crop(&people, &*detector, &arguments.options(), Aids::default(), plain)
+    })?;
+    let CropReport { dataset, skipped, whole, aside, .. } = report;
     list_skipped(&skipped);
     if let Some(line) = several_faces(&aside) {
         note(format_args!("{line}; `lookalike crop --review FOLDER` shows them, so that you can choose"));

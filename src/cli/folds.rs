@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use lookalike::data::{Dataset, Split, split_folds};
-use lookalike::train::{Outcome, believe};
+use lookalike::train::{Checkpoints, Outcome, believe};
 use lookalike::{Device, Error, Result};
 use serde_json::{Value, json};
 
@@ -13,6 +13,7 @@ use super::network::Start;
 use super::scores::Scores;
 
 /// Trains and validates one network for each fold, prints what all of them together are worth, and returns it for the model file.
+/// Each has [its own](Checkpoints::of_fold) of the model's `checkpoints`.
 ///
 /// # Errors
 /// Those of splitting and training; [`Error::Training`] if a fold was interrupted or its loss was not finite.
@@ -22,6 +23,7 @@ pub fn cross_validate(
     settings: &Settings,
     start: &Start,
     device: &Device,
+    checkpoints: Option<&Checkpoints>,
     plain: bool,
 ) -> Result<Value> {
     // How far strangers are is only asked of the model that is kept, and only that learns what it was judged by.
@@ -35,11 +37,14 @@ pub fn cross_validate(
         say(format_args!("\nfold {number} of {folds}"));
         let photos: Vec<usize> = split.validation.clone();
         let split = limited(split, dataset, settings);
+        let kept = checkpoints.map(|checkpoints| checkpoints.of_fold(number));
         let Learned { trained, labels, .. } =
-            learn_split(dataset, split, settings, start, device, None, &watch)?;
+            learn_split(dataset, split, settings, start, device, kept, &watch)?;
         match trained.outcome {
             Outcome::Interrupted => {
-                return Err(Error::Training("cross-validation was interrupted; no model was written".into()));
+                return Err(Error::Training(
+                    "cross-validation was interrupted; no model was written, and the same command with --resume goes on".into(),
+                ));
             }
             Outcome::NotFinite { epoch } => {
                 return Err(Error::Training(format!(

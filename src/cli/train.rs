@@ -144,7 +144,8 @@ pub fn run(arguments: &Arguments) -> Result<()> {
     say(format_args!("{} faces of {} people", dataset.len(), dataset.classes()));
     let cross_validation = match arguments.settings.folds {
         Some(folds) => {
-            cross_validate(&dataset, folds as usize, &arguments.settings, &start, &device, *plain)?
+            let kept = checkpoints.as_ref();
+            cross_validate(&dataset, folds as usize, &arguments.settings, &start, &device, kept, *plain)?
         }
         None => Value::Null,
     };
@@ -157,21 +158,20 @@ pub fn run(arguments: &Arguments) -> Result<()> {
         &Watch::terminal(*plain)?,
     )?;
     learned.file.training["cross_validation"] = cross_validation;
-    let Learned { file, trained, split, labels, believed, .. } = &learned;
+    let Learned { file, trained, split, labels, believed, interrupted, .. } = &learned;
+    // Before anything else that could fail.
     file.save(output)?;
     trained.history.write_csv(&history, split)?;
-    if let (Some(checkpoints), false) = (&checkpoints, trained.outcome == Outcome::Interrupted) {
-        checkpoints.remove()?;
+    if trained.outcome == Outcome::EarlyStopped {
+        say(format_args!(
+            "\nstopped: the validation loss has not fallen for {} epochs",
+            arguments.settings.patience
+        ));
     }
-    match trained.outcome {
-        Outcome::EarlyStopped => {
-            say(format_args!(
-                "\nstopped: the validation loss has not fallen for {} epochs",
-                arguments.settings.patience
-            ));
-        }
-        Outcome::Interrupted => note("stopped early; the same command with --resume goes on"),
-        Outcome::Finished | Outcome::NotFinite { .. } => {}
+    match &checkpoints {
+        Some(_) if *interrupted => note("stopped early; the same command with --resume goes on"),
+        Some(checkpoints) => checkpoints.remove()?,
+        None => {}
     }
 
     say("");
@@ -197,11 +197,21 @@ pub fn run(arguments: &Arguments) -> Result<()> {
     say(format_args!("\nmodel: {} (of epoch {})", output.display(), trained.best_epoch));
     say(format_args!("learning curves: {}", history.display()));
     if let Some(folder) = report {
-        let mut report = report_on(file, output, &device, began)?;
-        report.subtitle = format!("Trained on the faces of {}.", arguments.photos.display());
-        report.samples = samples(&dataset, split, &arguments.settings, &device)?;
-        let report = report_on_training(report, &device, &dataset, &learned, &skipped, notes)?;
-        say(format_args!("report: {}", write_report(&report, &folder)?.display()));
+        let written = device.retrying(&mut |text| note(text), &mut || {
+            let mut report = report_on(file, output, &device, began)?;
+            report.subtitle = format!("Trained on the faces of {}.", arguments.photos.display());
+            report.samples = samples(&dataset, split, &arguments.settings, &device)?;
+            let report = report_on_training(report, &device, &dataset, &learned, &skipped, notes.clone())?;
+            write_report(&report, &folder)
+        });
+        match written {
+            Ok(page) => say(format_args!("report: {}", page.display())),
+            // The model is what was asked for, and it is there.
+            Err(problem @ (Error::DeviceLost(_) | Error::OutOfMemory { .. } | Error::Gpu(_))) => {
+                note(format_args!("no report: {problem}; the model is whole"));
+            }
+            Err(problem) => return Err(problem),
+        }
     }
     if arguments.json_lines {
         result.extend([

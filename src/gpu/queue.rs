@@ -61,6 +61,8 @@ impl Gpu {
 
     pub(super) fn submit(&self, encoder: wgpu::CommandEncoder) -> wgpu::SubmissionIndex {
         self.submissions.fetch_add(1, Ordering::Relaxed);
+        #[cfg(feature = "check")]
+        self.lose_if_due();
         self.queue.submit([encoder.finish()])
     }
 }

@@ -1,5 +1,7 @@
 //! What drivers report outside of a call: errors, and the loss of the device.
 
+#[cfg(feature = "check")]
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, OnceLock};
 
 use super::Gpu;
@@ -12,6 +14,9 @@ pub(super) struct Trouble {
     error: Mutex<Option<Report>>,
     /// Why the device was lost, if it was.
     lost: OnceLock<String>,
+    /// The submission with which a test loses it; 0 for none.
+    #[cfg(feature = "check")]
+    last: AtomicU64,
 }
 
 #[derive(Debug)]
@@ -68,5 +73,20 @@ impl Gpu {
     #[doc(hidden)]
     pub fn lose(&self) {
         self.device.destroy();
+    }
+
+    /// [Loses](Self::lose) the device when so many submissions more have been made.
+    #[cfg(feature = "check")]
+    #[doc(hidden)]
+    pub fn lose_after(&self, submissions: u64) {
+        self.trouble.last.store(self.submissions() + submissions + 1, Ordering::Relaxed);
+    }
+
+    /// Loses the device if the submission that was counted now is its last.
+    #[cfg(feature = "check")]
+    pub(super) fn lose_if_due(&self) {
+        if self.trouble.last.load(Ordering::Relaxed) == self.submissions() {
+            self.lose();
+        }
     }
 }

@@ -9,7 +9,7 @@ use super::upper_face::{looks_masked, masked_features, without_lower_half};
 use super::{Model, ModelFile};
 use crate::graph::{Graph, Params, Plan, Var};
 use crate::tensor::{Data, Precision, TensorType};
-use crate::{Device, Result};
+use crate::{Device, Error, Result};
 
 /// Batch sizes that plans are made for, when they are first needed.
 const SIZES: [usize; 3] = [1, 8, 32];
@@ -19,7 +19,7 @@ const SIZES: [usize; 3] = [1, 8, 32];
 const MASKED_SCALE: f32 = 140.0;
 
 /// A trained model on a device. Takes any number of crops: the last batch is padded to a planned size and the
-/// result cut.
+/// result cut. Where the device has no room for a batch, smaller ones do from then on.
 #[derive(Debug)]
 pub struct Predictor {
     file: Arc<ModelFile>,
@@ -66,7 +66,7 @@ impl Predictor {
     /// the layers beside it where it can be.
     ///
     /// # Errors
-    /// [`Error::State`](crate::Error::State) if a weight is missing or not finite, or the device has no room.
+    /// [`Error::State`] if a weight is missing or not finite, or the device has no room.
     pub fn new(device: &Device, file: impl Into<Arc<ModelFile>>) -> Result<Predictor> {
         Predictor::in_precision(device, file, Precision::F32)
     }
@@ -103,7 +103,7 @@ impl Predictor {
     /// crops one after the other, RGB, `size × size` each.
     ///
     /// # Errors
-    /// [`Error::HostData`](crate::Error::HostData) if `pixels` holds no whole number of crops.
+    /// [`Error::HostData`] if `pixels` holds no whole number of crops.
     pub fn predict(&mut self, pixels: &[u8]) -> Result<Vec<Vec<f32>>> {
         let rows = self.answer(Answer::Probabilities, pixels)?;
         Ok(self.at_temperature(rows))
@@ -176,7 +176,7 @@ impl Predictor {
     fn answer(&mut self, what: Answer, pixels: &[u8]) -> Result<Vec<Vec<f32>>> {
         let picture = self.file.model.input.len();
         if !pixels.len().is_multiple_of(picture) {
-            return Err(crate::Error::HostData {
+            return Err(Error::HostData {
                 tensor: "crops".into(),
                 found: format!("{} bytes", pixels.len()),
                 expected: format!("a multiple of {picture}"),
@@ -208,21 +208,44 @@ impl Predictor {
     ) -> Result<Vec<Vec<f32>>> {
         let mut answers = Vec::with_capacity(count);
         while answers.len() < count {
-            let planned = self.planned(what, count - answers.len())?;
-            let taken = planned.batch.min(count - answers.len());
-            planned.plan.write("x", &input(answers.len()..answers.len() + taken, planned.batch))?;
-            planned.plan.run()?;
-            let answer = planned.plan.read(planned.answer)?.to_f32();
-            let width = answer.len() / planned.batch;
-            answers.extend(answer.chunks_exact(width).take(taken).map(<[f32]>::to_vec));
+            let batch = self.batch(count - answers.len());
+            match self.some(what, answers.len()..count, batch, &input) {
+                Err(Error::OutOfMemory { .. }) if batch > 1 => self.only_below(batch),
+                some => answers.extend(some?),
+            }
         }
         Ok(answers)
     }
 
-    /// The plan of the smallest size that holds `count` pictures, else the largest.
-    fn planned(&mut self, what: Answer, count: usize) -> Result<&mut Planned> {
+    /// An answer for each of the first of these rows, as many as a batch.
+    fn some(
+        &mut self,
+        what: Answer,
+        rows: Range<usize>,
+        batch: usize,
+        input: &impl Fn(Range<usize>, usize) -> Data,
+    ) -> Result<Vec<Vec<f32>>> {
+        let taken = batch.min(rows.len());
+        let Planned { plan, answer, .. } = self.planned(what, batch)?;
+        plan.write("x", &input(rows.start..rows.start + taken, batch))?;
+        plan.run()?;
+        let answers = plan.read(*answer)?.to_f32();
+        Ok(answers.chunks_exact(answers.len() / batch).take(taken).map(<[f32]>::to_vec).collect())
+    }
+
+    /// The smallest size that holds `count` pictures, else the largest.
+    fn batch(&self, count: usize) -> usize {
         let fitting = SIZES.into_iter().filter(|&size| size <= self.largest);
-        let batch = fitting.clone().find(|&size| size >= count).or(fitting.max()).unwrap_or(1);
+        fitting.clone().find(|&size| size >= count).or(fitting.max()).unwrap_or(1)
+    }
+
+    /// Gives back what plans of `batch` pictures and more hold, and makes no others.
+    fn only_below(&mut self, batch: usize) {
+        self.largest = batch - 1;
+        self.plans.retain(|planned| planned.batch < batch);
+    }
+
+    fn planned(&mut self, what: Answer, batch: usize) -> Result<&mut Planned> {
         let known = self.plans.iter().position(|planned| (planned.what, planned.batch) == (what, batch));
         let at = match known {
             Some(at) => at,

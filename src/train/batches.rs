@@ -1,5 +1,6 @@
 //! How a run's batches fit on its device and into its memory.
 
+use super::recovery::AtATime;
 use super::source::{base_batches, base_graphs};
 use super::step::{Recipe, ValidationStep};
 use super::{FitOptions, Task};
@@ -69,6 +70,15 @@ impl Batches {
             // Parts of a batch hold less than the whole on a GPU alone: a smaller batch holds less everywhere.
             batches.batch = (batches.batch / 2).max(least);
             batches.frozen = batches.frozen.div_ceil(2);
+        }
+    }
+
+    /// What a lack of room makes smaller.
+    pub(super) fn at_a_time(self) -> AtATime {
+        match (self.frozen, self.whole) {
+            (0, true) => AtATime { pictures: self.most, least: 2, what: "a batch has" },
+            (0, false) => AtATime { pictures: self.most, least: 1, what: "the device sees" },
+            (frozen, _) => AtATime { pictures: frozen, least: 1, what: "the device sees" },
         }
     }
 

@@ -1,6 +1,7 @@
 //! Checkpoints: files from which an interrupted run goes on as if nothing had happened.
 
 use std::collections::BTreeMap;
+use std::ffi::OsStr;
 use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
@@ -10,7 +11,7 @@ use serde_json::{Value, json};
 use super::identity::Identity;
 use super::progress::{Best, Position, Progress, Sums};
 use super::{Epoch, History};
-use crate::formats::atomic::{part_of, previous_of};
+use crate::formats::atomic::previous_of;
 use crate::formats::safetensors::{self, TensorFile};
 use crate::tensor::HostTensor;
 use crate::{Error, Result};
@@ -19,6 +20,9 @@ use crate::{Error, Result};
 const VERSION: u64 = 1;
 /// Saving takes at most one part in so many of the time.
 const SHARE: u32 = 50;
+/// What networks are called that are trained beside the model's own.
+const FOLD: &str = "fold";
+const WITHOUT: &str = "without";
 
 /// Where a run is kept while it goes on.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -33,25 +37,70 @@ pub struct Checkpoints {
 }
 
 impl Checkpoints {
-    /// Whether a run was interrupted there.
-    pub fn exist(&self) -> bool {
-        self.path.exists() || previous_of(&self.path).exists()
+    /// Those of a network that judges a part of the photos, where a model is cross-validated: `model.fold-2.checkpoint` beside
+    /// `model.checkpoint`. They go on from that file only if it is there.
+    pub fn of_fold(&self, number: usize) -> Checkpoints {
+        self.beside(FOLD, number)
     }
 
-    /// Removes the files of a run that has come to its end.
+    /// Those of a network that is [trained without](super::hold_out) a part of the people: `model.without-2.checkpoint`.
+    pub fn of_hold_out(&self, number: usize) -> Checkpoints {
+        self.beside(WITHOUT, number)
+    }
+
+    fn beside(&self, what: &str, number: usize) -> Checkpoints {
+        let mut name = self.path.file_stem().unwrap_or_default().to_owned();
+        name.push(format!(".{what}-{number}"));
+        if let Some(ending) = self.path.extension() {
+            name.push(".");
+            name.push(ending);
+        }
+        let path = self.path.with_file_name(name);
+        let resume = self.resume && (path.exists() || previous_of(&path).exists());
+        Checkpoints { path, resume, ..self.clone() }
+    }
+
+    /// Whether a run was interrupted there: in its own network, that of a fold, or one without a part of the people.
+    pub fn exist(&self) -> bool {
+        self.files().iter().any(|file| file.extension().is_some_and(|ending| ending != "part"))
+    }
+
+    /// Removes the files of a run that has come to its end, those of its folds and of what was held out included.
     ///
     /// # Errors
     /// [`Error::Io`] if one is there and cannot be removed.
     pub fn remove(&self) -> Result<()> {
-        for path in [&self.path, &previous_of(&self.path), &part_of(&self.path)] {
-            match std::fs::remove_file(path) {
+        for path in self.files() {
+            match std::fs::remove_file(&path) {
                 Err(problem) if problem.kind() != ErrorKind::NotFound => {
-                    return Err(Error::io(path, problem, "remove it: its run is finished"));
+                    return Err(Error::io(&path, problem, "remove it: its run is finished"));
                 }
                 _ => {}
             }
         }
         Ok(())
+    }
+
+    /// All files that are there, whole or not.
+    fn files(&self) -> Vec<PathBuf> {
+        let folder = self.path.parent().filter(|folder| !folder.as_os_str().is_empty());
+        let entries = std::fs::read_dir(folder.unwrap_or(Path::new(".")));
+        let paths = entries.into_iter().flatten().flatten().map(|entry| entry.path());
+        let is_ours =
+            |path: &PathBuf| path.file_name().and_then(OsStr::to_str).is_some_and(|name| self.owns(name));
+        paths.filter(is_ours).collect()
+    }
+
+    /// Whether a file of this name is a checkpoint of the run, or of a network beside it.
+    fn owns(&self, name: &str) -> bool {
+        let whole = [".previous", ".part"].into_iter().find_map(|ending| name.strip_suffix(ending));
+        let whole = Path::new(whole.unwrap_or(name));
+        let is_beside = || {
+            let (what, number) = Path::new(whole.file_stem()?).extension()?.to_str()?.split_once('-')?;
+            let path = self.beside(what, number.parse().ok()?).path;
+            Some([FOLD, WITHOUT].contains(&what) && path.file_name() == whole.file_name())
+        };
+        self.path.file_name() == whole.file_name() || is_beside().unwrap_or(false)
     }
 }
 
@@ -307,5 +356,37 @@ mod tests {
         assert!(settings.exist());
         settings.remove().unwrap();
         assert!(!settings.exist());
+    }
+
+    #[test]
+    fn networks_beside_the_run_go_with_it_and_nothing_else_does() {
+        let folder = tempfile::tempdir().unwrap();
+        let at = |name: &str| folder.path().join(name);
+        let run = Checkpoints { path: at("my.model.checkpoint"), every: Duration::ZERO, resume: true };
+        assert_eq!(run.of_fold(2).path, at("my.model.fold-2.checkpoint"));
+        assert!(!run.of_hold_out(1).resume, "there is nothing to go on from");
+        checkpoint(1).save(&run.of_hold_out(1).path).unwrap();
+        assert!(run.exist() && run.of_hold_out(1).resume);
+        let others = [
+            "my.model",
+            "my.checkpoint",
+            "my.model.other-1.checkpoint",
+            "my.model.fold-x.checkpoint",
+            "your.model.fold-1.checkpoint",
+        ];
+        for name in others.iter().chain(&["my.model.fold-12.checkpoint.previous", "my.model.checkpoint.part"])
+        {
+            std::fs::write(at(name), "").unwrap();
+        }
+        run.remove().unwrap();
+        let mut left: Vec<_> =
+            std::fs::read_dir(folder.path()).unwrap().map(|entry| entry.unwrap().file_name()).collect();
+        left.sort();
+        let mut expected = others;
+        expected.sort_unstable();
+        assert_eq!(left, expected);
+        // An unfinished write alone is nothing to go on from.
+        std::fs::write(at("my.model.checkpoint.part"), "").unwrap();
+        assert!(!run.exist());
     }
 }

@@ -9,7 +9,7 @@ use super::checkpoint::{Checkpoint, Keeper};
 use super::identity::Identity;
 use super::options::FitOptions;
 use super::progress::{Best, Position, Progress};
-use super::recovery::Recovery;
+use super::recovery::recovering;
 use super::run::Run;
 use super::schedule::Pace;
 use super::{Batches, Epoch, History, Monitor};
@@ -125,20 +125,11 @@ pub fn fit(
     stop: &AtomicBool,
     on_event: &mut dyn FnMut(Event<'_>),
 ) -> Result<Trained> {
-    let mut recovery = Recovery::default();
     let mut past = Past::default();
-    let mut options = options.clone();
-    loop {
-        match attempt(task, &options, stop, &mut past, on_event) {
-            Err(problem) => {
-                options = recovery.after(problem, task, options, &mut |note| on_event(Event::Note(note)))?;
-                if let (true, Some(checkpoints)) = (past.has_checkpoint, &mut options.checkpoints) {
-                    checkpoints.resume = true;
-                }
-            }
-            trained => return trained,
-        }
-    }
+    let at_a_time = |options: &FitOptions| Ok(Batches::new(task, options)?.at_a_time());
+    recovering(task.device, options, &at_a_time, on_event, &mut |options, on_event| {
+        attempt(task, options, stop, &mut past, on_event)
+    })
 }
 
 /// What has come of a run's attempts.
@@ -171,7 +162,7 @@ fn attempt(
     let mut run = Run::new(task, options, batches)?;
     let identity = Identity::new(task, options, batches, &run.choices());
     let settings = options.checkpoints.as_ref();
-    let mut progress = match settings.filter(|settings| settings.resume) {
+    let mut progress = match settings.filter(|settings| settings.resume || *has_checkpoint) {
         Some(settings) => {
             let progress = go_on(&run, &settings.path, &identity, on_event)?;
             *has_checkpoint = progress != Progress::default();
@@ -179,6 +170,7 @@ fn attempt(
         }
         None => Progress::default(),
     };
+    let begun = progress.position;
     let mut keeper = Keeper::new(settings, identity, has_checkpoint);
     if !run.prepare(stop, on_event)? {
         return Err(Error::Training(
@@ -236,6 +228,11 @@ fn attempt(
             run.keep(&progress, &mut keeper, on_event)?;
         }
     };
+    let is_over = matches!(outcome, Outcome::Finished | Outcome::EarlyStopped);
+    if is_over && progress.position != begun {
+        // What comes behind the epochs may take as long as they, and needs the best weights alone.
+        keeper.save(&progress, || Ok(BTreeMap::new()), &mut |note| on_event(Event::Note(note)))?;
+    }
     match progress.best {
         Some(Best { epoch: best_epoch, mut weights }) => {
             let answers = run.answers(&weights)?;
@@ -273,6 +270,11 @@ fn go_on(
     }
     run.restore(&states)?;
     let Position { epoch, done, .. } = progress.position;
-    note(&format!("the run goes on in epoch {epoch}, after {done} of its pictures ({})", path.display()));
+    note(&match states.is_empty() {
+        true => format!("the run's epochs are done ({})", path.display()),
+        false => {
+            format!("the run goes on in epoch {epoch}, after {done} of its pictures ({})", path.display())
+        }
+    });
     Ok(progress)
 }

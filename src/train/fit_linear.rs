@@ -30,7 +30,7 @@ const TARGETS: &str = "targets";
 /// The normalisation's mean and variance become those of the training pictures' features, so that every feature counts
 /// the same. The dense layer is then trained on all pictures and their changed copies at once, with an L2 penalty, from zeros:
 /// nothing is drawn, and no epoch is chosen, so validation pictures have no part in it and may be missing. Of the options only
-/// those of changes, copies, the cache, the memory and the precision matter. The history has one epoch.
+/// those of changes, copies, the cache, the memory, the micro-batch and the precision matter. The history has one epoch.
 ///
 /// # Errors
 /// [`Error::Training`] if it was interrupted, [`Error::State`] if the value of a frozen parameter is missing,
@@ -59,12 +59,15 @@ pub fn fit_linear(
         let name = format!("{}/{name}", normalization.layers[0].name());
         trained.insert(name, HostTensor::new([rows.width], values));
     }
-    rows.train = answers(&normalization, &trained, device, &rows.train)?;
-    rows.validation = answers(&normalization, &trained, device, &rows.validation)?;
+    rows.train = answers(&normalization, &trained, device, options, &rows.train, on_event)?;
+    rows.validation = answers(&normalization, &trained, device, options, &rows.validation, on_event)?;
     let labels: Vec<usize> = rows.pictures.iter().map(|&picture| dataset.labels[picture]).collect();
-    trained.extend(descend(&head, &rows.train, &labels, dataset.classes(), device, stop)?);
-    let of_train = answers(&head, &trained, device, &rows.train)?;
-    let of_validation = answers(&head, &trained, device, &rows.validation)?;
+    let learned = device.retrying(&mut |note| on_event(Event::Note(note)), &mut || {
+        descend(&head, &rows.train, &labels, dataset.classes(), device, stop)
+    })?;
+    trained.extend(learned);
+    let of_train = answers(&head, &trained, device, options, &rows.train, on_event)?;
+    let of_validation = answers(&head, &trained, device, options, &rows.validation, on_event)?;
     let history = rows.history(task, &of_train, &of_validation, start);
     rows.train.truncate(split.train.len());
     Ok(Trained {
@@ -185,7 +188,8 @@ mod tests {
             (0..kernel.len()).map(slope).fold(0.0, |steepest: f32, slope| steepest.max(slope.abs()))
         };
         let before = steepest(&vec![0.0; kernel.len()], &vec![vec![1.0 / PEOPLE as f32; PEOPLE]; rows.len()]);
-        let after = steepest(&kernel, &answers(&head, &learned, &device, &rows).unwrap());
+        let told = answers(&head, &learned, &device, &FitOptions::default(), &rows, &mut |_| {}).unwrap();
+        let after = steepest(&kernel, &told);
         assert!(after < before / 20.0, "the loss still falls: {after} of {before}");
     }
 }

@@ -14,8 +14,8 @@ use crate::{Error, Result};
 
 /// As [`fit`](super::fit()), for a model of frozen layers and one dense softmax layer behind them, which is computed in closed
 /// form: a person is the mean of what the frozen layers make of their pictures. The history has one epoch, whose
-/// validation is NaN where the split keeps nothing to validate with. Of the options only those of the cache, the memory and
-/// the precision matter; no picture is changed.
+/// validation is NaN where the split keeps nothing to validate with. Of the options only those of the cache, the memory, the
+/// micro-batch and the precision matter; no picture is changed.
 ///
 /// # Errors
 /// [`Error::Training`] if it was interrupted, [`Error::State`] if the value of a frozen parameter is missing,

@@ -4,24 +4,21 @@
 use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicBool, Ordering};
 
-use super::batches::MOST_FROZEN;
 use super::fit::{Event, Task, Trained};
 use super::options::FitOptions;
 use super::rows::{Rows, answers};
-use super::source::base_graphs;
-use super::step::PIXELS;
+use super::source::Caching;
 use crate::Result;
 use crate::data::Split;
-use crate::graph::{Params, Plan};
 use crate::models::{Model, Strangers};
 use crate::nn::Parameter;
-use crate::tensor::{Data, HostTensor, Precision};
+use crate::tensor::{HostTensor, Precision};
 
 /// A way to train.
 pub type Fit = fn(&Task<'_>, &FitOptions, &AtomicBool, &mut dyn FnMut(Event<'_>)) -> Result<Trained>;
 
 /// What the model with these weights makes of each picture to train on, in the order of the split: its
-/// [features](crate::models::Model::features).
+/// [features](crate::models::Model::features). `on_note` is told what the user should know.
 ///
 /// # Errors
 /// As [`fit`](super::fit()).
@@ -30,8 +27,10 @@ pub fn features_of(
     options: &FitOptions,
     weights: &BTreeMap<String, HostTensor>,
     stop: &AtomicBool,
+    on_note: &mut dyn FnMut(&str),
 ) -> Result<Vec<Vec<f32>>> {
-    let Task { model, dataset, split, device, normalize, .. } = *task;
+    let Task { model, split, device, .. } = *task;
+    let on_event = &mut notes_only(on_note);
     let before = model.before_classifier()?;
     // What is frozen and known before training is kept from one run to the next.
     let given = |parameters: &[Parameter]| parameters.iter().all(|p| task.weights.contains_key(&p.name));
@@ -39,28 +38,28 @@ pub fn features_of(
     let (base, head) = Model { frozen: fixed, ..before.clone() }.split_frozen()?;
     let options = FitOptions { augment: None, ..options.clone() };
     if !base.layers.is_empty() {
-        let rows = Rows::new(task, &options, &base, stop, &mut |_| {})?;
-        return answers(&head, weights, device, &rows.train);
+        let rows = Rows::new(task, &options, &base, stop, on_event)?;
+        return answers(&head, weights, device, &options, &rows.train, on_event);
     }
-    let params = Params::new(device);
-    before.load(&params, weights)?;
-    let mut features = Vec::with_capacity(split.train.len());
-    for pictures in split.train.chunks(MOST_FROZEN) {
-        let (graph, y) =
-            base_graphs(&before, pictures.len(), None, normalize, Precision::F32)?.swap_remove(0);
-        let mut plan = Plan::new(&graph, &params, &[y])?;
-        let pixels = pictures.iter().flat_map(|&picture| dataset.image(picture)).copied().collect();
-        plan.write(PIXELS, &Data::U8(pixels))?;
-        plan.run()?;
-        let values = plan.read(y)?.to_f32();
-        features.extend(values.chunks_exact(values.len() / pictures.len()).map(<[f32]>::to_vec));
+    // Nobody asks for the features of trained weights again.
+    let options = FitOptions { cache: Caching::Off, precision: Precision::F32, ..options };
+    let split = &Split { validation: vec![], ..split.clone() };
+    Ok(Rows::new(&Task { weights, split, ..*task }, &options, &before, stop, on_event)?.train)
+}
+
+/// Tells of what happens in words alone.
+fn notes_only(on_note: &mut dyn FnMut(&str)) -> impl FnMut(Event<'_>) {
+    |event| {
+        if let Event::Note(note) = event {
+            on_note(note);
+        }
     }
-    Ok(features)
 }
 
 /// For photos of people held out, how far they are from the nearest person of a network that was trained without them: each of
-/// `folds` networks does without another part of the people, and `on_fold` is told its number before. A part that leaves fewer
-/// than two people, or nobody to validate with, is left out.
+/// `folds` networks does without another part of the people, and `on_note` is told before. A part that leaves fewer than two
+/// people, or nobody to validate with, is left out. Where the options have [checkpoints](FitOptions::checkpoints), each network
+/// has [its own](super::Checkpoints::of_hold_out).
 ///
 /// # Errors
 /// As [`fit`](super::fit()).
@@ -70,12 +69,10 @@ pub fn hold_out(
     fit: Fit,
     folds: usize,
     stop: &AtomicBool,
-    on_fold: &mut dyn FnMut(usize),
+    on_note: &mut dyn FnMut(&str),
 ) -> Result<Vec<f32>> {
     let Task { dataset, split, .. } = *task;
     let people = dataset.classes();
-    // They are other runs than the one that is kept.
-    let options = &FitOptions { checkpoints: None, ..options.clone() };
     let mut distances = Vec::new();
     for fold in 0..folds.min(people) {
         let knows = |picture: &usize| dataset.labels[*picture] % folds != fold;
@@ -89,13 +86,16 @@ pub fn hold_out(
         if left.len() < 2 || unvalidated {
             continue;
         }
-        on_fold(fold);
-        let trained = match fit(&Task { split: &some, ..*task }, options, stop, &mut |_| {}) {
+        let number = fold + 1;
+        on_note(&format!("training without some of the people, {number} of {folds}"));
+        let checkpoints = options.checkpoints.as_ref().map(|kept| kept.of_hold_out(number));
+        let options = &FitOptions { checkpoints, ..options.clone() };
+        let trained = fit(&Task { split: &some, ..*task }, options, stop, &mut notes_only(on_note));
+        if stop.load(Ordering::Relaxed) {
             // The model itself is trained: an impatient user is to have it, with what is known by now.
-            Err(_) if stop.load(Ordering::Relaxed) => break,
-            trained => trained?,
-        };
-        let features = features_of(task, options, &trained.weights, stop)?;
+            break;
+        }
+        let features = features_of(task, options, &trained?.weights, stop, on_note)?;
         let all = features.into_iter().zip(&split.train);
         let (inside, outside): (Vec<_>, Vec<_>) = all.partition(|(_, picture)| knows(picture));
         let (inside, labels): (Vec<_>, Vec<_>) =

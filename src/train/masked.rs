@@ -1,5 +1,7 @@
 //! How people are known in masks, from photos without: by their faces with the lower half painted over.
 
+use std::sync::Arc;
+
 use crate::data::Dataset;
 use crate::models::{FACE_MASKED_STRANGERS, ModelFile, Predictor, Strangers};
 use crate::{Device, Result};
@@ -19,7 +21,8 @@ pub struct Examples<'a> {
 }
 
 /// The people of these examples of the face network in `file`, by what is seen of them in a mask. `rate` is the share of
-/// strangers that may be taken for them, as for [`Strangers::new`]. `on_done` is told how many pictures are done.
+/// strangers that may be taken for them, as for [`Strangers::new`]. `on_done` is told how many pictures are done, `on_note` of a
+/// device that was lost and opened again.
 ///
 /// # Errors
 /// If the device fails.
@@ -29,15 +32,23 @@ pub fn masked_people(
     examples: &Examples<'_>,
     rate: f64,
     on_done: &mut dyn FnMut(usize),
+    on_note: &mut dyn FnMut(&str),
 ) -> Result<Strangers> {
     let Examples { dataset, pictures, features } = *examples;
-    let mut predictor = Predictor::new(device, file.clone())?;
+    let file = Arc::new(file.clone());
     let mut masked = Vec::with_capacity(pictures.len());
-    for (pictures, features) in pictures.chunks(CHUNK).zip(features.chunks(CHUNK)) {
-        let pixels: Vec<u8> = pictures.iter().flat_map(|&picture| dataset.image(picture)).copied().collect();
-        masked.extend(predictor.masked_features(&pixels, features)?);
-        on_done(masked.len());
-    }
+    device.retrying(on_note, &mut || {
+        let mut predictor = Predictor::new(device, file.clone())?;
+        // Those that were done before the device was lost are done.
+        let left = pictures[masked.len()..].chunks(CHUNK).zip(features[masked.len()..].chunks(CHUNK));
+        for (pictures, features) in left {
+            let pixels: Vec<u8> =
+                pictures.iter().flat_map(|&picture| dataset.image(picture)).copied().collect();
+            masked.extend(predictor.masked_features(&pixels, features)?);
+            on_done(masked.len());
+        }
+        Ok(())
+    })?;
     let people: Vec<usize> = pictures.iter().map(|&picture| dataset.labels[picture]).collect();
     Ok(Strangers::new(&masked, &people, dataset.classes(), rate, FACE_MASKED_STRANGERS))
 }

@@ -8,9 +8,10 @@ use super::batches::MOST_FROZEN;
 use super::features::features;
 use super::fit::{Event, Task};
 use super::options::FitOptions;
+use super::recovery::{AtATime, recovering};
 use super::source::Item;
 use super::{Epoch, History};
-use crate::graph::{Graph, Params, Plan};
+use crate::graph::{Graph, Params, Plan, Var};
 use crate::models::Model;
 use crate::tensor::{Data, HostTensor, Precision, TensorType};
 use crate::{Device, Error, Result};
@@ -41,10 +42,26 @@ impl Rows {
         stop: &AtomicBool,
         on_event: &mut dyn FnMut(Event<'_>),
     ) -> Result<Rows> {
+        let most = base.largest_batch(task.device.max_tensor())?.min(MOST_FROZEN);
+        let at_a_time = |options: &FitOptions| Ok(AtATime::each_alone(most, options));
+        recovering(task.device, options, &at_a_time, on_event, &mut |options, on_event| {
+            let batch = at_a_time(options)?.pictures;
+            Rows::attempt(task, options, base, batch, stop, on_event)
+        })
+    }
+
+    /// Those of `batch` pictures at a time, up to the first error.
+    fn attempt(
+        task: &Task<'_>,
+        options: &FitOptions,
+        base: &Model,
+        batch: usize,
+        stop: &AtomicBool,
+        on_event: &mut dyn FnMut(Event<'_>),
+    ) -> Result<Rows> {
         let Task { model, dataset, split, device, weights, .. } = *task;
         let params = Params::new(device);
         base.load(&params, weights)?;
-        let batch = base.largest_batch(device.max_tensor())?.min(MOST_FROZEN);
         let mut source = features(task, options, base, &params, batch)?;
         let copies = options.items(model, 1) as u32 - 1;
         let items = |pictures: &[usize], variants: std::ops::RangeInclusive<u32>| -> Vec<Item> {
@@ -106,23 +123,40 @@ pub(super) fn answers(
     model: &Model,
     weights: &BTreeMap<String, HostTensor>,
     device: &Device,
+    options: &FitOptions,
     rows: &[Vec<f32>],
+    on_event: &mut dyn FnMut(Event<'_>),
 ) -> Result<Vec<Vec<f32>>> {
-    let params = Params::new(device);
-    model.load(&params, weights)?;
-    let mut answers = Vec::with_capacity(rows.len());
-    for some in rows.chunks(model.largest_batch(device.max_tensor())?) {
-        let shape: Vec<usize> = std::iter::once(some.len()).chain(model.input.iter().copied()).collect();
-        let mut graph = Graph::new();
-        let x = graph.input(ROWS, TensorType::f32(shape));
-        let y = model.predict(&mut graph, x, Precision::F32)?;
-        let mut plan = Plan::new(&graph, &params, &[y])?;
-        plan.write(ROWS, &Data::F32(some.concat()))?;
-        plan.run()?;
-        let values = plan.read(y)?.to_f32();
-        answers.extend(values.chunks_exact(values.len() / some.len()).map(<[f32]>::to_vec));
-    }
-    Ok(answers)
+    let most = model.largest_batch(device.max_tensor())?.min(rows.len());
+    let at_a_time = |options: &FitOptions| Ok(AtATime::each_alone(most, options));
+    recovering(device, options, &at_a_time, on_event, &mut |options, _| {
+        let params = Params::new(device);
+        model.load(&params, weights)?;
+        let mut answers = Vec::with_capacity(rows.len());
+        let mut made: Option<(usize, Plan, Var)> = None;
+        for some in rows.chunks(at_a_time(options)?.pictures) {
+            // The last rows may be fewer.
+            if made.as_ref().is_none_or(|(count, ..)| *count != some.len()) {
+                let (plan, y) = plan_of(model, &params, some.len())?;
+                made = Some((some.len(), plan, y));
+            }
+            let (_, plan, y) = made.as_mut().expect("a plan for so many rows");
+            plan.write(ROWS, &Data::F32(some.concat()))?;
+            plan.run()?;
+            let values = plan.read(*y)?.to_f32();
+            answers.extend(values.chunks_exact(values.len() / some.len()).map(<[f32]>::to_vec));
+        }
+        Ok(answers)
+    })
+}
+
+/// A plan of `model` for so many rows.
+fn plan_of(model: &Model, params: &Params, rows: usize) -> Result<(Plan, Var)> {
+    let shape: Vec<usize> = std::iter::once(rows).chain(model.input.iter().copied()).collect();
+    let mut graph = Graph::new();
+    let x = graph.input(ROWS, TensorType::f32(shape));
+    let y = model.predict(&mut graph, x, Precision::F32)?;
+    Ok((Plan::new(&graph, params, &[y])?, y))
 }
 
 /// Mean loss, and share of the pictures whose most probable person is theirs; NaN of none.

@@ -5,6 +5,8 @@ use std::collections::HashMap;
 use lookalike::data::{Dataset, Split, with_masks};
 use lookalike::{Device, Result};
 
+use crate::cli::display::note;
+
 /// Largest share of enrolled pictures that may wear a drawn mask: nine for each bare one.
 const MOST_MASKS: f32 = 0.9;
 
@@ -26,7 +28,9 @@ pub fn enrol(dataset: &Dataset, split: Split, masks: f32, device: &Device) -> Re
             return Ok((all, split));
         }
         split.train.extend(all.len()..all.len() + now.len());
-        all.append(with_masks(dataset, &now, draw, device)?);
+        let masked =
+            device.retrying(&mut |text| note(text), &mut || with_masks(dataset, &now, draw, device))?;
+        all.append(masked);
         drawn += now.len();
     }
     unreachable!("copies come to an end")

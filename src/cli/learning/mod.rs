@@ -11,6 +11,7 @@ mod strangers;
 mod watch;
 
 use std::borrow::Cow;
+use std::sync::atomic::Ordering;
 
 use lookalike::data::{CutStyle, Dataset, Split, expand, split_by_group, split_leaky};
 use lookalike::models::{Judgement, Model, ModelFile, Preprocessing, Strangers};
@@ -25,7 +26,7 @@ use enrol::{anybody_has_two, enrol, trained_on_all, with_all};
 use show::Show;
 use strangers::strangers;
 
-use super::display::{Progress, say};
+use super::display::{Progress, note, say};
 use super::network::{Kind, Start};
 
 use settings::EXPANDED;
@@ -47,6 +48,8 @@ pub struct Learned {
     pub believed: Believed,
     /// The pictures that were split, where these are not the ones given but changed copies of them too.
     pub expanded: Option<Dataset>,
+    /// Whether the user wanted no more of it, so that something is missing.
+    pub interrupted: bool,
 }
 
 /// Splits, builds the network, says what it takes, trains; keeps the run at `checkpoints` meanwhile.
@@ -91,7 +94,7 @@ pub fn learn_split(
 ) -> Result<Learned> {
     say(format_args!("split: {}", split.note));
     let learner = Learner { settings, start, device, watch };
-    let (judged, trained) = learner.fit(dataset, split, checkpoints)?;
+    let (judged, trained) = learner.fit(dataset, split, checkpoints.clone())?;
     let Lesson { pictures, split, .. } = &judged;
     let labels: Vec<usize> = split.validation.iter().map(|&picture| pictures.labels[picture]).collect();
     let groups: Vec<i64> = split.validation.iter().map(|&picture| pictures.groups[picture]).collect();
@@ -109,7 +112,7 @@ pub fn learn_split(
         None => (&judged, &trained),
     };
     let strangers = match settings.strangers() {
-        Some(rate) => learner.strangers(lesson, kept, rate)?,
+        Some(rate) => learner.strangers(lesson, kept, rate, checkpoints)?,
         None => None,
     };
     let CutStyle { detector, margin, align, whole } = dataset.cut.clone();
@@ -142,9 +145,11 @@ pub fn learn_split(
         };
         let progress = Progress::new("upper halves", "faces", watch.plain);
         let report = &mut |done| progress.report(done, photos);
-        file.judgement.masked = Some(masked_people(device, &file, &examples, rate, report)?);
+        let on_note = &mut |text: &str| note(text);
+        file.judgement.masked = Some(masked_people(device, &file, &examples, rate, report, on_note)?);
     }
-    Ok(Learned { file, trained, split: judged.split, labels, believed, expanded: None })
+    let interrupted = watch.stop.load(Ordering::Relaxed);
+    Ok(Learned { file, trained, split: judged.split, labels, believed, expanded: None, interrupted })
 }
 
 /// What learns: the network and its settings on a device.
@@ -209,8 +214,14 @@ impl Learner<'_> {
         }
     }
 
-    fn strangers(&self, lesson: &Lesson<'_>, trained: &Trained, rate: f64) -> Result<Option<Strangers>> {
-        let options = self.settings.options(self.start)?;
+    fn strangers(
+        &self,
+        lesson: &Lesson<'_>,
+        trained: &Trained,
+        rate: f64,
+        checkpoints: Option<Checkpoints>,
+    ) -> Result<Option<Strangers>> {
+        let options = FitOptions { checkpoints, ..self.settings.options(self.start)? };
         let Learner { settings, watch, .. } = *self;
         strangers(&self.task(lesson), &options, settings, rate, self.way(), trained, &watch.stop)
     }

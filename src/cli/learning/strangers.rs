@@ -30,11 +30,10 @@ pub fn strangers(
         // Its numbers are the same whoever is learned.
         return Ok(Some(Strangers::new(&trained.features, &people, classes, rate, usual)));
     }
-    let features = features_of(task, options, &trained.weights, stop)?;
+    let on_note = &mut |text: &str| note(text);
+    let features = features_of(task, options, &trained.weights, stop, on_note)?;
     let folds = settings.hold_out().min(classes);
-    let distances = hold_out(task, options, fit, folds, stop, &mut |fold| {
-        note(format_args!("training without some of the people, {} of {folds}", fold + 1));
-    })?;
+    let distances = hold_out(task, options, fit, folds, stop, on_note)?;
     // Without a usual distance, only one that people held out told counts.
     let found =
         Strangers::from_held_out(&features, &people, classes, rate, usual.unwrap_or_default(), distances);

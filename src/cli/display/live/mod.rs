@@ -75,7 +75,8 @@ fn show(
     stop: &AtomicBool,
     start: Instant,
 ) -> io::Result<()> {
-    while !ended.load(Ordering::Relaxed) {
+    // Once somebody else has given the terminal back, such as a panic, what stands on it is not drawn over.
+    while !ended.load(Ordering::Relaxed) && is_on() {
         // The lock is held as long as it takes to copy the view, not as long as it takes to draw it.
         let now = view.lock().unwrap_or_else(PoisonError::into_inner).clone();
         screen.draw(&now, stop.load(Ordering::Relaxed), start.elapsed().as_secs_f64())?;

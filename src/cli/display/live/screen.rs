@@ -112,3 +112,16 @@ fn restore_before_panics() {
         }));
     });
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_panic_gives_the_terminal_back() {
+        restore_before_panics();
+        ON.store(true, Ordering::Relaxed);
+        let panicked = std::panic::catch_unwind(|| panic!("while the display is on"));
+        assert!(panicked.is_err() && !is_on());
+    }
+}
