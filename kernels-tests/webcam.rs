@@ -36,7 +36,7 @@ fn frames_are_named_as_predict_names_photos() {
     let expected: Vec<&Value> = predicted.iter().collect();
     assert!(expected.iter().all(|faces| !faces.as_array().unwrap().is_empty()));
 
-    let webcam = ["webcam", "model.safetensors", "--adapter", "cpu", "--source"];
+    let webcam = ["webcam", "model.safetensors", "--adapter", "cpu", "--min-face", "20", "--source"];
     let from_folder = lines(&scene.ok(&[&webcam[..], &["frames"]].concat()).stdout);
     let from_film = lines(&scene.ok(&[&webcam[..], &["film.mjpeg"]].concat()).stdout);
     let mut piped = scene.command(&[&webcam[..], &["-"]].concat());

@@ -57,7 +57,8 @@ fn number<T: std::str::FromStr>(
     options.check().map(|()| number).map_err(|error| error.to_string())
 }
 
-fn min_face(text: &str) -> std::result::Result<f64, String> {
+/// The size of a face that MTCNN can look for.
+pub fn min_face(text: &str) -> std::result::Result<f64, String> {
     number(text, |options, &min_face| options.min_face = min_face)
 }
 

@@ -32,8 +32,9 @@ const LARGEST_FRAME: u64 = 4 << 20;
 const LARGEST_PHOTO: u64 = 60 << 20;
 /// Width and height of the small picture of a face.
 const THUMBNAIL: usize = 96;
-/// Width and height from which a face is kept, in pixels of the frame.
-const LEAST_FACE: f32 = 40.0;
+/// Width and height from which a face is looked for, in pixels of the frame: somebody two or three metres away. Smaller ones would take
+/// most of the time, and tell little of who they show.
+const LEAST_FACE: f64 = 40.0;
 /// Least time between two faces of a recording.
 const BETWEEN_FACES: Duration = Duration::from_millis(100);
 /// Longest time that a change is not on the disk.
@@ -87,7 +88,7 @@ impl Engine {
     /// If the folder cannot be used, or the device has no room for the detector.
     pub fn new(device: Device, root: &Path, mailbox: Arc<Mailbox>, outbox: Arc<Outbox>) -> Result<Engine> {
         let store = Store::open(root)?;
-        let detector = DETECTOR.open(&device, &MtcnnOptions::default())?;
+        let detector = detector(&device)?;
         let projects = store.list();
         let last = projects.first().and_then(|titled| store.shelf(&titled.id));
         let open = match last {
@@ -173,10 +174,10 @@ impl Engine {
 
     fn reopen(&mut self) -> Result<()> {
         self.device.reopen()?;
-        self.detector = DETECTOR.open(&self.device, &MtcnnOptions::default())?;
-        if let Some(recognizer) = &self.open.recognizer {
-            let file = ModelFile::clone(recognizer.file());
-            self.open.recognizer = Some(Recognizer::new(&self.device, file)?);
+        self.detector = detector(&self.device)?;
+        if let Some(known) = &self.open.recognizer {
+            let file = ModelFile::clone(known.file());
+            self.open.recognizer = Some(recognizer(&self.device, file)?);
         }
         Ok(())
     }
@@ -364,13 +365,10 @@ impl Engine {
         Ok((size, faces))
     }
 
-    /// Keeps the largest face, if somebody is recorded and it is large enough.
+    /// Keeps the largest face, if somebody is recorded.
     fn record(&mut self, image: &RgbImage, faces: &[Found]) -> Result<()> {
         let Some(recording) = &mut self.recording else { return Ok(()) };
-        let Some(face) = largest(faces).filter(|face| face.rect.width.min(face.rect.height) >= LEAST_FACE)
-        else {
-            return Ok(());
-        };
+        let Some(face) = largest(faces) else { return Ok(()) };
         if recording.last.is_some_and(|last| last.elapsed() < BETWEEN_FACES) {
             return Ok(());
         }
@@ -464,7 +462,7 @@ impl Engine {
     /// Takes the model of a run.
     fn adopt(&mut self, outcome: Outcome) -> Result<()> {
         let Outcome { file, about, revision } = outcome;
-        self.open.recognizer = Some(Recognizer::new(&self.device, file)?);
+        self.open.recognizer = Some(recognizer(&self.device, file)?);
         self.open.project.learned(about, revision);
         Ok(())
     }
@@ -494,7 +492,7 @@ impl Open {
             }
         }
         let model = project.model().map(|_| ModelFile::open(&shelf.model_path()));
-        let opened = model.map(|file| file.and_then(|file| Recognizer::new(device, file)));
+        let opened = model.map(|file| file.and_then(|file| recognizer(device, file)));
         let recognizer = opened.and_then(|opened| {
             opened.map_err(|problem| tell(&format!("{}; train again", words(&problem)))).ok()
         });
@@ -504,6 +502,14 @@ impl Open {
     fn change(&mut self) {
         self.changed.get_or_insert_with(Instant::now);
     }
+}
+
+fn detector(device: &Device) -> Result<Box<dyn Detector>> {
+    DETECTOR.open(device, &MtcnnOptions { min_face: LEAST_FACE, ..MtcnnOptions::default() })
+}
+
+fn recognizer(device: &Device, file: ModelFile) -> Result<Recognizer> {
+    Ok(Recognizer::new(device, file)?.with_detector(detector(device)?))
 }
 
 fn largest(faces: &[Found]) -> Option<&Found> {

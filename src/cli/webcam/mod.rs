@@ -11,6 +11,7 @@ use std::time::Instant;
 
 use clap::Args;
 use lookalike::Result;
+use lookalike::detect::{DetectorChoice, MtcnnOptions};
 use lookalike::models::ModelFile;
 use lookalike::recognize::Recognizer;
 use lookalike::vision::{MAX_PIXELS, RgbImage};
@@ -18,6 +19,7 @@ use serde_json::{Value, json};
 
 use self::film::Film;
 use self::folder::Folder;
+use super::detector::min_face;
 use super::device::RunArguments;
 use super::display::note;
 use super::predict::face_json;
@@ -39,6 +41,9 @@ pub struct Arguments {
     /// Which camera, where there are several: 0 is the first
     #[arg(long, value_name = "N", default_value_t = 0)]
     camera: usize,
+    /// Smallest face that mtcnn looks for, in pixels of the frame: smaller ones take most of the time
+    #[arg(long, value_name = "PIXELS", default_value_t = 40.0, value_parser = min_face)]
+    min_face: f64,
     /// End after so many frames
     #[arg(long, value_name = "N")]
     frames: Option<u64>,
@@ -66,7 +71,10 @@ trait Source {
 pub fn run(arguments: &Arguments) -> Result<()> {
     let mut source = open(arguments)?;
     let device = arguments.run.open(true)?;
-    let recognizer = Recognizer::new(&device, ModelFile::open(&arguments.model)?)?;
+    let file = ModelFile::open(&arguments.model)?;
+    let choice: DetectorChoice = file.preprocessing.detector.parse()?;
+    let options = MtcnnOptions { min_face: arguments.min_face, ..MtcnnOptions::default() };
+    let recognizer = Recognizer::new(&device, file)?.with_detector(choice.open(&device, &options)?);
     let began = Instant::now();
     for number in 1..=arguments.frames.unwrap_or(u64::MAX) {
         let Some(frame) = source.next()? else { break };
