@@ -10,7 +10,8 @@
 //! - [`models`], [`nn`]: networks and their files; layers, losses, optimizers by their Keras names.
 //! - [`ops`], [`graph`]: operators, one file each; the graph, its gradients, and plans that run it.
 //! - [`Device`], [`gpu`], `cpu`: where a plan runs.
-//! - [`folders`], [`formats`], [`vision`], [`tensor`], [`Error`]: files, pictures, shapes, what can go wrong.
+//! - [`folders`], [`formats`], [`vision`], [`workers`], [`tensor`], [`Error`]: files, pictures, many at once, shapes, what can
+//!   go wrong.
 //! - [`profile`]: what all this takes, by operator.
 //!
 //! # A graph, its gradient, a run
@@ -75,6 +76,8 @@ pub mod tensor;
 pub mod train;
 #[cfg(feature = "vision")]
 pub mod vision;
+#[cfg(feature = "vision")]
+pub mod workers;
 
 #[cfg(feature = "vision")]
 pub use caught::decoding;
@@ -94,11 +97,12 @@ mod walls {
     use std::path::{Path, PathBuf};
 
     /// From the ground up.
-    const ROOMS: [&str; 24] = [
+    const ROOMS: [&str; 25] = [
         "tensor",
         "error",
         "profile",
         "caught",
+        "workers",
         "folders",
         "vision",
         "formats",

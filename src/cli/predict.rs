@@ -4,11 +4,10 @@ use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use clap::Args;
-use lookalike::data::workers;
 use lookalike::models::ModelFile;
 use lookalike::recognize::{FoundFace, Recognition, Recognizer};
 use lookalike::vision::{RgbImage, decode, draw_face, encode_jpeg, encode_png};
-use lookalike::{Error, Result};
+use lookalike::{Error, Result, workers};
 use rayon::prelude::*;
 use serde_json::{Map, Value, json};
 
