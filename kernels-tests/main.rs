@@ -54,4 +54,5 @@ mod update;
 mod verify;
 #[cfg(feature = "train")]
 mod vgg16;
+mod waiting;
 mod winograd;
