@@ -1,5 +1,10 @@
 //! A photo in, the people on it out: detection, crops and a trained model behind one door.
 
+mod batch;
+mod stream;
+
+pub use stream::Recognitions;
+
 use std::path::Path;
 use std::sync::Arc;
 
