@@ -5,6 +5,7 @@
 //!
 //! - `cli`, `report`: the program, its pictures.
 //! - [`train`], [`data`]: the training loop; folders of people, datasets, honest splits, features of frozen layers.
+//! - `capi`: the same for programs in C.
 //! - [`recognize`], [`detect`]: a photo in, names out; finding faces.
 //! - [`explain`]: where on a face a network looks.
 //! - [`models`], [`nn`]: networks and their files; layers, losses, optimizers by their Keras names.
@@ -41,6 +42,8 @@
 
 #![warn(missing_docs)]
 
+#[cfg(feature = "capi")]
+pub mod capi;
 #[cfg(feature = "vision")]
 mod caught;
 #[cfg(feature = "check")]
@@ -97,7 +100,7 @@ mod walls {
     use std::path::{Path, PathBuf};
 
     /// From the ground up.
-    const ROOMS: [&str; 25] = [
+    const ROOMS: [&str; 26] = [
         "tensor",
         "error",
         "profile",
@@ -118,6 +121,7 @@ mod walls {
         "explain",
         "detect",
         "recognize",
+        "capi",
         "data",
         "train",
         "report",

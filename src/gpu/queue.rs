@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::task::{Context, Poll};
 
-use super::waiting::{Arrival, Signal, block_on};
+use super::waiting::{Arrival, Signal};
 use super::{Buffer, Gpu};
 use crate::Result;
 
@@ -62,7 +62,7 @@ fn map(buffer: &Buffer, mode: wgpu::MapMode) -> Arc<Signal> {
     signal
 }
 
-/// Bytes on their way from the device: a future, which [`ReadBack::wait`] blocks on.
+/// Bytes on their way from the device: a future, which waits for no work that was submitted later.
 #[derive(Debug)]
 pub(crate) struct ReadBack {
     arrival: Arrival,
@@ -73,11 +73,6 @@ pub(crate) struct ReadBack {
 }
 
 impl ReadBack {
-    /// Blocks until the bytes are here, but for no work that was submitted later.
-    pub fn wait(self) -> Result<Vec<u8>> {
-        block_on(self)
-    }
-
     fn take(&mut self) -> Result<Vec<u8>> {
         let view =
             self.staging.raw().get_mapped_range(..).map_err(|problem| self.arrival.gpu().error(problem))?;

@@ -260,6 +260,7 @@ fn fold(groups: u64, most: u32) -> Option<[u32; 3]> {
 #[cfg(feature = "check")]
 mod checked {
     use super::*;
+    use crate::gpu::block_on;
 
     /// The word that outputs and guards hold before a kernel runs: a NaN.
     const POISON: u32 = 0x7fc0_dead;
@@ -282,8 +283,8 @@ mod checked {
                 self.gpu.submit(encoder);
                 for (buffer, size) in step.written.iter().zip(sizes) {
                     let Some(size) = size else { continue };
-                    let words: Vec<u32> =
-                        bytemuck::pod_collect_to_vec(&self.gpu.read(buffer, buffer.size())?.wait()?);
+                    let bytes = block_on(self.gpu.read(buffer, buffer.size())?)?;
+                    let words: Vec<u32> = bytemuck::pod_collect_to_vec(&bytes);
                     if words[*size as usize / 4..].iter().any(|&word| word != POISON) {
                         let problem = "wrote behind the end of its output".into();
                         return Err(Error::Kernel { kernel: step.name.clone(), problem });
