@@ -54,8 +54,11 @@ pub unsafe extern "C" fn lookalike_open(
 /// `recognizer` is NULL, or came from lookalike_open, and no thread uses it any more.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn lookalike_close(recognizer: *mut LookalikeRecognizer) {
-    // SAFETY: the caller promises it.
-    guarded((), || Ok(unsafe { given::take_back(recognizer) }));
+    guarded((), || {
+        // SAFETY: the caller promises it.
+        unsafe { given::take_back(recognizer) };
+        Ok(())
+    });
 }
 
 /// The faces of a photo in memory, decoded: red, green and blue, a byte each, rows from the top, each `stride` bytes behind the

@@ -47,9 +47,9 @@ impl Recognizer {
         I: IntoIterator<Item = Result<RgbImage>, IntoIter: Send + 'static>,
     {
         let (sender, found) = sync_channel(AHEAD);
-        let (recognizer, mut photos) = (self.clone(), photos.into_iter());
+        let (recognizer, photos) = (self.clone(), photos.into_iter());
         let search = move || {
-            while let Some(photo) = photos.next() {
+            for photo in photos {
                 if sender.send(photo.and_then(|photo| recognizer.find(&photo))).is_err() {
                     return; // nobody listens any more
                 }
