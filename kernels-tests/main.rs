@@ -40,6 +40,8 @@ mod precision;
 mod prelu;
 mod profile;
 mod random;
+#[cfg(feature = "vision")]
+mod recognize;
 mod record;
 mod reshape;
 mod residual_add;
@@ -54,4 +56,5 @@ mod update;
 mod verify;
 #[cfg(feature = "train")]
 mod vgg16;
+mod waiting;
 mod winograd;

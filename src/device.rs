@@ -3,7 +3,7 @@
 use std::fmt;
 use std::sync::{Arc, OnceLock};
 
-use crate::gpu::{AdapterInfo, AdapterKind, Gpu, GpuOptions};
+use crate::gpu::{AdapterInfo, AdapterKind, Gpu, GpuOptions, block_on};
 use crate::profile::{Clock, Profiler};
 use crate::tensor::Precision;
 use crate::{Error, Result};
@@ -77,12 +77,20 @@ impl Device {
     /// # Errors
     /// As [`Device::open`].
     pub fn open_with(options: &GpuOptions) -> Result<Device> {
+        block_on(Device::open_async(options))
+    }
+
+    /// As [`Device::open_with`], without blocking: a browser takes its time. Elsewhere drivers answer before they return.
+    ///
+    /// # Errors
+    /// As [`Device::open`].
+    pub async fn open_async(options: &GpuOptions) -> Result<Device> {
         let best = |adapters: &[AdapterInfo]| {
             adapters.first().filter(|best| best.kind != AdapterKind::Software).map(|_| 0)
         };
         match std::env::var(ADAPTER_VARIABLE) {
-            Ok(name) if !name.is_empty() => Device::named_with(&name, options),
-            _ => Ok(Gpu::open_where(options, best)?.map_or_else(Device::cpu, Device::of_gpu)),
+            Ok(name) if !name.is_empty() => Device::named_async(&name, options).await,
+            _ => Ok(Gpu::open_where_async(options, best).await?.map_or_else(Device::cpu, Device::of_gpu)),
         }
     }
 
@@ -100,6 +108,14 @@ impl Device {
     /// # Errors
     /// As [`Device::named`].
     pub fn named_with(wanted: &str, options: &GpuOptions) -> Result<Device> {
+        block_on(Device::named_async(wanted, options))
+    }
+
+    /// As [`Device::named_with`], without blocking, as [`Device::open_async`].
+    ///
+    /// # Errors
+    /// As [`Device::named`].
+    pub async fn named_async(wanted: &str, options: &GpuOptions) -> Result<Device> {
         let lower = wanted.to_lowercase();
         if lower == "cpu" || lower == "0" {
             return Ok(Device::cpu());
@@ -108,12 +124,13 @@ impl Device {
             adapter.name.to_lowercase().contains(&lower) || adapter.driver.to_lowercase().contains(&lower)
         };
         let by_index = lower.parse::<usize>().ok().map(|number| number - 1);
+        let mut found = Vec::new();
         let wanted_one = |adapters: &[AdapterInfo]| {
+            found = adapters.iter().map(|adapter| adapter.name.clone()).collect();
             by_index.filter(|&index| index < adapters.len()).or_else(|| adapters.iter().position(matches))
         };
-        let gpu = Gpu::open_where(options, wanted_one)?;
-        gpu.map(Device::of_gpu)
-            .ok_or_else(|| Error::NoAdapter { wanted: wanted.into(), found: Device::names() })
+        let gpu = Gpu::open_where_async(options, wanted_one).await?;
+        gpu.map(Device::of_gpu).ok_or_else(|| Error::NoAdapter { wanted: wanted.into(), found: names(found) })
     }
 
     fn of_gpu(gpu: Arc<Gpu>) -> Device {
@@ -175,7 +192,7 @@ impl Device {
 
     /// Names that [`Device::named`] knows on this machine; the place in the list counts as a name too.
     pub fn names() -> Vec<String> {
-        std::iter::once("cpu".to_string()).chain(Gpu::adapters().into_iter().map(|a| a.name)).collect()
+        names(Gpu::adapters().into_iter().map(|adapter| adapter.name))
     }
 
     /// The GPU, if it is one.
@@ -265,6 +282,11 @@ impl Device {
     fn of(kind: Kind) -> Device {
         Device { kind, preferred: None, allowed: vec![], tunes: false, profiler: None, share: None }
     }
+}
+
+/// The CPU's name before those of the adapters.
+fn names(adapters: impl IntoIterator<Item = String>) -> Vec<String> {
+    std::iter::once("cpu".to_owned()).chain(adapters).collect()
 }
 
 impl fmt::Display for Device {

@@ -5,12 +5,14 @@
 //!
 //! - `cli`, `report`: the program, its pictures.
 //! - [`train`], [`data`]: the training loop; folders of people, datasets, honest splits, features of frozen layers.
+//! - `capi`: the same for programs in C.
 //! - [`recognize`], [`detect`]: a photo in, names out; finding faces.
 //! - [`explain`]: where on a face a network looks.
 //! - [`models`], [`nn`]: networks and their files; layers, losses, optimizers by their Keras names.
 //! - [`ops`], [`graph`]: operators, one file each; the graph, its gradients, and plans that run it.
 //! - [`Device`], [`gpu`], `cpu`: where a plan runs.
-//! - [`folders`], [`formats`], [`vision`], [`tensor`], [`Error`]: files, pictures, shapes, what can go wrong.
+//! - [`folders`], [`formats`], [`vision`], [`workers`], [`tensor`], [`Error`]: files, pictures, many at once, shapes, what can
+//!   go wrong.
 //! - [`profile`]: what all this takes, by operator.
 //!
 //! # A graph, its gradient, a run
@@ -40,6 +42,8 @@
 
 #![warn(missing_docs)]
 
+#[cfg(feature = "capi")]
+pub mod capi;
 #[cfg(feature = "vision")]
 mod caught;
 #[cfg(feature = "check")]
@@ -76,6 +80,8 @@ pub mod tensor;
 pub mod train;
 #[cfg(feature = "vision")]
 pub mod vision;
+#[cfg(feature = "vision")]
+pub mod workers;
 
 #[cfg(feature = "vision")]
 pub use caught::decoding;
@@ -95,11 +101,12 @@ mod walls {
     use std::path::{Path, PathBuf};
 
     /// From the ground up.
-    const ROOMS: [&str; 25] = [
+    const ROOMS: [&str; 27] = [
         "tensor",
         "error",
         "profile",
         "caught",
+        "workers",
         "folders",
         "vision",
         "formats",
@@ -116,6 +123,7 @@ mod walls {
         "explain",
         "detect",
         "recognize",
+        "capi",
         "data",
         "train",
         "report",

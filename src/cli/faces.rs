@@ -5,9 +5,9 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Instant;
 
 use clap::Args;
-use lookalike::data::workers;
 use lookalike::detect::{Detector, DetectorChoice, Face};
 use lookalike::vision::{Rect, RgbImage, decode, draw_face, draw_points, encode_jpeg, encode_png};
+use lookalike::workers;
 use lookalike::{Error, Result};
 use serde_json::{Value, json};
 

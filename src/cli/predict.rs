@@ -4,9 +4,8 @@ use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use clap::Args;
-use lookalike::data::workers;
 use lookalike::models::ModelFile;
-use lookalike::recognize::{FoundFace, Recognition, Recognizer};
+use lookalike::recognize::{Recognition, Recognizer};
 use lookalike::vision::{RgbImage, decode, draw_face, encode_jpeg, encode_png};
 use lookalike::{Error, Result};
 use rayon::prelude::*;
@@ -77,23 +76,14 @@ pub fn run(arguments: &Arguments) -> Result<()> {
     )))
 }
 
-/// Finds the faces of several photos at once, then names all of them.
+/// Names the faces of all photos, and shows how many are begun.
 fn recognize(recognizer: &Recognizer, arguments: &Arguments) -> Result<Answers> {
     let progress = Progress::new("finding faces", "photos", arguments.plain);
-    let (count, done) = (arguments.photos.len(), AtomicUsize::new(0));
-    let find = |index: usize| {
-        let photo = &arguments.photos[index];
-        let found = decode(photo, arguments.limit.max_pixels).and_then(|image| recognizer.find(&image));
-        progress.report(done.fetch_add(1, Ordering::Relaxed) + 1, count);
-        match found {
-            Err(error) if error.is_of_device() => Err(error),
-            found => Ok(found),
-        }
-    };
-    let found: Vec<Result<Vec<FoundFace>>> = workers::in_order(count, workers::usual(), find)?;
-    let faces: Vec<FoundFace> = found.iter().flatten().flatten().cloned().collect();
-    let mut named = recognizer.name(&faces)?.into_iter();
-    Ok(found.into_iter().map(|found| found.map(|faces| named.by_ref().take(faces.len()).collect())).collect())
+    let begun = AtomicUsize::new(0);
+    recognizer.recognize_batch(&arguments.photos, |photo| {
+        progress.report(begun.fetch_add(1, Ordering::Relaxed) + 1, arguments.photos.len());
+        decode(photo, arguments.limit.max_pixels)
+    })
 }
 
 /// Writes a copy of each photo on which somebody was found.

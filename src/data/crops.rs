@@ -11,10 +11,9 @@ use super::duplicates::{Fingerprint, near_duplicate_groups};
 use super::journal::{self, Journal};
 use super::people::Person;
 use super::review::Review;
-use super::workers;
 use crate::detect::{CropStyle, Detector, landmarks_in_crop};
 use crate::vision::read_photo;
-use crate::{Error, Result};
+use crate::{Error, Result, workers};
 
 pub use super::cut::MOST_FACES;
 

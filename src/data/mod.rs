@@ -16,7 +16,6 @@ mod review;
 mod split;
 #[cfg(test)]
 mod testing;
-pub mod workers;
 
 pub use aside::{Aside, write_sheets};
 pub use choose::{Embed, Why};

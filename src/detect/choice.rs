@@ -3,7 +3,8 @@
 use std::fmt;
 use std::str::FromStr;
 
-use super::{Cascade, Detector, Face, Mtcnn, MtcnnOptions};
+use super::{Cascade, Detection, Detector, Face, Mtcnn, MtcnnOptions};
+use crate::gpu::block_on;
 use crate::vision::RgbImage;
 use crate::{Device, Error, Result};
 
@@ -81,8 +82,14 @@ impl<A: Detector, B: Detector> Detector for Auto<A, B> {
     }
 
     fn detect(&self, image: &RgbImage) -> Result<Vec<Face>> {
-        let faces = self.first.detect(image)?;
-        if faces.is_empty() { self.otherwise.detect(image) } else { Ok(faces) }
+        block_on(self.detect_async(image))
+    }
+
+    fn detect_async<'a>(&'a self, image: &'a RgbImage) -> Detection<'a> {
+        Box::pin(async {
+            let faces = self.first.detect_async(image).await?;
+            if faces.is_empty() { self.otherwise.detect_async(image).await } else { Ok(faces) }
+        })
     }
 }
 

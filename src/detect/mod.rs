@@ -12,6 +12,9 @@ pub use choice::DetectorChoice;
 pub use crop::{CropStyle, Oval, face_crop, is_head_shot, landmarks_in_crop, oval_in_crop, whole_crop};
 pub use mtcnn::{Mtcnn, MtcnnOptions};
 
+use std::future::Future;
+use std::pin::Pin;
+
 use crate::Result;
 use crate::vision::{Rect, RgbImage};
 
@@ -54,4 +57,12 @@ pub trait Detector: Send + Sync {
     /// # Errors
     /// If the detector's own computation fails; a picture without a face is an empty list.
     fn detect(&self, image: &RgbImage) -> Result<Vec<Face>>;
+
+    /// As [`Detector::detect`], without blocking where a GPU does the work. By default the polling thread does it.
+    fn detect_async<'a>(&'a self, image: &'a RgbImage) -> Detection<'a> {
+        Box::pin(async { self.detect(image) })
+    }
 }
+
+/// The faces that a detector is about to find.
+pub type Detection<'a> = Pin<Box<dyn Future<Output = Result<Vec<Face>>> + Send + 'a>>;

@@ -1,8 +1,8 @@
 //! Finding adapters, choosing one, opening it.
 
 use std::path::PathBuf;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use super::buffers::Pool;
@@ -10,6 +10,7 @@ use super::pipeline_cache::PipelineCache;
 use super::pipelines::Pipelines;
 use super::trouble::Trouble;
 use super::tuned::{Tuned, Tuning};
+use super::waiting::{Waiter, block_on};
 use crate::{Error, Result};
 
 /// What kind of hardware an adapter is, the preferred first.
@@ -103,6 +104,7 @@ pub struct Gpu {
     pub(super) submissions: AtomicU64,
     pub(super) trouble: Arc<Trouble>,
     pub(super) options: GpuOptions,
+    pub(super) waiter: OnceLock<Waiter>,
     info: AdapterInfo,
     class: Class,
     tuned: Tuned,
@@ -142,7 +144,12 @@ const FEATURES: [(wgpu::Features, &str); 5] = [
 impl Gpu {
     /// All adapters of this machine, the preferred first.
     pub fn adapters() -> Vec<AdapterInfo> {
-        enumerate().iter().map(describe).collect()
+        block_on(Gpu::adapters_async())
+    }
+
+    /// As [`Gpu::adapters`], without blocking.
+    pub async fn adapters_async() -> Vec<AdapterInfo> {
+        enumerate().await.iter().map(describe).collect()
     }
 
     /// Opens the `index`-th adapter of [`Gpu::adapters`].
@@ -163,12 +170,26 @@ impl Gpu {
         options: &GpuOptions,
         choose: impl FnOnce(&[AdapterInfo]) -> Option<usize>,
     ) -> Result<Option<Arc<Gpu>>> {
-        let adapters = enumerate();
-        let infos: Vec<AdapterInfo> = adapters.iter().map(describe).collect();
-        choose(&infos).map(|index| Gpu::open_adapter(&adapters[index], options)).transpose()
+        block_on(Gpu::open_where_async(options, choose))
     }
 
-    fn open_adapter(adapter: &wgpu::Adapter, options: &GpuOptions) -> Result<Arc<Gpu>> {
+    /// As [`Gpu::open_where`], without blocking: a browser takes its time. Elsewhere drivers answer before they return.
+    ///
+    /// # Errors
+    /// As [`Gpu::open_where`].
+    pub async fn open_where_async(
+        options: &GpuOptions,
+        choose: impl FnOnce(&[AdapterInfo]) -> Option<usize>,
+    ) -> Result<Option<Arc<Gpu>>> {
+        let adapters = enumerate().await;
+        let infos: Vec<AdapterInfo> = adapters.iter().map(describe).collect();
+        match choose(&infos) {
+            Some(index) => Gpu::open_adapter(&adapters[index], options).await.map(Some),
+            None => Ok(None),
+        }
+    }
+
+    async fn open_adapter(adapter: &wgpu::Adapter, options: &GpuOptions) -> Result<Arc<Gpu>> {
         let mut limits = if options.default_limits { wgpu::Limits::default() } else { adapter.limits() };
         if let Some(most) = options.max_groups {
             limits.max_compute_workgroups_per_dimension = most;
@@ -191,7 +212,9 @@ impl Gpu {
             experimental_features: if with_matrices { experimental() } else { Default::default() },
             ..Default::default()
         };
-        let (device, queue) = pollster::block_on(adapter.request_device(&descriptor))
+        let (device, queue) = adapter
+            .request_device(&descriptor)
+            .await
             .map_err(|problem| Error::Gpu(format!("{} does not open: {problem}", adapter.get_info().name)))?;
         let trouble = Trouble::of(&device);
         let folder = options.cache.as_deref();
@@ -208,6 +231,7 @@ impl Gpu {
             submissions: AtomicU64::new(0),
             trouble,
             options: options.clone(),
+            waiter: OnceLock::new(),
             info: describe(adapter),
             class: class(&adapter.get_info()),
             tuned: Tuned::open(&adapter.get_info(), folder),
@@ -325,11 +349,11 @@ impl Drop for Gpu {
     }
 }
 
-fn enumerate() -> Vec<wgpu::Adapter> {
+async fn enumerate() -> Vec<wgpu::Adapter> {
     let mut descriptor = wgpu::InstanceDescriptor::new_without_display_handle_from_env();
     descriptor.backends = wgpu::Backends::PRIMARY;
     let instance = wgpu::Instance::new(descriptor);
-    let mut adapters = pollster::block_on(instance.enumerate_adapters(wgpu::Backends::PRIMARY));
+    let mut adapters = instance.enumerate_adapters(wgpu::Backends::PRIMARY).await;
     adapters.sort_by_key(|adapter| describe(adapter).kind);
     adapters
 }

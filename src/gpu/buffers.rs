@@ -5,6 +5,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard};
 
 use super::Gpu;
+use super::trouble::scoped;
 use crate::{Error, Result};
 
 /// Device memory that kernels read and write. It goes back to the pool when the last owner drops it.
@@ -108,12 +109,12 @@ fn create(gpu: &Gpu, bytes: u64, usage: wgpu::BufferUsages, what: &str) -> Resul
     if gpu.options.memory.is_some_and(|most| gpu.pool.allocated() + bytes > most) {
         return Err(no_room());
     }
-    let memory = gpu.device.push_error_scope(wgpu::ErrorFilter::OutOfMemory);
-    let validation = gpu.device.push_error_scope(wgpu::ErrorFilter::Validation);
     let descriptor =
         wgpu::BufferDescriptor { label: Some(what), size: bytes, usage, mapped_at_creation: false };
-    let buffer = gpu.device.create_buffer(&descriptor);
-    let (refused, full) = (pollster::block_on(validation.pop()), pollster::block_on(memory.pop()));
+    let make = || gpu.device.create_buffer(&descriptor);
+    let ((buffer, refused), full) = scoped(&gpu.device, wgpu::ErrorFilter::OutOfMemory, || {
+        scoped(&gpu.device, wgpu::ErrorFilter::Validation, make)
+    });
     gpu.buffers_created.fetch_add(1, Ordering::Relaxed);
     if let Some(loss) = gpu.loss() {
         return Err(loss);

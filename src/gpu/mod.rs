@@ -10,6 +10,7 @@ mod queue;
 mod sequence;
 mod trouble;
 mod tuned;
+mod waiting;
 
 pub use adapter::{AdapterInfo, AdapterKind, Gpu, GpuOptions};
 pub(crate) use adapter::{Class, Matrices};
@@ -18,3 +19,4 @@ pub(crate) use kernel::{Kernel, Piece, Shader, piece, shader};
 pub(crate) use queue::{ReadBack, Upload};
 pub(crate) use sequence::{Launch, Sequence, rest};
 pub use tuned::Tuning;
+pub(crate) use waiting::block_on;

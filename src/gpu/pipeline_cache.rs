@@ -8,6 +8,7 @@ use std::fs;
 use std::hash::Hasher;
 use std::path::{Path, PathBuf};
 
+use super::trouble::scoped;
 use crate::formats::atomic::write_atomically;
 
 /// What wgpu makes pipelines with, and the file that it came from.
@@ -60,12 +61,12 @@ impl PipelineCache {
 
 /// A cache with this content; none if wgpu refuses it.
 fn create(device: &wgpu::Device, data: Option<&[u8]>) -> Option<wgpu::PipelineCache> {
-    let scope = device.push_error_scope(wgpu::ErrorFilter::Validation);
     let descriptor = wgpu::PipelineCacheDescriptor { label: Some("lookalike"), data, fallback: false };
     // SAFETY: `data` must be what `get_data` once returned for such a device: the checksum of the file shows that it is
     // what we wrote, its owner that the adapter, the driver and wgpu (by our version) are the same.
-    let cache = unsafe { device.create_pipeline_cache(&descriptor) };
-    pollster::block_on(scope.pop()).is_none().then_some(cache)
+    let make = || unsafe { device.create_pipeline_cache(&descriptor) };
+    let (cache, refused) = scoped(device, wgpu::ErrorFilter::Validation, make);
+    refused.is_none().then_some(cache)
 }
 
 /// Length of a length and of a checksum.

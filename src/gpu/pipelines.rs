@@ -6,6 +6,7 @@ use std::sync::{Arc, Mutex};
 use rayon::prelude::*;
 
 use super::pipeline_cache::PipelineCache;
+use super::trouble::scoped;
 use super::{Gpu, Kernel};
 use crate::{Error, Result};
 
@@ -68,10 +69,18 @@ impl Gpu {
                 return Err(Error::Kernel { kernel: name, problem });
             }
         }
-        let scope = self.device.push_error_scope(wgpu::ErrorFilter::Validation);
+        let (pipeline, refused) =
+            scoped(&self.device, wgpu::ErrorFilter::Validation, || self.make_pipeline(kernel, &name));
+        match refused {
+            None => Ok(pipeline),
+            Some(problem) => Err(Error::Kernel { kernel: name, problem: problem.to_string() }),
+        }
+    }
+
+    fn make_pipeline(&self, kernel: &Kernel, name: &str) -> Pipeline {
         let layout = self.bind_group_layout(kernel);
         let descriptor = wgpu::ShaderModuleDescriptor {
-            label: Some(&name),
+            label: Some(name),
             source: wgpu::ShaderSource::Wgsl(kernel.shader.source().into()),
         };
         // A second counter in every loop would keep drivers from unrolling it, and with it a register tile from
@@ -85,12 +94,12 @@ impl Gpu {
         // looks at each); they divide by sizes of tensors, windows and strides, which the operators check not to be 0.
         let module = unsafe { self.device.create_shader_module_trusted(descriptor, checks) };
         let pipeline_layout = self.device.create_pipeline_layout(&wgpu::PipelineLayoutDescriptor {
-            label: Some(&name),
+            label: Some(name),
             bind_group_layouts: &[Some(&layout)],
             immediate_size: 0,
         });
         let pipeline = self.device.create_compute_pipeline(&wgpu::ComputePipelineDescriptor {
-            label: Some(&name),
+            label: Some(name),
             layout: Some(&pipeline_layout),
             module: &module,
             entry_point: Some(kernel.entry),
@@ -101,10 +110,7 @@ impl Gpu {
             },
             cache: self.pipeline_cache.as_ref().map(PipelineCache::raw),
         });
-        match pollster::block_on(scope.pop()) {
-            None => Ok(Pipeline { pipeline, layout }),
-            Some(problem) => Err(Error::Kernel { kernel: name, problem: problem.to_string() }),
-        }
+        Pipeline { pipeline, layout }
     }
 
     fn bind_group_layout(&self, kernel: &Kernel) -> wgpu::BindGroupLayout {

@@ -2,10 +2,11 @@
 
 use std::future::Future;
 use std::pin::Pin;
-use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Mutex};
-use std::task::{Context, Poll, Waker};
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+use std::task::{Context, Poll};
 
+use super::waiting::{Arrival, Signal};
 use super::{Buffer, Gpu};
 use crate::Result;
 
@@ -30,16 +31,9 @@ impl Gpu {
         let mut encoder = self.device.create_command_encoder(&wgpu::CommandEncoderDescriptor::default());
         encoder.copy_buffer_to_buffer(buffer.raw(), 0, staging.raw(), 0, size);
         let submission = self.submit(encoder);
-        let state = Arc::new(Mutex::new(MapState::default()));
-        let shared = state.clone();
-        staging.raw().map_async(wgpu::MapMode::Read, .., move |outcome| {
-            let mut state = shared.lock().expect("the read-back's lock");
-            state.outcome = Some(outcome.map_err(|problem| problem.to_string()));
-            if let Some(waker) = state.waker.take() {
-                waker.wake();
-            }
-        });
-        Ok(ReadBack { gpu: self.clone(), staging, bytes, submission, state })
+        let mapping = map(&staging, wgpu::MapMode::Read);
+        let arrival = Arrival::new(self, &mapping, Some(submission));
+        Ok(ReadBack { arrival, staging, bytes, is_asked: true })
     }
 
     /// Waits until the device has done everything submitted so far.
@@ -52,13 +46,6 @@ impl Gpu {
         self.check()
     }
 
-    /// Waits until the device has done this submission and all before it.
-    pub(super) fn wait_for(&self, submission: wgpu::SubmissionIndex) -> Result<()> {
-        let wait = wgpu::PollType::Wait { submission_index: Some(submission), timeout: None };
-        self.device.poll(wait).map_err(|problem| self.error(problem))?;
-        self.check()
-    }
-
     pub(super) fn submit(&self, encoder: wgpu::CommandEncoder) -> wgpu::SubmissionIndex {
         self.submissions.fetch_add(1, Ordering::Relaxed);
         #[cfg(feature = "check")]
@@ -67,55 +54,56 @@ impl Gpu {
     }
 }
 
-#[derive(Debug, Default)]
-struct MapState {
-    outcome: Option<std::result::Result<(), String>>,
-    waker: Option<Waker>,
+/// Asks for `buffer` to be mapped whole.
+fn map(buffer: &Buffer, mode: wgpu::MapMode) -> Arc<Signal> {
+    let signal = Arc::new(Signal::default());
+    let callback = signal.clone();
+    buffer.raw().map_async(mode, .., move |outcome| {
+        callback.set(outcome.map_err(|problem| format!("a buffer was not mapped: {problem}")));
+    });
+    signal
 }
 
-/// Bytes on their way from the device: a future, which [`ReadBack::wait`] blocks on.
+/// Bytes on their way from the device: a future, which waits for no work that was submitted later.
 #[derive(Debug)]
 pub(crate) struct ReadBack {
-    gpu: Arc<Gpu>,
+    arrival: Arrival,
     staging: Buffer,
     bytes: u64,
-    submission: wgpu::SubmissionIndex,
-    state: Arc<Mutex<MapState>>,
+    /// Whether the host has the staging buffer, or has asked for it.
+    is_asked: bool,
 }
 
 impl ReadBack {
-    /// Blocks until the bytes are here, but for no work that was submitted later.
-    pub fn wait(self) -> Result<Vec<u8>> {
-        self.gpu.wait_for(self.submission.clone())?;
-        pollster::block_on(self)
-    }
-
-    fn take(&self) -> Result<Vec<u8>> {
-        let view = self.staging.raw().get_mapped_range(..).map_err(|problem| self.gpu.error(problem))?;
+    fn take(&mut self) -> Result<Vec<u8>> {
+        let view =
+            self.staging.raw().get_mapped_range(..).map_err(|problem| self.arrival.gpu().error(problem))?;
         let mut bytes = view.to_vec();
         bytes.truncate(usize::try_from(self.bytes).expect("a tensor fits in memory"));
         drop(view);
-        self.staging.raw().unmap();
+        self.unmap();
         Ok(bytes)
+    }
+
+    fn unmap(&mut self) {
+        self.staging.raw().unmap();
+        self.is_asked = false;
     }
 }
 
 impl Future for ReadBack {
     type Output = Result<Vec<u8>>;
 
-    fn poll(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Self::Output> {
-        if let Err(problem) = self.gpu.device.poll(wgpu::PollType::Poll) {
-            return Poll::Ready(Err(self.gpu.error(problem)));
-        }
-        self.gpu.check()?;
-        let mut state = self.state.lock().expect("the read-back's lock");
-        match state.outcome.take() {
-            Some(Ok(())) => Poll::Ready(self.take()),
-            Some(Err(problem)) => Poll::Ready(Err(self.gpu.error(format!("read-back failed: {problem}")))),
-            None => {
-                state.waker = Some(context.waker().clone());
-                Poll::Pending
-            }
+    fn poll(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Self::Output> {
+        Pin::new(&mut self.arrival).poll(context).map(|outcome| outcome.and_then(|()| self.take()))
+    }
+}
+
+impl Drop for ReadBack {
+    /// Whoever drops it before the bytes are here leaves a buffer that the pool can lend again.
+    fn drop(&mut self) {
+        if self.is_asked {
+            self.unmap();
         }
     }
 }
@@ -134,9 +122,8 @@ pub(crate) struct Upload {
 #[derive(Debug)]
 struct Staging {
     buffer: Buffer,
-    /// Whether the host has it, or has asked for it.
-    asked: AtomicBool,
-    mapped: Arc<AtomicBool>,
+    /// Set when the host has it; none if it has not asked for it.
+    mapping: Option<Arc<Signal>>,
 }
 
 const RING: usize = 2;
@@ -148,7 +135,7 @@ impl Upload {
         let mut ring = Vec::new();
         for _ in 0..RING {
             let buffer = Buffer::new(gpu, bytes.next_multiple_of(4), usage, "upload")?;
-            let staging = Staging { buffer, asked: AtomicBool::new(false), mapped: Arc::default() };
+            let mut staging = Staging { buffer, mapping: None };
             staging.map();
             ring.push(staging);
         }
@@ -162,15 +149,14 @@ impl Upload {
 
     /// Takes a copy of `bytes`, which the next submission moves to the device. A second call before it
     /// replaces the first.
-    pub fn write(&mut self, bytes: &[u8]) -> Result<()> {
+    pub async fn write(&mut self, bytes: &[u8]) -> Result<()> {
         let slot = self.filled.take().map_or(self.next, |slot| {
             self.ring[slot].map();
             slot
         });
-        let staging = &self.ring[slot];
-        while !staging.mapped.load(Ordering::Acquire) {
-            self.gpu.wait()?;
-        }
+        let staging = &mut self.ring[slot];
+        let mapping = staging.mapping.as_ref().expect("a staging buffer is asked back when it was submitted");
+        Arrival::new(&self.gpu, mapping, None).await?;
         let mut view =
             staging.buffer.raw().get_mapped_range_mut(..).map_err(|problem| self.gpu.error(problem))?;
         view.slice(..bytes.len()).copy_from_slice(bytes); // a tail of up to three bytes is never read
@@ -197,25 +183,20 @@ impl Upload {
 }
 
 impl Staging {
-    fn map(&self) {
-        self.asked.store(true, Ordering::Release);
-        let mapped = self.mapped.clone();
-        self.buffer.raw().map_async(wgpu::MapMode::Write, .., move |outcome| {
-            mapped.store(outcome.is_ok(), Ordering::Release);
-        });
+    fn map(&mut self) {
+        self.mapping = Some(map(&self.buffer, wgpu::MapMode::Write));
     }
 
-    fn unmap(&self) {
+    fn unmap(&mut self) {
         self.buffer.raw().unmap();
-        self.asked.store(false, Ordering::Release);
-        self.mapped.store(false, Ordering::Release);
+        self.mapping = None;
     }
 }
 
 impl Drop for Staging {
     /// The pool holds unmapped buffers only. To unmap one that is not mapped is an error.
     fn drop(&mut self) {
-        if self.asked.load(Ordering::Acquire) {
+        if self.mapping.is_some() {
             self.unmap();
         }
     }

@@ -5,6 +5,7 @@ use std::time::{Duration, Instant};
 
 use super::pieces::Pieces;
 use super::pipelines::Pipeline;
+use super::trouble::scoped;
 use super::{Buffer, Gpu, Kernel, Upload};
 use crate::{Error, Result};
 
@@ -79,11 +80,11 @@ impl Sequence {
     /// Submits all dispatches in order, from the `first` on, after the uploads that were filled. `first` is 0, or the
     /// number of optional ones. With a `share` the device rests between submissions, so that it works for no more than that
     /// part of the time.
-    pub fn submit(&mut self, first: usize, share: Option<f64>, uploads: &mut [Upload]) -> Result<()> {
+    pub async fn submit(&mut self, first: usize, share: Option<f64>, uploads: &mut [Upload]) -> Result<()> {
         self.gpu.check()?;
         let measures = self.pieces.measures();
         if measures || share.is_some() {
-            self.gpu.wait()?;
+            self.gpu.done().await?;
         }
         let mut measured = Vec::new();
         for (part, range) in self.pieces.from(first).into_iter().enumerate() {
@@ -96,16 +97,16 @@ impl Sequence {
                 let mut pass = encoder.begin_compute_pass(&wgpu::ComputePassDescriptor::default());
                 self.steps[range.clone()].iter().for_each(|step| step.encode(&mut pass));
             }
-            let submission = self.gpu.submit(encoder);
+            self.gpu.submit(encoder);
             if part == 0 {
                 uploads.iter_mut().for_each(Upload::submitted);
             }
             if measures || share.is_some() {
-                self.gpu.wait_for(submission)?;
+                self.gpu.done().await?;
                 measured.push((range, start.elapsed().as_secs_f64()));
             }
             if let Some(share) = share {
-                rest(start.elapsed(), share);
+                self.gpu.pause(rest(start.elapsed(), share)).await?;
             }
         }
         if measures {
@@ -116,7 +117,7 @@ impl Sequence {
 
     /// Runs all dispatches from the `first` on and gives the seconds of each, by timestamps before and after it. On a device without
     /// timestamps each is submitted alone, and its time is that until the queue is empty.
-    pub fn profile(&self, first: usize, uploads: &mut [Upload]) -> Result<Vec<f64>> {
+    pub async fn profile(&self, first: usize, uploads: &mut [Upload]) -> Result<Vec<f64>> {
         self.gpu.check()?;
         let mut encoder = self.encoder();
         uploads.iter().for_each(|upload| upload.encode(&mut encoder));
@@ -128,13 +129,13 @@ impl Sequence {
             .into_iter()
             .flat_map(|part| self.steps[part].chunks(wgpu::QUERY_SET_MAX_QUERIES as usize / 2));
         for steps in chunks {
-            let part = if self.gpu.has_timestamps() { self.stamped(steps) } else { self.waited(steps) };
-            seconds.extend(part?);
+            let stamped = self.gpu.has_timestamps();
+            seconds.extend(if stamped { self.stamped(steps).await? } else { self.waited(steps).await? });
         }
         Ok(seconds)
     }
 
-    fn stamped(&self, steps: &[Step]) -> Result<Vec<f64>> {
+    async fn stamped(&self, steps: &[Step]) -> Result<Vec<f64>> {
         let count = 2 * steps.len() as u32;
         let queries = self.gpu.device.create_query_set(&wgpu::QuerySetDescriptor {
             label: Some("profile"),
@@ -157,23 +158,24 @@ impl Sequence {
         }
         encoder.resolve_query_set(&queries, 0..count, resolved.raw(), 0);
         self.gpu.submit(encoder);
-        let bytes = self.gpu.read(&resolved, u64::from(count) * 8)?.wait()?;
+        let bytes = self.gpu.read(&resolved, u64::from(count) * 8)?.await?;
         let ticks: Vec<u64> = bytemuck::pod_collect_to_vec(&bytes);
         let tick = f64::from(self.gpu.queue.get_timestamp_period()) * 1e-9;
         Ok(ticks.chunks_exact(2).map(|t| t[1].saturating_sub(t[0]) as f64 * tick).collect())
     }
 
-    fn waited(&self, steps: &[Step]) -> Result<Vec<f64>> {
-        self.gpu.wait()?;
-        let time = |step: &Step| {
+    async fn waited(&self, steps: &[Step]) -> Result<Vec<f64>> {
+        self.gpu.done().await?;
+        let mut seconds = Vec::with_capacity(steps.len());
+        for step in steps {
             let mut encoder = self.encoder();
             step.encode(&mut encoder.begin_compute_pass(&wgpu::ComputePassDescriptor::default()));
             let start = Instant::now();
             self.gpu.submit(encoder);
-            self.gpu.wait()?;
-            Ok(start.elapsed().as_secs_f64())
-        };
-        steps.iter().map(time).collect()
+            self.gpu.done().await?;
+            seconds.push(start.elapsed().as_secs_f64());
+        }
+        Ok(seconds)
     }
 
     fn encoder(&self) -> wgpu::CommandEncoder {
@@ -206,13 +208,14 @@ impl Step {
             .zip(std::iter::once(uniform).chain(buffers))
             .map(|(binding, resource)| wgpu::BindGroupEntry { binding, resource })
             .collect();
-        let scope = gpu.device.push_error_scope(wgpu::ErrorFilter::Validation);
-        let bind_group = gpu.device.create_bind_group(&wgpu::BindGroupDescriptor {
+        let descriptor = wgpu::BindGroupDescriptor {
             label: Some(kernel.entry),
             layout: &pipeline.layout,
             entries: &entries,
-        });
-        if let Some(problem) = pollster::block_on(scope.pop()) {
+        };
+        let (bind_group, refused) =
+            scoped(&gpu.device, wgpu::ErrorFilter::Validation, || gpu.device.create_bind_group(&descriptor));
+        if let Some(problem) = refused {
             return Err(Error::Kernel { kernel: kernel.name(), problem: problem.to_string() });
         }
         Ok(Step {
@@ -234,9 +237,9 @@ impl Step {
     }
 }
 
-/// Waits after work that took so long, so that work is `share` of the time.
-pub(crate) fn rest(worked: Duration, share: f64) {
-    std::thread::sleep(worked.mul_f64(1.0 / share - 1.0));
+/// How long to rest after work that took so long, so that work is `share` of the time.
+pub(crate) fn rest(worked: Duration, share: f64) -> Duration {
+    worked.mul_f64(1.0 / share - 1.0)
 }
 
 /// Three axes of at most `most` groups that hold `groups` groups with little waste.
@@ -257,6 +260,7 @@ fn fold(groups: u64, most: u32) -> Option<[u32; 3]> {
 #[cfg(feature = "check")]
 mod checked {
     use super::*;
+    use crate::gpu::block_on;
 
     /// The word that outputs and guards hold before a kernel runs: a NaN.
     const POISON: u32 = 0x7fc0_dead;
@@ -279,8 +283,8 @@ mod checked {
                 self.gpu.submit(encoder);
                 for (buffer, size) in step.written.iter().zip(sizes) {
                     let Some(size) = size else { continue };
-                    let words: Vec<u32> =
-                        bytemuck::pod_collect_to_vec(&self.gpu.read(buffer, buffer.size())?.wait()?);
+                    let bytes = block_on(self.gpu.read(buffer, buffer.size())?)?;
+                    let words: Vec<u32> = bytemuck::pod_collect_to_vec(&bytes);
                     if words[*size as usize / 4..].iter().any(|&word| word != POISON) {
                         let problem = "wrote behind the end of its output".into();
                         return Err(Error::Kernel { kernel: step.name.clone(), problem });

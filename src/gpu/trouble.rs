@@ -1,8 +1,11 @@
 //! What drivers report outside of a call: errors, and the loss of the device.
 
+use std::future::Future;
+use std::pin::pin;
 #[cfg(feature = "check")]
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, OnceLock};
+use std::task::{Context, Poll, Waker};
 
 use super::Gpu;
 use crate::{Error, Result};
@@ -42,6 +45,24 @@ impl Trouble {
             let _ = listener.lost.set(format!("{reason:?}: {message}"));
         });
         trouble
+    }
+}
+
+/// What `make` returns, and the first error of this kind that the device had meanwhile. A browser tells of errors later: there they go
+/// to the listener, and [`Gpu::check`] reports them.
+pub(super) fn scoped<T>(
+    device: &wgpu::Device,
+    kind: wgpu::ErrorFilter,
+    make: impl FnOnce() -> T,
+) -> (T, Option<wgpu::Error>) {
+    if cfg!(target_arch = "wasm32") {
+        return (make(), None);
+    }
+    let scope = device.push_error_scope(kind);
+    let made = make();
+    match pin!(scope.pop()).poll(&mut Context::from_waker(Waker::noop())) {
+        Poll::Ready(error) => (made, error),
+        Poll::Pending => unreachable!("outside of a browser errors are known when a scope ends"),
     }
 }
 

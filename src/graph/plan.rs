@@ -15,6 +15,7 @@ use super::trials::tune;
 use super::workspace::Workspace;
 use super::{Graph, Params, Var};
 use crate::device::Device;
+use crate::gpu::block_on;
 use crate::profile::{KernelTime, Profiler, Work};
 use crate::tensor::{Data, HostTensor, TensorType};
 use crate::{Error, Result};
@@ -96,6 +97,14 @@ impl Plan {
     /// # Errors
     /// [`Error::HostData`] if there is no such input, or the number or type of elements is not its own.
     pub fn write(&mut self, name: &str, data: &Data) -> Result<()> {
+        block_on(self.write_async(name, data))
+    }
+
+    /// As [`Plan::write`], without blocking.
+    ///
+    /// # Errors
+    /// As [`Plan::write`].
+    pub async fn write_async(&mut self, name: &str, data: &Data) -> Result<()> {
         let found = || format!("{} elements of {}", data.len(), data.type_name());
         let Some((ty, id)) = self.inputs.get(name) else {
             let expected = format!("one of {:?}", self.inputs.keys());
@@ -108,7 +117,7 @@ impl Plan {
                 expected: ty.to_string(),
             });
         }
-        self.engine.write(*id, ty.dtype, data)
+        self.engine.write(*id, ty.dtype, data).await
     }
 
     /// Whether it has an input of that name: an input that no output needs is not part of a plan.
@@ -129,12 +138,20 @@ impl Plan {
     /// # Errors
     /// [`Error::Gpu`] if the device was lost.
     pub fn run(&mut self) -> Result<()> {
+        block_on(self.run_async())
+    }
+
+    /// As [`Plan::run`], without blocking, but on the CPU: there the polling thread does the work.
+    ///
+    /// # Errors
+    /// As [`Plan::run`].
+    pub async fn run_async(&mut self) -> Result<()> {
         if let Some(profiler) = self.profiler.clone() {
-            profiler.record(&self.profile()?);
+            profiler.record(&self.profile_async().await?);
             return Ok(());
         }
         let first = self.first();
-        self.engine.run(first, self.share)?;
+        self.engine.run(first, self.share).await?;
         self.changes.ran();
         Ok(())
     }
@@ -145,6 +162,14 @@ impl Plan {
     /// [`Error::HostData`] if the plan was not made with this output, [`Error::Gpu`] if the device was lost.
     pub fn read(&self, output: Var) -> Result<HostTensor> {
         self.start_read(output)?.wait()
+    }
+
+    /// As [`Plan::read`], without blocking.
+    ///
+    /// # Errors
+    /// As [`Plan::read`].
+    pub async fn read_async(&self, output: Var) -> Result<HostTensor> {
+        self.start_read(output)?.arrive().await
     }
 
     /// Starts reading an output back; later runs do not change what arrives.
@@ -196,8 +221,12 @@ impl Plan {
     /// # Errors
     /// [`Error::Gpu`] if the device was lost.
     pub fn profile(&mut self) -> Result<Vec<KernelTime>> {
+        block_on(self.profile_async())
+    }
+
+    async fn profile_async(&mut self) -> Result<Vec<KernelTime>> {
         let first = self.first();
-        let seconds = self.engine.profile(first)?;
+        let seconds = self.engine.profile(first).await?;
         self.changes.ran();
         let works = self.works[first..].iter().cloned();
         Ok(works.zip(seconds).map(|(work, seconds)| KernelTime { work, seconds }).collect())

@@ -9,7 +9,7 @@ use half::f16;
 
 use crate::cpu::{Float, Storage, half};
 use crate::device::Device;
-use crate::gpu::{Buffer, ReadBack};
+use crate::gpu::{Buffer, ReadBack, block_on};
 use crate::tensor::{DType, Data, HostTensor, Shape, TensorType};
 use crate::{Error, Result};
 
@@ -206,10 +206,7 @@ impl PendingState {
     /// # Errors
     /// [`Error::Gpu`] if the device was lost.
     pub fn wait(self) -> Result<HostTensor> {
-        match self.arriving {
-            Arriving::Here(data) => Ok(HostTensor::new(self.ty.shape, data)),
-            Arriving::Later(bytes) => Ok(from_bytes(&self.ty, &bytes.wait()?)),
-        }
+        block_on(self.arrive())
     }
 
     /// The value, without blocking.

@@ -7,6 +7,7 @@ use super::calibration::at_temperature;
 use super::fold::{Folded, fold};
 use super::upper_face::{looks_masked, masked_features, without_lower_half};
 use super::{Model, ModelFile};
+use crate::gpu::block_on;
 use crate::graph::{Graph, Params, Plan, Var};
 use crate::tensor::{Data, Precision, TensorType};
 use crate::{Device, Error, Result};
@@ -105,7 +106,16 @@ impl Predictor {
     /// # Errors
     /// [`Error::HostData`] if `pixels` holds no whole number of crops.
     pub fn predict(&mut self, pixels: &[u8]) -> Result<Vec<Vec<f32>>> {
-        let rows = self.answer(Answer::Probabilities, pixels)?;
+        block_on(self.predict_async(pixels))
+    }
+
+    /// As [`Predictor::predict`], without blocking where a GPU does the work. On the CPU the polling thread does it, as it does the
+    /// making of plans for the first pictures of a batch size.
+    ///
+    /// # Errors
+    /// As [`Predictor::predict`].
+    pub async fn predict_async(&mut self, pixels: &[u8]) -> Result<Vec<Vec<f32>>> {
+        let rows = self.answer(Answer::Probabilities, pixels).await?;
         Ok(self.at_temperature(rows))
     }
 
@@ -114,14 +124,22 @@ impl Predictor {
     /// # Errors
     /// As [`Predictor::features`], where the model knows strangers; else as [`Predictor::predict`].
     pub fn judge(&mut self, pixels: &[u8]) -> Result<Vec<Judged>> {
+        block_on(self.judge_async(pixels))
+    }
+
+    /// As [`Predictor::judge`], without blocking, as [`Predictor::predict_async`].
+    ///
+    /// # Errors
+    /// As [`Predictor::judge`].
+    pub async fn judge_async(&mut self, pixels: &[u8]) -> Result<Vec<Judged>> {
         let file = self.file.clone();
         let Some(strangers) = &file.judgement.strangers else {
             let known = |probabilities| Judged { probabilities, distance: None, stranger: false };
-            return Ok(self.predict(pixels)?.into_iter().map(known).collect());
+            return Ok(self.predict_async(pixels).await?.into_iter().map(known).collect());
         };
         // Once through the network: what is left is its last layer.
-        let features = self.features(pixels)?;
-        let rows = self.classes(&features)?;
+        let features = self.features_async(pixels).await?;
+        let rows = self.classes(&features).await?;
         let rows = self.at_temperature(rows).into_iter().zip(&features);
         let judged = rows.map(|(probabilities, features)| {
             let (_, distance) = strangers.nearest(features);
@@ -132,7 +150,8 @@ impl Predictor {
         let pictures = pixels.chunks_exact(file.model.input.len()).enumerate();
         let (at, shown): (Vec<usize>, Vec<&[u8]>) = pictures.filter(|(_, shown)| looks_masked(shown)).unzip();
         let whole: Vec<_> = at.iter().map(|&at| features[at].clone()).collect();
-        for (at, features) in at.into_iter().zip(self.masked_features(&shown.concat(), &whole)?) {
+        let in_masks = self.masked_features_async(&shown.concat(), &whole).await?;
+        for (at, features) in at.into_iter().zip(in_masks) {
             let (_, distance) = masked.nearest(&features);
             judged[at] = Judged {
                 probabilities: masked.probabilities(&features, MASKED_SCALE),
@@ -152,9 +171,13 @@ impl Predictor {
     /// # Panics
     /// If the crops are smaller than the face network's.
     pub fn masked_features(&mut self, pixels: &[u8], features: &[Vec<f32>]) -> Result<Vec<Vec<f32>>> {
+        block_on(self.masked_features_async(pixels, features))
+    }
+
+    async fn masked_features_async(&mut self, pixels: &[u8], features: &[Vec<f32>]) -> Result<Vec<Vec<f32>>> {
         let pictures = pixels.chunks_exact(self.file.model.input.len());
         let upper: Vec<u8> = pictures.flat_map(without_lower_half).collect();
-        let upper = self.features(&upper)?;
+        let upper = self.features_async(&upper).await?;
         Ok(features.iter().zip(&upper).map(|(whole, upper)| masked_features(whole, upper)).collect())
     }
 
@@ -170,10 +193,18 @@ impl Predictor {
     /// # Errors
     /// As [`Predictor::predict`] and [`Model::features`](super::Model::features).
     pub fn features(&mut self, pixels: &[u8]) -> Result<Vec<Vec<f32>>> {
-        self.answer(Answer::Features, pixels)
+        block_on(self.features_async(pixels))
     }
 
-    fn answer(&mut self, what: Answer, pixels: &[u8]) -> Result<Vec<Vec<f32>>> {
+    /// As [`Predictor::features`], without blocking, as [`Predictor::predict_async`].
+    ///
+    /// # Errors
+    /// As [`Predictor::features`].
+    pub async fn features_async(&mut self, pixels: &[u8]) -> Result<Vec<Vec<f32>>> {
+        self.answer(Answer::Features, pixels).await
+    }
+
+    async fn answer(&mut self, what: Answer, pixels: &[u8]) -> Result<Vec<Vec<f32>>> {
         let picture = self.file.model.input.len();
         if !pixels.len().is_multiple_of(picture) {
             return Err(Error::HostData {
@@ -187,20 +218,22 @@ impl Predictor {
             pixels.resize(batch * picture, 0);
             Data::U8(pixels)
         })
+        .await
     }
 
     /// The model's last layers on what the others made of faces.
-    fn classes(&mut self, features: &[Vec<f32>]) -> Result<Vec<Vec<f32>>> {
+    async fn classes(&mut self, features: &[Vec<f32>]) -> Result<Vec<Vec<f32>>> {
         self.run(Answer::Classes, features.len(), |rows, batch| {
             let count = rows.len();
             let mut values = features[rows].concat();
             values.resize(values.len() / count * batch, 0.0);
             Data::F32(values)
         })
+        .await
     }
 
     /// An answer for each of `count` rows; `input` gives the plan's input for some of them, padded to the batch.
-    fn run(
+    async fn run(
         &mut self,
         what: Answer,
         count: usize,
@@ -209,7 +242,7 @@ impl Predictor {
         let mut answers = Vec::with_capacity(count);
         while answers.len() < count {
             let batch = self.batch(count - answers.len());
-            match self.some(what, answers.len()..count, batch, &input) {
+            match self.some(what, answers.len()..count, batch, &input).await {
                 Err(Error::OutOfMemory { .. }) if batch > 1 => self.only_below(batch),
                 some => answers.extend(some?),
             }
@@ -218,7 +251,7 @@ impl Predictor {
     }
 
     /// An answer for each of the first of these rows, as many as a batch.
-    fn some(
+    async fn some(
         &mut self,
         what: Answer,
         rows: Range<usize>,
@@ -227,9 +260,9 @@ impl Predictor {
     ) -> Result<Vec<Vec<f32>>> {
         let taken = batch.min(rows.len());
         let Planned { plan, answer, .. } = self.planned(what, batch)?;
-        plan.write("x", &input(rows.start..rows.start + taken, batch))?;
-        plan.run()?;
-        let answers = plan.read(*answer)?.to_f32();
+        plan.write_async("x", &input(rows.start..rows.start + taken, batch)).await?;
+        plan.run_async().await?;
+        let answers = plan.read_async(*answer).await?.to_f32();
         Ok(answers.chunks_exact(answers.len() / batch).take(taken).map(<[f32]>::to_vec).collect())
     }
 

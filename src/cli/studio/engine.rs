@@ -8,11 +8,11 @@ use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
 use clap::ValueEnum;
-use lookalike::data::workers;
 use lookalike::detect::{Detector, Face as Found, MtcnnOptions, face_crop, landmarks_in_crop};
 use lookalike::models::ModelFile;
 use lookalike::recognize::Recognizer;
 use lookalike::vision::{RgbImage, crop_resize, decode_bytes, encode_jpeg};
+use lookalike::workers;
 use lookalike::{Device, Error, Result};
 
 use super::mailbox::{self, Mailbox, Wanted, Work};

@@ -6,12 +6,12 @@ use std::sync::atomic::AtomicBool;
 use std::time::{Duration, Instant};
 
 use lookalike::data::duplicates::{Fingerprint, near_duplicate_groups};
-use lookalike::data::{CutStyle, Dataset, workers};
+use lookalike::data::{CutStyle, Dataset};
 use lookalike::detect::crop::MARGIN;
 use lookalike::detect::{CropStyle, DetectorChoice};
 use lookalike::models::ModelFile;
 use lookalike::train::Event as Trains;
-use lookalike::{Device, Error, Result};
+use lookalike::{Device, Error, Result, workers};
 
 use super::message::{About, Curve, Event};
 use super::project::Project;

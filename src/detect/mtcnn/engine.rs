@@ -86,8 +86,13 @@ impl Engine {
 
     /// Shows `net` these windows of the photo; `each` is given the place of a window and the network's answer, in
     /// their order.
-    pub fn show(&mut self, net: Net, windows: &[AreaWindow], each: impl FnMut(usize, &[f32])) -> Result<()> {
-        self.stages[net as usize].show(&self.params, windows, each)
+    pub async fn show(
+        &mut self,
+        net: Net,
+        windows: &[AreaWindow],
+        each: impl FnMut(usize, &[f32]),
+    ) -> Result<()> {
+        self.stages[net as usize].show(&self.params, windows, each).await
     }
 }
 
@@ -114,8 +119,8 @@ struct Arriving {
 }
 
 impl Arriving {
-    fn deliver(self, batch: usize, each: &mut impl FnMut(usize, &[f32])) -> Result<()> {
-        let answers = self.answers.wait()?.to_f32();
+    async fn deliver(self, batch: usize, each: &mut impl FnMut(usize, &[f32])) -> Result<()> {
+        let answers = self.answers.arrive().await?.to_f32();
         let rows = answers.chunks_exact(answers.len() / batch);
         rows.take(self.count).enumerate().for_each(|(row, answer)| each(self.first + row, answer));
         Ok(())
@@ -123,7 +128,7 @@ impl Arriving {
 }
 
 impl Stage {
-    fn show(
+    async fn show(
         &mut self,
         params: &Params,
         windows: &[AreaWindow],
@@ -135,19 +140,22 @@ impl Stage {
             let batch = batch_for(windows.len() - first, self.net.sizes());
             let count = batch.min(windows.len() - first);
             let planned = self.planned(params, batch)?;
-            planned.write(&windows[first..first + count])?;
-            planned.plan.run()?;
+            planned.write(&windows[first..first + count]).await?;
+            planned.plan.run_async().await?;
             arriving.push_back((
                 batch,
                 Arriving { first, count, answers: planned.plan.start_read(planned.answers)? },
             ));
             if arriving.len() > IN_FLIGHT {
                 let (batch, answers) = arriving.pop_front().expect("more than none");
-                answers.deliver(batch, &mut each)?;
+                answers.deliver(batch, &mut each).await?;
             }
             first += count;
         }
-        arriving.into_iter().try_for_each(|(batch, answers)| answers.deliver(batch, &mut each))
+        for (batch, answers) in arriving {
+            answers.deliver(batch, &mut each).await?;
+        }
+        Ok(())
     }
 
     fn planned(&mut self, params: &Params, batch: usize) -> Result<&mut Planned> {
@@ -190,17 +198,17 @@ impl Planned {
     }
 
     /// Sets the windows of the next run; rows of the batch that are left over show nothing.
-    fn write(&mut self, windows: &[AreaWindow]) -> Result<()> {
+    async fn write(&mut self, windows: &[AreaWindow]) -> Result<()> {
         let nothing = AreaWindow::default();
         let filled = || windows.iter().chain(std::iter::repeat(&nothing)).take(self.batch);
-        self.plan.write("windows", &Data::U32(filled().flat_map(AreaWindow::row).collect()))?;
+        self.plan.write_async("windows", &Data::U32(filled().flat_map(AreaWindow::row).collect())).await?;
         if self.plan.has_input("extent") {
             let extents = filled().flat_map(|window| {
                 // What lies behind the level's own pixels, and the rows and columns that the first convolution takes.
                 [(window.resized_height, window.top), (window.resized_width, window.left)]
                     .map(|(size, first)| size.saturating_sub(first + 2))
             });
-            self.plan.write("extent", &Data::U32(extents.collect()))?;
+            self.plan.write_async("extent", &Data::U32(extents.collect())).await?;
         }
         Ok(())
     }
@@ -210,6 +218,7 @@ impl Planned {
 mod tests {
     use super::super::pyramid::{Level, Tile, tiles};
     use super::*;
+    use crate::gpu::block_on;
     use crate::models::mtcnn::proposal_cells;
 
     fn noise(width: usize, height: usize) -> RgbImage {
@@ -255,7 +264,7 @@ mod tests {
                     cells[first..first + columns * 5].copy_from_slice(&row[..columns * 5]);
                 }
             };
-            engine.show(Net::Proposal, &windows, copy).unwrap();
+            block_on(engine.show(Net::Proposal, &windows, copy)).unwrap();
             let expected = whole(&photo, &level);
             let worst = cells.iter().zip(&expected).map(|(a, b)| (a - b).abs()).fold(0.0, f32::max);
             assert!(cells.len() == expected.len() && worst < 1e-4, "{width}x{height}: {worst}");

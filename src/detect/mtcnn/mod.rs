@@ -17,7 +17,8 @@ mod agreement;
 use self::boxes::{Candidate, Overlap, suppress};
 use self::engine::{Engine, Net};
 use self::pyramid::{TILE_CELLS, levels, tiles};
-use super::{Detector, Face};
+use super::{Detection, Detector, Face};
+use crate::gpu::block_on;
 use crate::lending::Lending;
 use crate::models::mtcnn::{OUTPUT_SIDE, PROPOSAL_STRIDE, PROPOSAL_WINDOW, REFINE_SIDE};
 use crate::vision::{Rect, RgbImage, crop_resize};
@@ -96,12 +97,12 @@ impl Mtcnn {
             .then(|| (crop_resize(image, image.bounds(), reduced(width), reduced(height)), reduction))
     }
 
-    fn faces(&self, engine: &mut Engine, photo: &RgbImage, min_face: f64) -> Result<Vec<Face>> {
+    async fn faces(&self, engine: &mut Engine, photo: &RgbImage, min_face: f64) -> Result<Vec<Face>> {
         let MtcnnOptions { thresholds: [propose, refine, decide], factor, .. } = self.options;
         engine.take(photo)?;
-        let proposals = proposals(engine, photo, (min_face, factor), propose)?;
-        let refined = refined(engine, photo, proposals, refine)?;
-        faces(engine, photo, refined, decide)
+        let proposals = proposals(engine, photo, (min_face, factor), propose).await?;
+        let refined = refined(engine, photo, proposals, refine).await?;
+        faces(engine, photo, refined, decide).await
     }
 }
 
@@ -118,17 +119,21 @@ impl Detector for Mtcnn {
 
     /// Boxes may reach over the photo's border, as the networks place them.
     fn detect(&self, image: &RgbImage) -> Result<Vec<Face>> {
+        block_on(self.detect_async(image))
+    }
+
+    fn detect_async<'a>(&'a self, image: &'a RgbImage) -> Detection<'a> {
         let another = || Engine::new(&self.device, self.options.max_pixels);
-        self.engines.with(another, |engine| match self.reduced(image) {
-            None => self.faces(engine, image, self.options.min_face),
+        Box::pin(self.engines.with(another, async move |engine| match self.reduced(image) {
+            None => self.faces(engine, image, self.options.min_face).await,
             Some((photo, reduction)) => {
                 // Enlarging again what was just reduced would find nothing.
                 let smallest = self.options.min_face.min(PROPOSAL_WINDOW as f64);
                 let min_face = (self.options.min_face / reduction).max(smallest);
-                let faces = self.faces(engine, &photo, min_face)?;
+                let faces = self.faces(engine, &photo, min_face).await?;
                 Ok(faces.iter().map(|face| face.scaled(reduction as f32)).collect())
             }
-        })
+        }))
     }
 }
 
@@ -158,7 +163,7 @@ impl MtcnnOptions {
 }
 
 /// Boxes of the first network over all sizes of the photo.
-fn proposals(
+async fn proposals(
     engine: &mut Engine,
     photo: &RgbImage,
     (min_face, factor): (f64, f64),
@@ -170,21 +175,23 @@ fn proposals(
     let windows: Vec<_> = tiles.iter().map(|tile| tile.window(&levels[tile.level], width, height)).collect();
     let mut found: Vec<Vec<(Candidate, [f32; 4])>> = vec![Vec::new(); levels.len()];
     let cut = logit(threshold) - 1e-3;
-    engine.show(Net::Proposal, &windows, |index, answers| {
-        let tile = tiles[index];
-        let level = &levels[tile.level];
-        let [rows, columns] = tile.cells(level);
-        for i in 0..rows {
-            let cells = answers[i * TILE_CELLS * 5..].chunks_exact(5).take(columns);
-            for (j, cell) in cells.enumerate().filter(|(_, cell)| cell[0] > cut) {
-                let score = sigmoid(cell[0]);
-                if score >= threshold {
-                    let candidate = cell_box(tile.top + i, tile.left + j, level.scale, score);
-                    found[tile.level].push((candidate, [cell[1], cell[2], cell[3], cell[4]]));
+    engine
+        .show(Net::Proposal, &windows, |index, answers| {
+            let tile = tiles[index];
+            let level = &levels[tile.level];
+            let [rows, columns] = tile.cells(level);
+            for i in 0..rows {
+                let cells = answers[i * TILE_CELLS * 5..].chunks_exact(5).take(columns);
+                for (j, cell) in cells.enumerate().filter(|(_, cell)| cell[0] > cut) {
+                    let score = sigmoid(cell[0]);
+                    if score >= threshold {
+                        let candidate = cell_box(tile.top + i, tile.left + j, level.scale, score);
+                        found[tile.level].push((candidate, [cell[1], cell[2], cell[3], cell[4]]));
+                    }
                 }
             }
-        }
-    })?;
+        })
+        .await?;
     let mut all = Vec::new();
     for mut of_level in found {
         // Tiles come one after the other, the reference's cells row by row: of equally sure ones the first stays.
@@ -196,7 +203,7 @@ fn proposals(
 }
 
 /// What the second network keeps of the proposals, moved and squared.
-fn refined(
+async fn refined(
     engine: &mut Engine,
     photo: &RgbImage,
     proposals: Vec<Candidate>,
@@ -208,13 +215,14 @@ fn refined(
         if score > threshold {
             kept.push((Candidate { score, ..candidate }, [answer[1], answer[2], answer[3], answer[4]]));
         }
-    })?;
+    })
+    .await?;
     let kept = distinct(kept, MOST_SHARED[1], Overlap::Union);
     Ok(kept.into_iter().map(|(candidate, offsets)| candidate.moved(offsets, 1.0).squared()).collect())
 }
 
 /// The faces that the third network finds among the candidates, the surest first.
-fn faces(
+async fn faces(
     engine: &mut Engine,
     photo: &RgbImage,
     candidates: Vec<Candidate>,
@@ -233,7 +241,8 @@ fn faces(
             let moved = candidate.moved([answer[1], answer[2], answer[3], answer[4]], 1.0);
             kept.push((Candidate { score, ..moved }, landmarks));
         }
-    })?;
+    })
+    .await?;
     let kept = distinct(kept, MOST_SHARED[2], Overlap::Minimum);
     Ok(kept.into_iter().map(|(candidate, landmarks)| face(candidate, landmarks)).collect())
 }
@@ -244,7 +253,7 @@ fn face(Candidate { left, top, right, bottom, score }: Candidate, landmarks: [[f
 }
 
 /// Shows a network each candidate that lies in the photo.
-fn look_closer(
+async fn look_closer(
     engine: &mut Engine,
     net: Net,
     photo: &RgbImage,
@@ -256,7 +265,7 @@ fn look_closer(
         candidate.window(photo.width(), photo.height(), side).map(|window| (candidate, window))
     };
     let (candidates, windows): (Vec<_>, Vec<_>) = candidates.into_iter().filter_map(window).unzip();
-    engine.show(net, &windows, |index, answer| each(candidates[index], answer))
+    engine.show(net, &windows, |index, answer| each(candidates[index], answer)).await
 }
 
 /// Those of the candidates that are left where boxes overlap by more than `most`, the surest first.

@@ -132,7 +132,7 @@ impl<T: Engineable> CpuEngine<T> {
         let start = Instant::now();
         self.with_states(|engine| (first..engine.steps.len()).for_each(|step| engine.step(step)));
         if let Some(share) = share {
-            rest(start.elapsed(), share);
+            std::thread::sleep(rest(start.elapsed(), share));
         }
         Ok(())
     }

@@ -85,12 +85,12 @@ impl GpuEngine {
         Ok((engine, memory))
     }
 
-    pub fn write(&mut self, tensor: usize, dtype: DType, data: &Data) -> Result<()> {
-        self.uploads[self.upload_of[&tensor]].write(&to_bytes(dtype, data))
+    pub async fn write(&mut self, tensor: usize, dtype: DType, data: &Data) -> Result<()> {
+        self.uploads[self.upload_of[&tensor]].write(&to_bytes(dtype, data)).await
     }
 
-    pub fn run(&mut self, first: usize, share: Option<f64>) -> Result<()> {
-        self.sequence.submit(first, share, &mut self.uploads)
+    pub async fn run(&mut self, first: usize, share: Option<f64>) -> Result<()> {
+        self.sequence.submit(first, share, &mut self.uploads).await
     }
 
     pub fn start_read(&self, tensor: &Tensor) -> Result<PendingState> {
@@ -98,8 +98,8 @@ impl GpuEngine {
         Ok(PendingState::later(tensor.ty.clone(), bytes))
     }
 
-    pub fn profile(&mut self, first: usize) -> Result<Vec<f64>> {
-        self.sequence.profile(first, &mut self.uploads)
+    pub async fn profile(&mut self, first: usize) -> Result<Vec<f64>> {
+        self.sequence.profile(first, &mut self.uploads).await
     }
 
     #[cfg(feature = "check")]

@@ -21,17 +21,6 @@ pub(super) enum Engine {
     F64(CpuEngine<f64>),
 }
 
-/// Calls a method of whichever engine it is.
-macro_rules! each {
-    ($engine:expr, $each:ident => $call:expr) => {
-        match $engine {
-            Engine::Gpu($each) => $call,
-            Engine::F32($each) => $call,
-            Engine::F64($each) => $call,
-        }
-    };
-}
-
 impl Engine {
     pub fn new(program: &Program, params: &Params, workspace: &Workspace) -> Result<(Engine, Memory)> {
         Ok(match params.device().gpu() {
@@ -50,27 +39,47 @@ impl Engine {
         })
     }
 
-    pub fn write(&mut self, tensor: usize, dtype: DType, data: &Data) -> Result<()> {
-        each!(self, engine => engine.write(tensor, dtype, data))
+    pub async fn write(&mut self, tensor: usize, dtype: DType, data: &Data) -> Result<()> {
+        match self {
+            Engine::Gpu(engine) => engine.write(tensor, dtype, data).await,
+            Engine::F32(engine) => engine.write(tensor, dtype, data),
+            Engine::F64(engine) => engine.write(tensor, dtype, data),
+        }
     }
 
     /// Runs the dispatches from the `first` on: all, or those behind the constant ones. With a `share` the device works for no more
     /// than that part of the time.
-    pub fn run(&mut self, first: usize, share: Option<f64>) -> Result<()> {
-        each!(self, engine => engine.run(first, share))
+    pub async fn run(&mut self, first: usize, share: Option<f64>) -> Result<()> {
+        match self {
+            Engine::Gpu(engine) => engine.run(first, share).await,
+            Engine::F32(engine) => engine.run(first, share),
+            Engine::F64(engine) => engine.run(first, share),
+        }
     }
 
     pub fn start_read(&self, tensor: &Tensor) -> Result<PendingState> {
-        each!(self, engine => engine.start_read(tensor))
+        match self {
+            Engine::Gpu(engine) => engine.start_read(tensor),
+            Engine::F32(engine) => engine.start_read(tensor),
+            Engine::F64(engine) => engine.start_read(tensor),
+        }
     }
 
     /// As [`Engine::run`]; gives the seconds of each dispatch.
-    pub fn profile(&mut self, first: usize) -> Result<Vec<f64>> {
-        each!(self, engine => engine.profile(first))
+    pub async fn profile(&mut self, first: usize) -> Result<Vec<f64>> {
+        match self {
+            Engine::Gpu(engine) => engine.profile(first).await,
+            Engine::F32(engine) => engine.profile(first),
+            Engine::F64(engine) => engine.profile(first),
+        }
     }
 
     #[cfg(feature = "check")]
     pub fn run_poisoned(&mut self) -> Result<()> {
-        each!(self, engine => engine.run_poisoned())
+        match self {
+            Engine::Gpu(engine) => engine.run_poisoned(),
+            Engine::F32(engine) => engine.run_poisoned(),
+            Engine::F64(engine) => engine.run_poisoned(),
+        }
     }
 }

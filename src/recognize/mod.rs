@@ -1,5 +1,10 @@
 //! A photo in, the people on it out: detection, crops and a trained model behind one door.
 
+mod batch;
+mod stream;
+
+pub use stream::Recognitions;
+
 use std::path::Path;
 use std::sync::Arc;
 
@@ -7,13 +12,15 @@ use crate::detect::{
     CropStyle, Detector, DetectorChoice, Landmarks, MtcnnOptions, Oval, face_crop, is_head_shot,
     landmarks_in_crop, oval_in_crop, place_face, placed_landmarks, placed_points, whole_crop,
 };
+use crate::gpu::block_on;
 use crate::lending::Lending;
 use crate::models::{Judged, ModelFile, Predictor};
 use crate::tensor::Precision;
 use crate::vision::{Rect, RgbImage};
 use crate::{Device, Result};
 
-/// Names the faces in photos. Any number of threads may share one.
+/// Names the faces in photos. Any number of threads may share one. What it needs on its device is made once, for the first photos,
+/// and used again for all others. Cheap to clone; clones share everything.
 ///
 /// # Example
 /// ```no_run
@@ -28,12 +35,13 @@ use crate::{Device, Result};
 /// }
 /// # Ok::<(), lookalike::Error>(())
 /// ```
+#[derive(Clone)]
 pub struct Recognizer {
     device: Device,
     file: Arc<ModelFile>,
     precision: Precision,
-    detector: Box<dyn Detector>,
-    predictors: Lending<Predictor>,
+    detector: Arc<dyn Detector>,
+    predictors: Arc<Lending<Predictor>>,
 }
 
 /// A face that was found, ready for the model.
@@ -95,10 +103,10 @@ impl Recognizer {
     /// As [`Recognizer::new`].
     pub fn in_precision(device: &Device, file: ModelFile, precision: Precision) -> Result<Recognizer> {
         let choice: DetectorChoice = file.preprocessing.detector.parse()?;
-        let detector = choice.open(device, &MtcnnOptions::default())?;
+        let detector = choice.open(device, &MtcnnOptions::default())?.into();
         let file = Arc::new(file);
         let predictors = Lending::new(Predictor::in_precision(device, file.clone(), precision)?, device);
-        Ok(Recognizer { device: device.clone(), file, precision, detector, predictors })
+        Ok(Recognizer { device: device.clone(), file, precision, detector, predictors: predictors.into() })
     }
 
     /// The model, its labels and its preprocessing.
@@ -108,7 +116,7 @@ impl Recognizer {
 
     /// Searches with another detector than the one that the model was trained with.
     pub fn with_detector(self, detector: Box<dyn Detector>) -> Recognizer {
-        Recognizer { detector, ..self }
+        Recognizer { detector: detector.into(), ..self }
     }
 
     /// The faces of a photo with their names, the surest face first; none if no face was found.
@@ -116,7 +124,16 @@ impl Recognizer {
     /// # Errors
     /// If the device fails.
     pub fn recognize(&self, image: &RgbImage) -> Result<Vec<Recognition>> {
-        self.name(&self.find(image)?)
+        block_on(self.recognize_async(image))
+    }
+
+    /// As [`Recognizer::recognize`], without blocking where a GPU does the work. Any executor may poll it, and it may be dropped
+    /// before its end. On the CPU the polling thread does the work, as it does what is made once for the first photos.
+    ///
+    /// # Errors
+    /// As [`Recognizer::recognize`].
+    pub async fn recognize_async(&self, image: &RgbImage) -> Result<Vec<Recognition>> {
+        self.name_async(&self.find_async(image).await?).await
     }
 
     /// The faces of a photo, the surest first. A tight head shot in which no face is found is one face, if the
@@ -125,8 +142,16 @@ impl Recognizer {
     /// # Errors
     /// If detection fails.
     pub fn find(&self, image: &RgbImage) -> Result<Vec<FoundFace>> {
+        block_on(self.find_async(image))
+    }
+
+    /// As [`Recognizer::find`], without blocking, as [`Recognizer::recognize_async`].
+    ///
+    /// # Errors
+    /// As [`Recognizer::find`].
+    pub async fn find_async(&self, image: &RgbImage) -> Result<Vec<FoundFace>> {
         let how = &self.file.preprocessing;
-        let found = self.detector.detect(image)?;
+        let found = self.detector.detect_async(image).await?;
         if found.is_empty() && how.whole && is_head_shot(image, how.size) {
             let crop = whole_crop(image, how.size);
             let crop = if how.placed { place_face(&crop, None, how.margin) } else { crop };
@@ -162,9 +187,18 @@ impl Recognizer {
     /// # Errors
     /// If the device fails.
     pub fn name(&self, faces: &[FoundFace]) -> Result<Vec<Recognition>> {
+        block_on(self.name_async(faces))
+    }
+
+    /// As [`Recognizer::name`], without blocking, as [`Recognizer::recognize_async`].
+    ///
+    /// # Errors
+    /// As [`Recognizer::name`].
+    pub async fn name_async(&self, faces: &[FoundFace]) -> Result<Vec<Recognition>> {
         let pixels: Vec<u8> = faces.iter().flat_map(|face| face.crop.pixels()).copied().collect();
         let another = || Predictor::in_precision(&self.device, self.file.clone(), self.precision);
-        let judged = self.predictors.with(another, |predictor| predictor.judge(&pixels))?;
+        let judge = async |predictor: &mut Predictor| predictor.judge_async(&pixels).await;
+        let judged = self.predictors.with(another, judge).await?;
         Ok(faces.iter().zip(judged).map(|(face, judged)| self.recognition(face, judged)).collect())
     }
 
@@ -188,7 +222,7 @@ mod tests {
     use crate::models::{Preprocessing, ScratchCnn, scratch_cnn};
     use crate::ops::Normalize;
 
-    fn recognizer(whole: bool) -> Recognizer {
+    pub(super) fn recognizer(whole: bool) -> Recognizer {
         let sizes = ScratchCnn { size: 32, widths: vec![2], dense: 4, ..ScratchCnn::new(2) };
         let model = scratch_cnn(&sizes);
         let params = Params::new(&Device::cpu());
@@ -225,6 +259,17 @@ mod tests {
     #[test]
     fn a_model_of_found_faces_does_not_take_pictures_whole() {
         assert_eq!(recognizer(false).recognize(&RgbImage::filled(30, 32, [90, 70, 60])).unwrap(), []);
+    }
+
+    #[test]
+    fn it_and_its_futures_go_from_thread_to_thread() {
+        fn both<T: Send + Sync>(_: &T) {}
+        fn send<T: Send>(_: &T) {}
+        let (recognizer, picture) = (recognizer(true), RgbImage::filled(30, 32, [90, 70, 60]));
+        both(&recognizer);
+        let future = recognizer.recognize_async(&picture);
+        send(&future);
+        assert_eq!(pollster::block_on(future).unwrap(), recognizer.recognize(&picture).unwrap());
     }
 
     #[test]
