@@ -80,7 +80,8 @@ impl Gpu {
 
     /// What a problem that a call has met comes from: the loss of the device, if it was lost.
     pub(super) fn error(&self, problem: impl ToString) -> Error {
-        // wgpu tells of the loss when no work is left, later than of what fails because of it.
+        // wgpu tells of the loss when no work is left, later than of what fails because of it. Futures wait here too, but
+        // only once something has failed.
         let _ = self.device.poll(wgpu::PollType::wait_indefinitely());
         self.loss().unwrap_or_else(|| Error::Gpu(problem.to_string()))
     }

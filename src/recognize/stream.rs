@@ -8,7 +8,7 @@ use super::{FoundFace, Recognition, Recognizer};
 use crate::vision::RgbImage;
 use crate::{Error, Result};
 
-/// How many photos may be searched and not yet named: enough that neither side waits for the other where both take turns in being slow.
+/// How many photos may be searched and not yet named: enough that neither side waits where both take turns in being slow.
 const AHEAD: usize = 1;
 
 /// The answers to a stream of photos, in their order: [`Recognizer::recognize_stream`] makes it.
