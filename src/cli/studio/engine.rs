@@ -1,6 +1,5 @@
 //! The engine: has the project, the detector and the model, and does one thing after the other.
 
-use std::collections::BTreeMap;
 use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -8,19 +7,18 @@ use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
 use clap::ValueEnum;
-use lookalike::detect::{Detector, Face as Found, MtcnnOptions, face_crop, landmarks_in_crop};
+use lookalike::detect::{Detector, Face as Found, face_crop, landmarks_in_crop};
 use lookalike::models::ModelFile;
-use lookalike::recognize::Recognizer;
-use lookalike::vision::{RgbImage, crop_resize, decode_bytes, encode_jpeg};
-use lookalike::workers;
+use lookalike::vision::{RgbImage, decode_bytes};
 use lookalike::{Device, Error, Result};
 
 use super::mailbox::{self, Mailbox, Wanted, Work};
 use super::message::{Curve, Event, Frame, Network, Request, Seen, State, Titled, Training};
+use super::open::{Open, detector, recognizer, thumbnail, words};
 use super::outbox::Outbox;
-use super::project::{Face, Project};
+use super::project::Face;
 use super::store::{Shelf, Store};
-use super::training::{DETECTOR, Order, Outcome, STYLE, Told, dataset, train};
+use super::training::{Order, Outcome, STYLE, Told, dataset, train};
 use crate::cli::display::note;
 use crate::cli::network::Kind;
 
@@ -30,11 +28,6 @@ const UNNAMED: &str = "My people";
 const LARGEST_FRAME: u64 = 4 << 20;
 /// Pixels of a photo, at most.
 const LARGEST_PHOTO: u64 = 60 << 20;
-/// Width and height of the small picture of a face.
-const THUMBNAIL: usize = 96;
-/// Width and height from which a face is looked for, in pixels of the frame: somebody two or three metres away. Smaller ones would take
-/// most of the time, and tell little of who they show.
-const LEAST_FACE: f64 = 40.0;
 /// Least time between two faces of a recording.
 const BETWEEN_FACES: Duration = Duration::from_millis(100);
 /// Longest time that a change is not on the disk.
@@ -54,17 +47,6 @@ pub struct Engine {
     open: Open,
     recording: Option<Recording>,
     run: Option<Run>,
-}
-
-/// The project that is open.
-struct Open {
-    shelf: Shelf,
-    project: Project,
-    /// Small pictures of its faces, as JPEG.
-    thumbnails: BTreeMap<u32, Vec<u8>>,
-    recognizer: Option<Recognizer>,
-    /// Since when the disk does not know all of it.
-    changed: Option<Instant>,
 }
 
 /// Faces before the camera are kept.
@@ -468,61 +450,8 @@ impl Engine {
     }
 }
 
-impl Open {
-    fn new(store: &Store, title: &str) -> Result<Open> {
-        let project = Project::new(title)?;
-        let shelf = store.add(&project)?;
-        Ok(Open { shelf, project, thumbnails: BTreeMap::new(), recognizer: None, changed: None })
-    }
-
-    /// Reads a project. `tell` is told of what in it cannot be used.
-    fn load(shelf: Shelf, device: &Device, tell: &mut dyn FnMut(&str)) -> Result<Open> {
-        let mut project = shelf.project()?;
-        let faces: Vec<u32> = project.faces.iter().map(|face| face.id).collect();
-        let small = |at: usize| Ok(shelf.face(faces[at]).and_then(|picture| thumbnail(&picture)));
-        let read = workers::in_order(faces.len(), workers::usual(), small)?;
-        let mut thumbnails = BTreeMap::new();
-        for (&face, read) in faces.iter().zip(read) {
-            match read {
-                Ok(jpeg) => drop(thumbnails.insert(face, jpeg)),
-                Err(problem) => {
-                    tell(&format!("a face is left out: {}", words(&problem)));
-                    project.remove_face(face)?;
-                }
-            }
-        }
-        let model = project.model().map(|_| ModelFile::open(&shelf.model_path()));
-        let opened = model.map(|file| file.and_then(|file| recognizer(device, file)));
-        let recognizer = opened.and_then(|opened| {
-            opened.map_err(|problem| tell(&format!("{}; train again", words(&problem)))).ok()
-        });
-        Ok(Open { shelf, project, thumbnails, recognizer, changed: None })
-    }
-
-    fn change(&mut self) {
-        self.changed.get_or_insert_with(Instant::now);
-    }
-}
-
-fn detector(device: &Device) -> Result<Box<dyn Detector>> {
-    DETECTOR.open(device, &MtcnnOptions { min_face: LEAST_FACE, ..MtcnnOptions::default() })
-}
-
-fn recognizer(device: &Device, file: ModelFile) -> Result<Recognizer> {
-    Ok(Recognizer::new(device, file)?.with_detector(detector(device)?))
-}
-
 fn largest(faces: &[Found]) -> Option<&Found> {
     faces.iter().max_by(|a, b| a.rect.area().total_cmp(&b.rect.area()))
-}
-
-fn thumbnail(crop: &RgbImage) -> Result<Vec<u8>> {
-    encode_jpeg(&crop_resize(crop, crop.bounds(), THUMBNAIL, THUMBNAIL))
-}
-
-/// An error on one line.
-fn words(problem: &Error) -> String {
-    problem.to_string().split_whitespace().collect::<Vec<_>>().join(" ")
 }
 
 #[cfg(test)]

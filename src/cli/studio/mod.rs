@@ -7,6 +7,7 @@ mod engine;
 mod guard;
 mod mailbox;
 mod message;
+mod open;
 mod outbox;
 mod project;
 mod server;
@@ -70,7 +71,7 @@ pub fn run(arguments: &Arguments) -> Result<()> {
     say(format_args!("projects: {}", folder.display()));
     note("Ctrl-C ends it; the address above opens the page again until then");
     if !arguments.no_open
-        && let Err(problem) = open::that_detached(&address)
+        && let Err(problem) = ::open::that_detached(&address)
     {
         note(format_args!(
             "the browser cannot be opened from here ({problem}): open the address above in it"
