@@ -69,6 +69,7 @@ fn main() -> Result<(), Box<dyn Error>> {
         }
     }
     studio.end();
+    let device = device.as_str().ok_or("a name")?;
     println!("{device}: {frames} frames of 640 × 480 pixels with one face");
     for (what, times) in [("received to names sent", &mut took), ("sent to names received", &mut whole)] {
         times.sort_by(f64::total_cmp);
