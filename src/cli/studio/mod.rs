@@ -17,6 +17,7 @@ mod training;
 
 use std::path::PathBuf;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use clap::Args;
 use lookalike::folders::data_folder;
@@ -57,8 +58,15 @@ pub fn run(arguments: &Arguments) -> Result<()> {
     let mailbox = Arc::new(Mailbox::default());
     let outbox = Arc::new(Outbox::default());
     let engine = Engine::new(device.clone(), &folder, mailbox.clone(), outbox.clone())?;
-    let end = mailbox.clone();
-    ctrlc::set_handler(move || end.put(Work::End))
+    let (end, asked) = (mailbox.clone(), AtomicBool::new(false));
+    let handler = move || {
+        // A run that goes on ends after its step; who does not want to wait for that asks again.
+        if asked.swap(true, Ordering::Relaxed) {
+            std::process::exit(130);
+        }
+        end.put(Work::End);
+    };
+    ctrlc::set_handler(handler)
         .map_err(|problem| Error::Input(format!("Ctrl-C cannot be caught: {problem}")))?;
 
     let threads = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build();
