@@ -236,6 +236,18 @@ def drive(arguments, folder):
         expect(page.locator("#said")).to_contain_text("broken.jpg: ")
         counts["Ben"] += 2
 
+        # Photos dropped on a card.
+        page.locator(".card").last.evaluate(
+            """(card, bytes) => {
+                const dropped = new DataTransfer();
+                dropped.items.add(new File([new Uint8Array(bytes)], "dropped.jpg"));
+                card.dispatchEvent(new DragEvent("drop", { dataTransfer: dropped, cancelable: true }));
+            }""",
+            list(sorted((arguments.data / "photos" / "celeb5" / PEOPLE["Mindy"]).iterdir())[0].read_bytes()),
+        )
+        counts["Mindy"] += 1
+        expect(page.locator(".card").last.locator(".faces li")).to_have_count(counts["Mindy"], timeout=30_000)
+
         # A face that was removed is gone.
         page.get_by_role("button", name="Remove face").first.click()
         counts["Ben"] -= 1
