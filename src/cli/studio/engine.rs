@@ -166,13 +166,17 @@ impl Engine {
 
     /// Writes what the disk does not know yet.
     fn save(&mut self) {
-        if self.open.changed.take().is_none() {
-            return;
-        }
-        // After an error the next change tries again.
-        if let Err(problem) = self.open.shelf.save(&self.open.project) {
+        if let Err(problem) = self.try_save() {
             self.recording = None;
             self.problem(&problem);
+        }
+    }
+
+    /// The same; after an error the next change tries again.
+    fn try_save(&mut self) -> Result<()> {
+        match self.open.changed.take() {
+            Some(_) => self.open.shelf.save(&self.open.project),
+            None => Ok(()),
         }
     }
 
@@ -237,12 +241,12 @@ impl Engine {
             }
             Request::RenameProject { title } => project.rename(&title)?,
             Request::NewProject { title } => {
-                self.may_switch()?;
+                self.put_away()?;
                 let open = Open::new(&self.store, &title)?;
                 self.switch(open);
             }
             Request::OpenProject { project } => {
-                self.may_switch()?;
+                self.put_away()?;
                 let gone = || Error::Input("this project is not there any more; open another".into());
                 let shelf = self.store.shelf(&project).ok_or_else(gone)?;
                 let open = self.load(shelf)?;
@@ -287,13 +291,19 @@ impl Engine {
         }
     }
 
+    /// Leaves nothing of the open project behind that the disk does not know.
+    fn put_away(&mut self) -> Result<()> {
+        self.may_switch()?;
+        // Not forgotten if it fails: the user may free some space and try again.
+        self.try_save().inspect_err(|_| self.open.change())
+    }
+
     fn load(&self, shelf: Shelf) -> Result<Open> {
         let tell = &mut |text: &str| self.outbox.send(&Event::Problem { text: text.into() });
         Open::load(shelf, &self.device, tell)
     }
 
     fn switch(&mut self, open: Open) {
-        self.save();
         self.recording = None;
         self.open = open;
         self.welcome();

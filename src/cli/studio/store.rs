@@ -1,6 +1,7 @@
 //! Where projects lie: a folder each, in the user's data folder. Names on disk are drawn by the program and never come from the
 //! page.
 
+use std::collections::HashSet;
 use std::fs::{self, File, TryLockError};
 use std::path::{Path, PathBuf};
 
@@ -158,9 +159,11 @@ impl Shelf {
 
     /// Removes the pictures of all faces but these. Only a program that was killed leaves some that its project does not know.
     pub fn keep_faces(&self, faces: &[u32]) {
+        let kept: HashSet<u32> = faces.iter().copied().collect();
         let entries = fs::read_dir(self.folder.join("faces")).into_iter().flatten().flatten();
         for path in entries.map(|entry| entry.path()) {
-            if !faces.iter().any(|&face| self.face_path(face) == path) {
+            let face = path.file_stem().and_then(|name| name.to_str()?.parse().ok());
+            if !face.is_some_and(|face| kept.contains(&face)) {
                 let _ = fs::remove_file(path);
             }
         }
