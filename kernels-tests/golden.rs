@@ -7,7 +7,7 @@ use std::path::Path;
 use lookalike::check::gpu;
 use lookalike::formats::safetensors::{TensorFile, read_bytes};
 use lookalike::graph::{Graph, Params, Plan, Var};
-use lookalike::ops::{Activation, Adam, AdamForm, Conv2d, Padding, Pool2d, Sgd, random};
+use lookalike::ops::{Activation, Adam, AdamForm, Conv2d, DepthwiseConv2d, Padding, Pool2d, Sgd, random};
 use lookalike::tensor::{Data, HostTensor, TensorType};
 use lookalike::{Device, Result};
 use serde_json::Value;
@@ -203,6 +203,7 @@ impl<'a> Trial<'a> {
         let family = |family: &str| case.name.strip_prefix(family).is_some_and(|rest| rest.starts_with('_'));
         match case.name {
             _ if family("conv2d") => return self.conv2d(),
+            _ if family("depthwise_conv2d") => return self.depthwise_conv2d(),
             _ if family("batch_norm") => return self.batch_norm(),
             _ if family("softmax_cross_entropy") => return self.softmax_cross_entropy(),
             _ => {}
@@ -224,22 +225,25 @@ impl<'a> Trial<'a> {
         Ok(vec![("y".into(), y?)])
     }
 
-    /// With the padding by its name, and by the numbers that the file gives for it.
     fn conv2d(&mut self) -> Result<Vec<(String, Var)>> {
         let case = self.case;
         let (x, weight, bias) = (self.input("x"), self.input("weight"), self.input("bias"));
         assert_eq!(case.parameter("activation"), "relu", "{}", case.name);
-        let named = match case.parameter("padding").as_str() {
-            Some("valid") => Padding::Valid,
-            Some("same") => Padding::Same,
-            padding => panic!("{}: unknown padding {padding:?}", case.name),
-        };
-        let sides = [["top", "bottom"], ["left", "right"]].map(|axis| axis.map(|side| case.size(side)));
         let mut outputs = Vec::new();
-        for padding in [named, Padding::Explicit(sides)] {
+        for padding in paddings(case) {
             let (stride, dilation) = (case.sizes("stride"), case.sizes("dilation"));
             let conv = Conv2d { stride, dilation, padding, activation: Activation::Relu };
             outputs.push(("y".into(), self.graph.conv2d(x, weight, Some(bias), conv)?));
+        }
+        Ok(outputs)
+    }
+
+    fn depthwise_conv2d(&mut self) -> Result<Vec<(String, Var)>> {
+        let (x, kernel, bias) = (self.input("x"), self.input("kernel"), self.input("bias"));
+        let mut outputs = Vec::new();
+        for padding in paddings(self.case) {
+            let conv = DepthwiseConv2d { stride: self.case.sizes("stride"), padding };
+            outputs.push(("y".into(), self.graph.depthwise_conv2d(x, kernel, Some(bias), conv)?));
         }
         Ok(outputs)
     }
@@ -310,6 +314,17 @@ impl<'a> Trial<'a> {
         let y = HostTensor::new(self.case.tensor("y").shape().clone(), y);
         Ok(Found { values: vec![("y".into(), y)], given: self.given })
     }
+}
+
+/// A convolution's padding by its name, and by the numbers that the file gives for it.
+fn paddings(case: &Case<'_>) -> [Padding; 2] {
+    let named = match case.parameter("padding").as_str() {
+        Some("valid") => Padding::Valid,
+        Some("same") => Padding::Same,
+        padding => panic!("{}: unknown padding {padding:?}", case.name),
+    };
+    let sides = [["top", "bottom"], ["left", "right"]].map(|axis| axis.map(|side| case.size(side)));
+    [named, Padding::Explicit(sides)]
 }
 
 fn pool2d(case: &Case<'_>) -> Pool2d {

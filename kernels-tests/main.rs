@@ -18,6 +18,7 @@ mod conv2d;
 mod conv2d_max_pool2d;
 mod correct;
 mod dense;
+mod depthwise_conv2d;
 mod dropout;
 mod face;
 #[cfg(feature = "train")]

@@ -8,7 +8,7 @@
 //
 // Shapes   x, dx   [batch, height, width, channels]
 //          y, dy   [batch, out_height, out_width, channels]
-// Windows  common/pool2d.wgsl
+// Windows  common/windows.wgsl
 // Mapping  one thread per element of y (forward) or dx (backward); neighbours differ in channel
 
 // First and one past the last pixel inside the image of the window at `i` along an axis.

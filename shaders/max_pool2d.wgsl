@@ -7,7 +7,7 @@
 // Shapes   x, dx   [batch, height, width, channels]
 //          y, dy   [batch, out_height, out_width, channels]
 // Types    of x and y in forward: common/float.wgsl
-// Windows  common/pool2d.wgsl; padding is skipped, so it never wins
+// Windows  common/windows.wgsl; padding is skipped, so it never wins
 // Extents  forward_within takes pictures of different sizes in one batch: what lies behind a picture's own extent is
 //          skipped like padding, and a window that holds nothing of the picture gives 0.
 //          extent [batch, 2], rows and columns

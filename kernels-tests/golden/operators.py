@@ -11,6 +11,8 @@
 #   conv2d_*       F.relu(F.conv2d(F.pad(x, (left, right, top, bottom)), weight, bias, stride, dilation=dilation));
 #                  `same` as Keras defines it: out = ceil(size / stride), and of an odd total the larger half of the
 #                  padding lies at the bottom and the right
+#   depthwise_conv2d_*
+#                  F.conv2d(F.pad(x, (left, right, top, bottom)), kernel, bias, stride, groups=channels); `same` likewise
 #   max_pool2d_*   F.max_pool2d(x, window, stride, padding, ceil_mode=ceil)
 #   avg_pool2d_*   F.avg_pool2d(x, window, stride, padding, ceil_mode=ceil, count_include_pad=False)
 #   batch_norm_*   F.batch_norm(x, None, None, gamma, beta, training=True, eps=1e-3); running averages as Keras's
@@ -85,6 +87,17 @@ def conv2d(case, x_shape, kernel_shape, stride=(1, 1), dilation=(1, 1), padding=
     parameters = {"stride": stride, "dilation": dilation, "padding": padding, "activation": "relu"}
     parameters |= {"top": top, "bottom": bottom, "left": left, "right": right}
     record_gradients(case, parameters, y, x=x, weight=weight, bias=bias)
+
+
+def depthwise_conv2d(case, x_shape, window, stride=(1, 1), padding="valid"):
+    channels = x_shape[-1]
+    x, kernel, bias = normal(*x_shape), normal(*window, channels, 1, scale=0.3), normal(channels)
+    sides = [same(x_shape[1 + axis], window[axis], stride[axis], 1) for axis in (0, 1)]
+    (top, bottom), (left, right) = sides if padding == "same" else [(0, 0), (0, 0)]
+    padded = F.pad(nchw(x), (left, right, top, bottom))
+    y = nhwc(F.conv2d(padded, kernel.permute(2, 3, 0, 1), bias, stride, groups=channels))
+    parameters = {"stride": stride, "padding": padding, "top": top, "bottom": bottom, "left": left, "right": right}
+    record_gradients(case, parameters, y, x=x, kernel=kernel, bias=bias)
 
 
 def pool2d(case, call, x, window, stride, padding=(0, 0), ceil=False, **more):
@@ -192,6 +205,9 @@ def main():
     keras_adam("adamw_keras", adam | decay)
     torch_optimizer("sgd_momentum", torch.optim.SGD, {"lr": 0.01, "momentum": 0.9, "nesterov": False})
     torch_optimizer("sgd_nesterov", torch.optim.SGD, {"lr": 0.01, "momentum": 0.9, "nesterov": True})
+
+    depthwise_conv2d("depthwise_conv2d_stride", (2, 7, 8, 5), (3, 2), stride=(1, 2))
+    depthwise_conv2d("depthwise_conv2d_same_even_size", (2, 6, 8, 4), (3, 3), stride=(2, 2), padding="same")
 
     path = Path(__file__).with_name("operators.safetensors")
     metadata = {"torch": torch.__version__, "cases": cases}

@@ -7,7 +7,10 @@ use std::time::Instant;
 use super::verify::{self, Case, case};
 use super::{Check, Failure, apart, bytes, normal, uniform};
 use crate::Device;
-use crate::ops::{Activation, Adam, Augment, Dropout, Normalize, Padding, Pool2d, Sgd, tensor_core_variants};
+use crate::ops::{
+    Activation, Adam, Augment, DepthwiseConv2d, Dropout, Normalize, Padding, Pool2d, Sgd,
+    tensor_core_variants,
+};
 use crate::tensor::HostTensor;
 
 /// How one kernel variant did on one case.
@@ -69,10 +72,25 @@ pub fn selftest(device: &Device, on_outcome: &mut dyn FnMut(&Outcome)) -> SelfTe
 
 /// Operators without a choice, at sizes around a workgroup and smaller than a vector.
 fn cases() -> Vec<Case> {
-    [pooling(), elementwise(), normalisation(), losses(), updates(), pictures()]
+    [depthwise(), pooling(), elementwise(), normalisation(), losses(), updates(), pictures()]
         .into_iter()
         .flatten()
         .collect()
+}
+
+fn depthwise() -> Vec<Case> {
+    let of_channels = |channels: usize| {
+        let check = Check::new(&format!("depthwise convolution of {channels} channels"))
+            .input(normal([2, 7, 9, channels], 1))
+            .input(normal([3, 3, channels, 1], 2))
+            .input(normal([channels], 3))
+            .terms(127);
+        case(check, |graph, v| {
+            let conv = DepthwiseConv2d { stride: [2, 1], padding: Padding::Same };
+            Ok(vec![graph.depthwise_conv2d(v[0], v[1], Some(v[2]), conv)?])
+        })
+    };
+    vec![of_channels(5), of_channels(8)]
 }
 
 fn pooling() -> Vec<Case> {

@@ -10,7 +10,13 @@ use crate::gpu::{Kernel, Shader, shader};
 use crate::graph::{Gradients, Graph, Grid, Io, Node, Operator, PlanBuilder, Var};
 use crate::tensor::{Shape, TensorType};
 
-const SHADER: Shader = shader!("avg_pool2d", "common/linear.wgsl", "common/pool2d.wgsl", "avg_pool2d.wgsl");
+const SHADER: Shader = shader!(
+    "avg_pool2d",
+    "common/linear.wgsl",
+    "common/pool2d.wgsl",
+    "common/windows.wgsl",
+    "avg_pool2d.wgsl"
+);
 const FORWARD: Kernel =
     SHADER.kernel("forward").params::<Params>().reads(1).writes(1).twin(forward::<f32>, forward::<f64>);
 const BACKWARD: Kernel =

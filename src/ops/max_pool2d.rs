@@ -40,6 +40,7 @@ const fn shader(floats: Floats) -> Shader {
         .and(piece!("common/linear.wgsl"))
         .and(piece!("common/activation.wgsl"))
         .and(piece!("common/pool2d.wgsl"))
+        .and(piece!("common/windows.wgsl"))
         .and(piece!("max_pool2d.wgsl"))
 }
 

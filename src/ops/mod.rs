@@ -18,6 +18,7 @@ mod conv2d_max_pool2d;
 mod conv2d_weight_gradient;
 mod correct;
 mod dense;
+mod depthwise_conv2d;
 mod dropout;
 mod expect;
 mod floats;
@@ -56,6 +57,7 @@ pub use area_resize::AreaWindow;
 pub use batch_norm::BatchNorm;
 pub use changes::{AUGMENT_VERSION, Augment, Fill, picture_hash};
 pub use conv2d::Conv2d;
+pub use depthwise_conv2d::DepthwiseConv2d;
 pub use dropout::Dropout;
 pub use matmul::Transpose;
 pub use normalize::Normalize;
@@ -95,6 +97,7 @@ pub(crate) const KERNELS: &[&[Kernel]] = &[
     conv2d_weight_gradient::KERNELS,
     conv2d_weight_gradient::ROUTED_KERNELS,
     correct::KERNELS,
+    depthwise_conv2d::KERNELS,
     dropout::KERNELS,
     global_avg_pool2d::KERNELS,
     l2_penalty::KERNELS,
