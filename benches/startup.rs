@@ -174,7 +174,7 @@ fn model() -> Result<ModelFile> {
         detector: "mtcnn".into(),
         margin: 0.2,
         align: true,
-        placed: false,
+        placed: None,
         whole: false,
         normalize: Normalize::unit(),
     };

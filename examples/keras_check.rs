@@ -55,7 +55,7 @@ fn make(folder: &Path) -> Result<(), Box<dyn Error>> {
             detector: "mtcnn".into(),
             margin: 0.2,
             align: true,
-            placed: false,
+            placed: None,
             whole: true,
             normalize,
         };

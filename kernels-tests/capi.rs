@@ -73,7 +73,7 @@ fn model(folder: &Path) -> PathBuf {
         detector: "mtcnn".into(),
         margin: 0.2,
         align: true,
-        placed: false,
+        placed: None,
         whole: false,
         normalize: Normalize::unit(),
     };

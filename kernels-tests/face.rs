@@ -1,13 +1,16 @@
-//! The face network: its blocks against their reference, its numbers against those of the original program (shared test
+//! dlib's network for faces: its blocks against their reference, its numbers against those of the original program (shared test
 //! data; see their README for how they were made).
 
 use lookalike::Device;
 use lookalike::check::{Check, normal};
 use lookalike::graph::{Graph, Params, Plan};
-use lookalike::models::{FACE_SIZE, face_base, face_normalize};
+use lookalike::models::{FacePlacement, face_base, face_normalize};
 use lookalike::nn::layers::ResidualBlock;
 use lookalike::nn::{Build, Layer, Mode};
 use lookalike::tensor::{Data, Precision, Shape, TensorType};
+
+/// Height and width of a picture.
+const SIZE: usize = FacePlacement::Dlib.size();
 
 /// Convolutions, shortcut and sum as one graph.
 #[test]
@@ -41,7 +44,7 @@ fn run(device: &Device, set: &dyn Fn(&Params), pictures: &[u8]) -> [Vec<f64>; 2]
     let base = face_base();
     let batch = pictures.len() / base.input.len();
     let mut graph = Graph::new();
-    let x = graph.input("x", TensorType::u8([batch, FACE_SIZE, FACE_SIZE, 3]));
+    let x = graph.input("x", TensorType::u8([batch, SIZE, SIZE, 3]));
     let x = graph.normalize(x, face_normalize()).unwrap();
     let first = base.first(1).predict(&mut graph, x, Precision::F32).unwrap();
     let embedding = base.predict(&mut graph, x, Precision::F32).unwrap();
@@ -62,8 +65,8 @@ fn largest_difference(found: &[f64], expected: &[f64]) -> f64 {
 fn every_device_computes_the_same() {
     let weights = lookalike::models::face_weights().unwrap();
     let set = |params: &Params| face_base().load(params, &weights).unwrap();
-    let pixel = |i: usize| ((i / 3 % FACE_SIZE).pow(2) / 97 + i / 3 / FACE_SIZE * (1 + i % 3)) as u8;
-    let pictures: Vec<u8> = (0..2 * FACE_SIZE * FACE_SIZE * 3).map(pixel).collect();
+    let pixel = |i: usize| ((i / 3 % SIZE).pow(2) / 97 + i / 3 / SIZE * (1 + i % 3)) as u8;
+    let pictures: Vec<u8> = (0..2 * SIZE * SIZE * 3).map(pixel).collect();
     let [_, expected] = run(&Device::reference(), &set, &pictures);
     for device in [&Device::cpu(), lookalike::check::gpu()] {
         let [_, found] = run(device, &set, &pictures);

@@ -46,7 +46,7 @@ fn file(model: Model, mut known: BTreeMap<String, HostTensor>, normalize: Normal
         detector: "lbp".into(),
         margin: 0.2,
         align: false,
-        placed: false,
+        placed: None,
         whole: true,
         normalize,
     };

@@ -27,6 +27,7 @@ mod global_avg_pool2d;
 mod golden;
 #[cfg(feature = "vision")]
 mod grad_cam;
+mod l2_normalize;
 mod l2_penalty;
 mod matmul;
 mod max_pool2d;
@@ -47,6 +48,9 @@ mod record;
 mod reshape;
 mod residual_add;
 mod scratch_cnn;
+mod separable_block;
+#[cfg(feature = "sface-weights")]
+mod sface;
 mod sgd;
 mod shaders;
 mod softmax;

@@ -41,7 +41,7 @@ fn model() -> ModelFile {
         detector: "mtcnn".into(),
         margin: 0.2,
         align: true,
-        placed: false,
+        placed: None,
         whole: false,
         normalize: Normalize::unit(),
     };

@@ -154,7 +154,7 @@ fn models() -> Vec<Vec<u8>> {
         detector: "mtcnn".into(),
         margin: 0.2,
         align: true,
-        placed: false,
+        placed: None,
         whole: true,
         normalize: Normalize::unit(),
     };

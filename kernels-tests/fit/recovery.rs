@@ -7,7 +7,7 @@ use std::time::Duration;
 use lookalike::check;
 use lookalike::gpu::GpuOptions;
 use lookalike::graph::Params;
-use lookalike::models::{FACE_SIZE, Model, ModelFile, Predictor, Preprocessing};
+use lookalike::models::{FacePlacement, Model, ModelFile, Predictor, Preprocessing};
 use lookalike::nn::LayerActivation;
 use lookalike::nn::layers::{BatchNormalization, Dense, GlobalAveragePooling2d};
 use lookalike::ops::Normalize;
@@ -233,7 +233,7 @@ fn file(model: &Model, size: usize) -> ModelFile {
         detector: "mtcnn".into(),
         margin: 0.0,
         align: true,
-        placed: true,
+        placed: Some(FacePlacement::Dlib),
         whole: false,
         normalize: Normalize::unit(),
     };
@@ -264,10 +264,11 @@ fn a_predictor_without_room_takes_smaller_batches() {
 
 #[test]
 fn masked_people_are_learned_on_a_lost_device() {
+    const FACE: usize = FacePlacement::Dlib.size();
     // As large as the face network's pictures, and otherwise as small as a network can be.
     let model = Model {
         name: "colours".into(),
-        input: Shape::from([FACE_SIZE, FACE_SIZE, 3]),
+        input: Shape::from([FACE, FACE, 3]),
         layers: vec![
             Arc::new(GlobalAveragePooling2d { name: "average".into() }),
             Arc::new(Dense::new("people", PEOPLE, LayerActivation::Softmax)),
@@ -276,10 +277,10 @@ fn masked_people_are_learned_on_a_lost_device() {
     };
     let small = dataset();
     let large = small.pixels.iter().cycle().copied().take(small.len() * model.input.len()).collect();
-    let dataset = lookalike::data::Dataset { size: FACE_SIZE, pixels: large, ..small };
+    let dataset = lookalike::data::Dataset { size: FACE, pixels: large, ..small };
     let pictures: Vec<usize> = (0..dataset.len()).cycle().take(150).collect();
     let features: Vec<Vec<f32>> = pictures.iter().map(|&at| vec![1.0, at as f32 / 30.0, 0.5]).collect();
-    let file = file(&model, FACE_SIZE);
+    let file = file(&model, FACE);
     let examples = Examples { dataset: &dataset, pictures: &pictures, features: &features };
     let (whole, lost) = at_many_moments(&mut |device| {
         let (mut notes, mut done) = (vec![], vec![]);

@@ -145,6 +145,9 @@ fn normalisation() -> Vec<Case> {
             Check::new("sums of columns").input(normal([700, 13], 1)).terms(700).without_gradients(),
             |graph, v| Ok(vec![graph.column_sum(v[0])?]),
         ),
+        case(Check::new("rows of length 1").input(normal([5, 131], 1)).terms(131), |graph, v| {
+            Ok(vec![graph.l2_normalize(v[0])?])
+        }),
         case(Check::new("softmax").input(normal([5, 131], 1)).terms(131), |graph, v| {
             Ok(vec![graph.softmax(v[0])?])
         }),

@@ -63,7 +63,7 @@ pub fn run(arguments: &Arguments) -> Result<()> {
 fn as_photos_are_cut(normalize: Normalize) -> Preprocessing {
     let CropOptions { size, margin, align, whole, .. } = CropArguments::default().options();
     let detector = DetectorChoice::default().to_string();
-    Preprocessing { size, detector, margin, align, placed: false, whole, normalize }
+    Preprocessing { size, detector, margin, align, placed: None, whole, normalize }
 }
 
 fn check_ending(output: &Path) -> Result<()> {

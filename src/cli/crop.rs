@@ -114,12 +114,10 @@ fn embedding(path: &Path, device: &Device, arguments: &Arguments) -> Result<Box<
     let CropOptions { size, margin, align, .. } = arguments.crop.options();
     let style = CropStyle { size, margin, align };
     let picture = move |crop: &&FaceCrop| {
-        if !how.placed {
-            return crop.pixels.clone();
-        }
+        let Some(placement) = how.placed else { return crop.pixels.clone() };
         let landmarks = landmarks_in_crop(&crop.face, style);
         let crop = RgbImage::new(taken, taken, crop.pixels.clone()).expect("crops are square");
-        place_face(&crop, landmarks.as_ref(), how.margin).into_pixels()
+        place_face(&crop, landmarks.as_ref(), how.margin, placement).into_pixels()
     };
     Ok(Box::new(move |crops| {
         let pictures: Vec<Vec<u8>> = crops.iter().map(&picture).collect();

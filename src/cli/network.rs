@@ -6,8 +6,9 @@ use std::path::PathBuf;
 use clap::{Args, ValueEnum};
 use lookalike::models::weights::{VGG16, downloaded, none_given, read};
 use lookalike::models::{
-    FACE_STRANGERS, Model, ScratchCnn, VGG16_GAP_STRANGERS, Vgg16, face, face_normalize, face_weights,
-    scratch_cnn, vgg16, vgg16_base, vgg16_gap, vgg16_gap_base,
+    FACE_SCALE, FACE_STRANGERS, FacePlacement, Model, SFACE_SCALE, SFACE_STRANGERS, ScratchCnn,
+    VGG16_GAP_STRANGERS, Vgg16, face, face_normalize, face_weights, scratch_cnn, sface, sface_normalize,
+    sface_weights, vgg16, vgg16_base, vgg16_gap, vgg16_gap_base,
 };
 use lookalike::ops::Normalize;
 use lookalike::tensor::HostTensor;
@@ -31,10 +32,12 @@ pub enum Kind {
     /// Most of VGG16, frozen, its features averaged over the picture, with one small layer on top: for few photos of each
     /// person; there are no epochs
     Vgg16Gap,
-    /// A network that was trained to tell faces apart and ships with the program, frozen; a person is the mean of what it
-    /// makes of their photos: one photo of each is enough, and there are no epochs
-    #[default]
+    /// dlib's network, which was trained to tell faces apart and ships with the program, frozen; a person is the mean of what
+    /// it makes of their photos: one photo of each is enough, and there are no epochs
     Face,
+    /// SFace, a network of the same kind that also knows people in masks
+    #[default]
+    Sface,
 }
 
 impl Kind {
@@ -45,6 +48,7 @@ impl Kind {
             Kind::Vgg16 => "vgg16",
             Kind::Vgg16Gap => "vgg16-gap",
             Kind::Face => "face",
+            Kind::Sface => "sface",
         }
     }
 
@@ -60,6 +64,30 @@ impl Kind {
             Kind::Scratch | Kind::Vgg16 => None,
             Kind::Vgg16Gap => Some(VGG16_GAP_STRANGERS),
             Kind::Face => Some(FACE_STRANGERS),
+            Kind::Sface => Some(SFACE_STRANGERS),
+        }
+    }
+
+    /// Where it wants the faces in its pictures, if it was made for faces. Then it is frozen, and a person is the mean of what it
+    /// makes of their photos.
+    pub fn placement(self) -> Option<FacePlacement> {
+        match self {
+            Kind::Scratch | Kind::Vgg16 | Kind::Vgg16Gap => None,
+            Kind::Face => Some(FacePlacement::Dlib),
+            Kind::Sface => Some(FacePlacement::ArcFace),
+        }
+    }
+
+    /// Whether it was made for faces.
+    pub fn is_for_faces(self) -> bool {
+        self.placement().is_some()
+    }
+
+    /// How fast the probability of a person is expected to fall with the distance, for means of what it makes of photos.
+    pub fn usual_scale(self) -> f64 {
+        match self {
+            Kind::Sface => SFACE_SCALE,
+            Kind::Scratch | Kind::Vgg16 | Kind::Vgg16Gap | Kind::Face => FACE_SCALE,
         }
     }
 }
@@ -127,6 +155,9 @@ impl NetworkArguments {
             Kind::Face => {
                 return Ok(Start { weights: face_weights()?, normalize: face_normalize(), unfrozen: None });
             }
+            Kind::Sface => {
+                return Ok(Start { weights: sface_weights()?, normalize: sface_normalize(), unfrozen: None });
+            }
             Kind::Vgg16 => vgg16_base(LEAST_SIZE)?,
             Kind::Vgg16Gap => vgg16_gap_base(LEAST_SIZE)?,
         };
@@ -170,6 +201,7 @@ impl NetworkArguments {
             Kind::Vgg16 => self.vgg16(size, classes)?,
             Kind::Vgg16Gap => vgg16_gap(size, classes)?,
             Kind::Face => face(classes),
+            Kind::Sface => sface(classes),
         };
         if let Some(first) = start.unfrozen {
             model.frozen = first;
@@ -243,8 +275,10 @@ mod tests {
         let vgg16 =
             NetworkArguments { model: Kind::Vgg16, widths: Some(vec![8]), ..NetworkArguments::default() };
         assert!(vgg16.check().unwrap_err().to_string().starts_with("--widths goes with --model scratch"));
-        let face = NetworkArguments { model: Kind::Face, dense: Some(8), ..NetworkArguments::default() };
-        assert!(face.check().unwrap_err().to_string().starts_with("--dense goes with"));
+        for model in [Kind::Face, Kind::Sface] {
+            let dense = NetworkArguments { model, dense: Some(8), ..NetworkArguments::default() };
+            assert!(dense.check().unwrap_err().to_string().starts_with("--dense goes with"));
+        }
         assert!(NetworkArguments::default().check().is_ok());
     }
 }

@@ -47,7 +47,7 @@ pub fn classify(
     pictures: &[(usize, usize)],
     plain: bool,
 ) -> Result<Vec<Answer>> {
-    let placed = predictor.file().preprocessing.placed.then(|| dataset.placed());
+    let placed = predictor.file().preprocessing.placed.map(|placement| dataset.placed(placement));
     let dataset = placed.as_ref().unwrap_or(dataset);
     let progress = Progress::new("naming faces", "faces", plain);
     let mut answers = Vec::with_capacity(pictures.len());

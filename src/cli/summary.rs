@@ -5,7 +5,9 @@ use std::path::PathBuf;
 use clap::Args;
 use lookalike::Result;
 use lookalike::graph::{Memory, Traffic};
-use lookalike::models::{Model, ModelFile, ScratchCnn, Summary, Vgg16, face, scratch_cnn, vgg16, vgg16_gap};
+use lookalike::models::{
+    Model, ModelFile, ScratchCnn, Summary, Vgg16, face, scratch_cnn, sface, vgg16, vgg16_gap,
+};
 use serde_json::{Value, json};
 
 use super::device::AdapterArguments;
@@ -41,6 +43,7 @@ pub fn run(arguments: &Arguments) -> Result<()> {
         Some("vgg16") => vgg16(&Vgg16::new(classes))?,
         Some("vgg16-gap") => vgg16_gap(Vgg16::new(classes).size, classes)?,
         Some("face") => face(classes),
+        Some("sface") => sface(classes),
         _ => ModelFile::open(&arguments.model)?.model,
     };
     let largest = model.largest_batch(device.max_tensor())?;

@@ -1,25 +1,26 @@
-//! A dataset as the face network sees it.
+//! A dataset as a network for faces sees it.
 
 use rayon::prelude::*;
 
 use super::Dataset;
 use crate::detect::{place_face, placed_landmarks};
-use crate::models::FACE_SIZE;
+use crate::models::FacePlacement;
 use crate::vision::RgbImage;
 
 impl Dataset {
-    /// The same faces, each [in its place](place_face): pictures of 150 × 150 pixels.
-    pub fn placed(&self) -> Dataset {
+    /// The same faces, each [in its place](place_face).
+    pub fn placed(&self, placement: FacePlacement) -> Dataset {
         let margin = self.cut.margin;
         let picture = |index: usize| {
             let crop = RgbImage::new(self.size, self.size, self.image(index).to_vec());
             let crop = crop.expect("pictures of a dataset are square");
-            place_face(&crop, self.landmarks[index].as_ref(), margin).into_pixels()
+            place_face(&crop, self.landmarks[index].as_ref(), margin, placement).into_pixels()
         };
         let pictures: Vec<Vec<u8>> = (0..self.len()).into_par_iter().map(picture).collect();
-        let place = |points: &Option<_>| points.as_ref().map(|p| placed_landmarks(p, self.size, margin));
+        let place =
+            |points: &Option<_>| points.as_ref().map(|p| placed_landmarks(p, self.size, margin, placement));
         Dataset {
-            size: FACE_SIZE,
+            size: placement.size(),
             pixels: pictures.concat(),
             landmarks: self.landmarks.iter().map(place).collect(),
             labels: self.labels.clone(),

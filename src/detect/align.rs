@@ -1,38 +1,40 @@
-//! The picture that the face network wants: eyes, nose and mouth near the places where they were when it was trained.
+//! The picture that a network for faces wants: eyes, nose and mouth near the places where they were when it was trained.
 
 use super::crop::{place_in, tilt};
 use super::{Face, Landmarks};
-use crate::models::FACE_SIZE;
+use crate::models::{FacePlacement, frontal};
 use crate::vision::{Rect, RgbImage, Turned, crop_turned};
-
-/// Where dlib's crops, which its network was trained on, have the middle of the eyes, and how far they have them apart, in
-/// pixels of the picture: the eyes at (47.7, 47.1) and (100.3, 47.1).
-const EYES: ([f32; 2], f32) = ([74.0, 47.1], 52.6);
-
-/// A face seen from the front: its landmarks from the middle of the eyes, in parts of their distance. Medians over 168
-/// faces of at least 40 pixels that MTCNN finds with 99 % or more on the test photos `groups` and `singles`, and whose nose is
-/// within 0.08 of the middle; made symmetric.
-const FRONT: Landmarks = [[-0.5, 0.0], [0.5, 0.0], [0.0, 0.582], [-0.463, 0.988], [0.463, 0.988]];
 
 /// Where eyes are in a face's box, as parts of its longer side: how far apart, and how far their middle is above the box's.
 /// Medians over all 250 such faces; their deviations are 0.030 and 0.025, and the middle is 0.010 off to a side.
 const USUAL: [f32; 2] = [0.349, 0.101];
 
-/// The picture of 150 × 150 pixels that the face network is shown, from the crop of a face that is `margin` larger than the
-/// face's box on each side.
+/// The picture that a network is shown which wants its faces placed so, from the crop of a face that is `margin` larger than
+/// the face's box on each side.
 ///
-/// It is turned, scaled and moved so that the five `landmarks`, given in pixels of the crop, come as near as they can to a frontal
-/// face's whose eyes are where dlib's crops have them: least squares (Umeyama, IEEE Transactions on Pattern Analysis and
+/// It is turned, scaled and moved so that the five `landmarks`, given in pixels of the crop, come as near as they can to where the
+/// network wants [them](FacePlacement::landmarks): least squares (Umeyama, IEEE Transactions on Pattern Analysis and
 /// Machine Intelligence 13, 1991, equations 40 to 42). The eyes alone would do less well: they come together as a head turns,
 /// which looks like a small face. Without landmarks, and where they do not look like a face's ([`tilt`] tells which do), the
 /// face is taken to be where most are in their crops.
-pub fn place_face(crop: &RgbImage, landmarks: Option<&Landmarks>, margin: f32) -> RgbImage {
-    crop_turned(crop, square(crop.width(), landmarks, margin), FACE_SIZE, FACE_SIZE)
+pub fn place_face(
+    crop: &RgbImage,
+    landmarks: Option<&Landmarks>,
+    margin: f32,
+    placement: FacePlacement,
+) -> RgbImage {
+    let size = placement.size();
+    crop_turned(crop, square(crop.width(), landmarks, margin, placement), size, size)
 }
 
 /// Landmarks of the crop in pixels of what [`place_face`] makes of it. `size` is that of the crop.
-pub fn placed_landmarks(landmarks: &Landmarks, size: usize, margin: f32) -> Landmarks {
-    placed_points(landmarks, Some(landmarks), size, margin)
+pub fn placed_landmarks(
+    landmarks: &Landmarks,
+    size: usize,
+    margin: f32,
+    placement: FacePlacement,
+) -> Landmarks {
+    placed_points(landmarks, Some(landmarks), size, margin, placement)
 }
 
 /// Any points of the crop in pixels of what [`place_face`] makes of it with these `landmarks`. `size` is that of the crop.
@@ -41,17 +43,13 @@ pub fn placed_points<const N: usize>(
     landmarks: Option<&Landmarks>,
     size: usize,
     margin: f32,
+    placement: FacePlacement,
 ) -> [[f32; 2]; N] {
-    place_in(square(size, landmarks, margin), FACE_SIZE, points)
-}
-
-/// A frontal face with the middle of its eyes, and their distance, here.
-fn front([x, y]: [f32; 2], apart: f32) -> Landmarks {
-    FRONT.map(|[across, down]| [x + apart * across, y + apart * down])
+    place_in(square(size, landmarks, margin, placement), placement.size(), points)
 }
 
 /// The part of the crop that becomes the picture.
-fn square(size: usize, landmarks: Option<&Landmarks>, margin: f32) -> Turned {
+fn square(size: usize, landmarks: Option<&Landmarks>, margin: f32, placement: FacePlacement) -> Turned {
     let size = size as f32;
     // The face's box, if it is a square.
     let side = size / (1.0 + 2.0 * margin);
@@ -62,12 +60,12 @@ fn square(size: usize, landmarks: Option<&Landmarks>, margin: f32) -> Turned {
         (Some(landmarks), Some(_)) => *landmarks,
         _ => {
             let [apart, above] = USUAL.map(|part| part * side);
-            front([size / 2.0, size / 2.0 - above], apart)
+            frontal([size / 2.0, size / 2.0 - above], apart)
         }
     };
 
     // The similarity from the picture to the crop: x ↦ M·(x − wanted middle) + found middle, M = [[cos, −sin], [sin, cos]].
-    let wanted = front(EYES.0, EYES.1);
+    let wanted = placement.landmarks();
     let [from, to] = [middle(&wanted), middle(&found)];
     let (mut cos, mut sin, mut squares) = (0.0, 0.0, 0.0);
     for (wanted, found) in wanted.iter().zip(&found) {
@@ -78,7 +76,7 @@ fn square(size: usize, landmarks: Option<&Landmarks>, margin: f32) -> Turned {
         squares += x * x + y * y;
     }
     let (cos, sin) = (cos / squares, sin / squares);
-    let picture = FACE_SIZE as f32;
+    let picture = placement.size() as f32;
     let [x, y] = from.map(|from| picture / 2.0 - from);
     let [x, y] = [to[0] + cos * x - sin * y, to[1] + sin * x + cos * y];
     let side = picture * cos.hypot(sin);
@@ -93,12 +91,13 @@ fn middle(points: &Landmarks) -> [f32; 2] {
 #[cfg(test)]
 mod tests {
     use super::super::crop::MARGIN;
+    use super::FacePlacement::{ArcFace, Dlib};
     use super::*;
 
     /// A frontal face turned by `angle` about the middle of its eyes.
     fn turned(eyes: [f32; 2], apart: f32, angle: f32) -> Landmarks {
         let (sin, cos) = angle.sin_cos();
-        front([0.0, 0.0], apart).map(|[x, y]| [eyes[0] + x * cos - y * sin, eyes[1] + x * sin + y * cos])
+        frontal([0.0, 0.0], apart).map(|[x, y]| [eyes[0] + x * cos - y * sin, eyes[1] + x * sin + y * cos])
     }
 
     fn assert_near(found: [f32; 2], expected: [f32; 2], within: f32) {
@@ -111,9 +110,15 @@ mod tests {
         for (eyes, apart, angle) in
             [([112.0, 96.0], 56.0, 0.0), ([100.0, 120.0], 40.0, 0.3), ([120.0, 110.0], 90.0, -2.5)]
         {
-            let placed = placed_landmarks(&turned(eyes, apart, angle), 224, MARGIN);
-            for (found, expected) in placed.into_iter().zip(front(EYES.0, EYES.1)) {
+            let landmarks = turned(eyes, apart, angle);
+            let placed = placed_landmarks(&landmarks, 224, MARGIN, Dlib);
+            for (found, expected) in placed.into_iter().zip(Dlib.landmarks()) {
                 assert_near(found, expected, 1e-3);
+            }
+            // ArcFace's face is no median one: its eyes lie lower and its mouth is nearer.
+            let placed_so = placed_landmarks(&landmarks, 224, MARGIN, ArcFace);
+            for (found, expected) in placed_so.into_iter().zip(ArcFace.landmarks()) {
+                assert_near(found, expected, 2.0);
             }
             assert_near(placed[0], [47.7, 47.1], 1e-3);
             assert_near(placed[1], [100.3, 47.1], 1e-3);
@@ -126,7 +131,8 @@ mod tests {
         // Everything comes together along the eyes' line, and the nose moves to a side.
         let mut side = front.map(|[x, y]| [112.0 + 0.5 * (x - 112.0), y]);
         side[2][0] += 15.0;
-        let [front, side] = [front, side].map(|landmarks| square(224, Some(&landmarks), MARGIN).rect.width);
+        let [front, side] =
+            [front, side].map(|landmarks| square(224, Some(&landmarks), MARGIN, Dlib).rect.width);
         assert!(side > 0.7 * front && side < front, "{side} of {front}");
     }
 
@@ -141,11 +147,12 @@ mod tests {
             [spot(landmarks[0], x, y), spot(landmarks[1], x, y), 0]
         };
         let crop = RgbImage::new(224, 224, (0..224 * 224).flat_map(pixel).collect()).unwrap();
-        let picture = place_face(&crop, Some(&landmarks), MARGIN);
-        assert_eq!((picture.width(), picture.height()), (FACE_SIZE, FACE_SIZE));
+        const SIZE: usize = Dlib.size();
+        let picture = place_face(&crop, Some(&landmarks), MARGIN, Dlib);
+        assert_eq!((picture.width(), picture.height()), (SIZE, SIZE));
         for (channel, expected) in [[47.7, 47.1], [100.3, 47.1]].into_iter().enumerate() {
             let mut sum = [0.0; 3];
-            for (x, y) in (0..FACE_SIZE).flat_map(|y| (0..FACE_SIZE).map(move |x| (x, y))) {
+            for (x, y) in (0..SIZE).flat_map(|y| (0..SIZE).map(move |x| (x, y))) {
                 let weight = f32::from(picture.pixel(x, y)[channel]);
                 let place = [x as f32 + 0.5, y as f32 + 0.5];
                 sum = [sum[0] + weight * place[0], sum[1] + weight * place[1], sum[2] + weight];
@@ -160,9 +167,9 @@ mod tests {
         let usual = turned([112.0, 112.0 - above], apart, 0.0);
         let mixed_up = [usual[1], usual[0], usual[2], usual[3], usual[4]];
         let nowhere = [[f32::NAN; 2]; 5];
-        let expected = square(224, Some(&usual), MARGIN);
+        let expected = square(224, Some(&usual), MARGIN, Dlib);
         for landmarks in [None, Some(&mixed_up), Some(&nowhere)] {
-            let found = square(224, landmarks, MARGIN);
+            let found = square(224, landmarks, MARGIN, Dlib);
             assert_near([found.rect.x, found.rect.y], [expected.rect.x, expected.rect.y], 1e-3);
             assert_near([found.rect.width, found.angle], [expected.rect.width, expected.angle], 1e-3);
         }

@@ -87,7 +87,7 @@ impl GradCam {
             });
         }
         // Only the face network is shown faces in their places.
-        let by_likeness = self.file.preprocessing.placed;
+        let by_likeness = self.file.preprocessing.placed.is_some();
         let masked = self.file.judgement.masked.as_ref().filter(|_| looks_masked(pixels));
         let heat = match self.features.as_mut().zip(masked) {
             Some((features, known)) => {

@@ -8,7 +8,7 @@ use super::Model;
 use super::chain::chain;
 use crate::nn::layers::{
     Activation, AveragePooling2d, BatchNormalization, Conv2d, Dense, Dropout, Flatten,
-    GlobalAveragePooling2d, LeakyRelu, MaxPooling2d, Prelu, ResidualBlock,
+    GlobalAveragePooling2d, LeakyRelu, MaxPooling2d, Prelu, ResidualBlock, SeparableBlock, UnitNormalization,
 };
 use crate::nn::{Layer, LayerActivation};
 use crate::ops::Padding;
@@ -160,6 +160,12 @@ fn layer(fields: &Fields<'_>) -> Result<Arc<dyn Layer>> {
             filters: fields.count("filters")?,
             halve: fields.flag("halve", false),
         }),
+        SeparableBlock::CLASS => Arc::new(SeparableBlock {
+            name,
+            filters: fields.count("filters")?,
+            strides: fields.pair("strides", Some([1; 2]))?,
+        }),
+        "UnitNormalization" => Arc::new(UnitNormalization { name }),
         class => return Err(unsupported(fields.name, &format!("layer class {class}"))),
     })
 }

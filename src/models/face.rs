@@ -1,6 +1,6 @@
-//! The face network: a picture of a face to 128 numbers, near each other for pictures of one person.
+//! dlib's network for faces: a picture of a face to 128 numbers, near each other for pictures of one person.
 //!
-//! It is dlib's `dlib_face_recognition_resnet_model_v1`, by Davis King: a ResNet of 29 convolutions, trained on about three
+//! It is `dlib_face_recognition_resnet_model_v1`, by Davis King: a ResNet of 29 convolutions, trained on about three
 //! million faces of 7,485 people so that two pictures of one person lie closer than 0.6 to each other. Batch
 //! normalisation is folded into its convolutions.
 
@@ -8,7 +8,7 @@ use std::collections::BTreeMap;
 use std::path::Path;
 use std::sync::Arc;
 
-use super::Model;
+use super::{FacePlacement, Model};
 use crate::formats::safetensors;
 use crate::nn::layers::{Conv2d, Dense, GlobalAveragePooling2d, MaxPooling2d, ResidualBlock};
 use crate::nn::{Layer, LayerActivation};
@@ -16,8 +16,6 @@ use crate::ops::{Normalize, Padding};
 use crate::tensor::{HostTensor, Shape};
 use crate::{Error, Result};
 
-/// Height and width of the pictures it takes.
-pub const FACE_SIZE: usize = 150;
 /// Numbers that it makes of a picture.
 pub const FACE_FEATURES: usize = 128;
 
@@ -27,6 +25,11 @@ pub const FACE_STRANGERS: f32 = 0.054;
 /// The same for a face in a mask, whose distance is another one: at 0.048 five of 351 faces with drawn masks, of the sets
 /// `orl`, `lfw10`, `celeb5`, `bbt` and `people-small`, and none of 61 in real ones pass for the nearest other person.
 pub const FACE_MASKED_STRANGERS: f32 = 0.048;
+
+/// How fast the probability of a person falls with the squared distance of a face, as [`FitOptions`](crate::train::FitOptions) is told
+/// before any picture is seen: the geometric mean of 14, 9 and 33, which were the most probable ones of the photos in
+/// `gates-bezos`, `people-small` and `orl` with two of each person.
+pub const FACE_SCALE: f64 = 16.0;
 
 /// Channels of the residual blocks, and whether a block halves the picture.
 const BLOCKS: [(usize, bool); 14] = [
@@ -52,7 +55,8 @@ pub fn face_normalize() -> Normalize {
     Normalize { scale: [1.0 / 256.0; 4], offset: mean.map(|mean: f32| -mean / 256.0), reverse: false }
 }
 
-/// The network up to its 128 numbers, for RGB pictures of 150 × 150 as `detect::place_face` makes them; 5,607,488
+/// The network up to its 128 numbers, for RGB pictures of 150 × 150 as `detect::place_face` makes them with
+/// [`FacePlacement::Dlib`]; 5,607,488
 /// parameters, all frozen.
 pub fn face_base() -> Model {
     let first =
@@ -65,8 +69,8 @@ pub fn face_base() -> Model {
     layers.push(Arc::new(GlobalAveragePooling2d { name: "pool2".into() }));
     let embedding = Dense::new("embedding", FACE_FEATURES, LayerActivation::LINEAR);
     layers.push(Arc::new(Dense { use_bias: false, ..embedding }));
-    let frozen = layers.len();
-    Model { name: "face".into(), input: Shape::from([FACE_SIZE, FACE_SIZE, 3]), layers, frozen }
+    let (size, frozen) = (FacePlacement::Dlib.size(), layers.len());
+    Model { name: "face".into(), input: Shape::from([size, size, 3]), layers, frozen }
 }
 
 /// The [network](face_base), frozen, and a dense softmax layer on its numbers with an output for each of `classes` people.

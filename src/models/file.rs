@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 
 #[cfg(feature = "train")]
 use super::foreign::{self, Format, Given};
-use super::{FACE_SIZE, Judgement, Model};
+use super::{FacePlacement, Judgement, Model};
 use crate::formats::safetensors::{self, TensorFile};
 use crate::graph::Params;
 use crate::ops::Normalize;
@@ -45,8 +45,8 @@ pub struct Preprocessing {
     pub margin: f32,
     /// Whether faces are turned upright whose eyes the detector has found.
     pub align: bool,
-    /// Whether the network sees, instead of the crop, what `detect::place_face` makes of it.
-    pub placed: bool,
+    /// For a network that sees, instead of the crop, what `detect::place_face` makes of it: where it wants the face.
+    pub placed: Option<FacePlacement>,
     /// Whether a tight head shot in which no face is found is used whole.
     pub whole: bool,
     /// From bytes to numbers.
@@ -167,12 +167,20 @@ impl ModelFile {
         if self.labels.len() != classes {
             return Err(Error::Input(format!("has {} labels for {classes} outputs", self.labels.len())));
         }
-        let placed = [FACE_SIZE, FACE_SIZE, 3];
-        if self.judgement.masked.is_some() && self.model.input[..] != placed {
-            return Err(Error::Input(format!(
-                "knows people in masks, but takes pictures of {}, not of {FACE_SIZE} × {FACE_SIZE}; train the model again",
-                self.model.input
-            )));
+        if let Some(placement) = self.preprocessing.placed {
+            let size = placement.size();
+            if self.model.input[..] != [size, size, 3] {
+                return Err(Error::Input(format!(
+                    "wants its faces placed as {}'s, in pictures of {size} × {size}, but takes pictures of {}; train the model again",
+                    placement.name(),
+                    self.model.input
+                )));
+            }
+        }
+        if self.judgement.masked.is_some() && self.preprocessing.placed != Some(FacePlacement::Dlib) {
+            return Err(Error::Input(
+                "knows people in masks by the upper half of a picture that it does not take; train the model again".into(),
+            ));
         }
         self.model.check(&self.weights)
     }
@@ -191,7 +199,7 @@ impl Preprocessing {
         let Normalize { scale, offset, reverse } = self.normalize;
         json!({
             "size": self.size, "detector": self.detector, "margin": self.margin, "align": self.align,
-            "placed": self.placed,
+            "placed": self.placed.map(FacePlacement::name),
             "whole": self.whole,
             "scale": scale, "offset": offset, "reverse": reverse,
         })
@@ -206,8 +214,7 @@ impl Preprocessing {
             margin: value["margin"].as_f64()? as f32,
             // Files without it were written when no face was turned.
             align: value.get("align").map_or(Some(false), Value::as_bool)?,
-            // Files without it were written when networks saw the crops.
-            placed: value.get("placed").map_or(Some(false), Value::as_bool)?,
+            placed: placement(value.get("placed"))?,
             whole: value["whole"].as_bool()?,
             normalize: Normalize {
                 scale: four("scale")?,
@@ -215,6 +222,17 @@ impl Preprocessing {
                 reverse: value["reverse"].as_bool()?,
             },
         })
+    }
+}
+
+/// Where faces are placed, if they are; `None` if that is not understood.
+fn placement(value: Option<&Value>) -> Option<Option<FacePlacement>> {
+    match value {
+        // Files without it were written when networks saw the crops, those with a truth value when there was one placement.
+        None | Some(Value::Null | Value::Bool(false)) => Some(None),
+        Some(Value::Bool(true)) => Some(Some(FacePlacement::Dlib)),
+        Some(Value::String(name)) => FacePlacement::named(name).map(Some),
+        Some(_) => None,
     }
 }
 
@@ -230,7 +248,7 @@ mod tests {
                 detector: "mtcnn".into(),
                 margin: 0.25,
                 align,
-                placed: !align,
+                placed: align.then_some(FacePlacement::ArcFace),
                 whole,
                 normalize: Normalize::unit(),
             };
@@ -245,7 +263,7 @@ mod tests {
             detector: "auto".into(),
             margin: 0.25,
             align: true,
-            placed: true,
+            placed: Some(FacePlacement::Dlib),
             whole: true,
             normalize: Normalize::unit(),
         };
@@ -253,8 +271,14 @@ mod tests {
         for later in ["align", "detector", "placed"] {
             json.as_object_mut().unwrap().remove(later);
         }
-        let then = Preprocessing { align: false, placed: false, detector: "lbp".into(), ..how };
-        assert_eq!(Preprocessing::from_json(&json), Some(then));
+        let then = Preprocessing { align: false, placed: None, detector: "lbp".into(), ..how };
+        assert_eq!(Preprocessing::from_json(&json), Some(then.clone()));
+        json["placed"] = true.into();
+        let placed = Preprocessing { placed: Some(FacePlacement::Dlib), ..then };
+        assert_eq!(Preprocessing::from_json(&json), Some(placed));
+        json["placed"] = "nowhere".into();
+        assert_eq!(Preprocessing::from_json(&json), None);
+        json["placed"] = false.into();
         json["align"] = "yes".into();
         assert_eq!(Preprocessing::from_json(&json), None);
     }

@@ -15,8 +15,10 @@ mod keras_archive;
 mod model;
 #[cfg(feature = "vision")]
 pub mod mtcnn;
+mod placement;
 mod predictor;
 mod scratch_cnn;
+mod sface;
 mod slot;
 mod strangers;
 pub(crate) mod summary;
@@ -30,7 +32,7 @@ mod workload;
 pub use accuracy::{Confusion, PersonScores, f1_interval, wilson};
 pub use config::MAX_SIZE;
 pub use face::{
-    FACE_FEATURES, FACE_MASKED_STRANGERS, FACE_SIZE, FACE_STRANGERS, face, face_base, face_normalize,
+    FACE_FEATURES, FACE_MASKED_STRANGERS, FACE_SCALE, FACE_STRANGERS, face, face_base, face_normalize,
     face_weights,
 };
 pub use file::{ModelFile, Preprocessing};
@@ -38,8 +40,14 @@ pub use file::{ModelFile, Preprocessing};
 pub use foreign::Given;
 pub use judgement::Judgement;
 pub use model::{LayerShape, Model};
+pub use placement::FacePlacement;
+#[cfg(feature = "vision")]
+pub(crate) use placement::frontal;
 pub use predictor::{Judged, Predictor};
 pub use scratch_cnn::{ScratchCnn, scratch_cnn};
+pub use sface::{
+    SFACE_FEATURES, SFACE_SCALE, SFACE_STRANGERS, sface, sface_base, sface_normalize, sface_weights,
+};
 pub use strangers::{OpenSetPoint, Strangers, open_set_curve};
 pub use summary::Summary;
 #[cfg(feature = "vision")]

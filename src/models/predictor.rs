@@ -335,10 +335,12 @@ mod tests {
     use std::collections::BTreeMap;
 
     use super::*;
-    use crate::models::{FACE_SIZE, Judgement, Preprocessing, ScratchCnn, Strangers, scratch_cnn};
+    use crate::models::{FacePlacement, Judgement, Preprocessing, ScratchCnn, Strangers, scratch_cnn};
     use crate::nn::layers::BatchNormalization;
     use crate::ops::Normalize;
     use crate::tensor::HostTensor;
+
+    const SIZE: usize = FacePlacement::Dlib.size();
 
     fn predictor(size: usize) -> Predictor {
         let sizes = ScratchCnn { size, widths: vec![2], dense: 5, ..ScratchCnn::new(3) };
@@ -359,7 +361,7 @@ mod tests {
             detector: "lbp".into(),
             margin: 0.2,
             align: false,
-            placed: false,
+            placed: None,
             whole: false,
             normalize: Normalize::unit(),
         };
@@ -423,12 +425,12 @@ mod tests {
     /// A face that has the colour of skin down to the nose, and this one below.
     fn face(skin: [u8; 3], lower: [u8; 3]) -> Vec<u8> {
         let row = |row: usize| if row < 66 { skin } else { lower };
-        (0..FACE_SIZE * FACE_SIZE).flat_map(|index| row(index / FACE_SIZE)).collect()
+        (0..SIZE * SIZE).flat_map(|index| row(index / SIZE)).collect()
     }
 
     #[test]
     fn who_wears_a_mask_is_known_by_the_upper_half() {
-        let mut predictor = predictor(FACE_SIZE);
+        let mut predictor = predictor(SIZE);
         let skins = [[220, 180, 160], [150, 110, 90], [90, 60, 50]];
         let bare: Vec<u8> = skins.iter().flat_map(|&skin| face(skin, skin)).collect();
         let features = predictor.features(&bare).unwrap();

@@ -5,7 +5,10 @@
 
 use std::ops::Range;
 
-use super::FACE_SIZE;
+use super::FacePlacement;
+
+/// Height and width of a picture.
+const SIZE: usize = FacePlacement::Dlib.size();
 
 /// Where the forehead, the eyes and the upper cheeks are: rows, then columns.
 const SKIN: [Range<usize>; 2] = [20..64, 35..115];
@@ -39,7 +42,7 @@ pub(crate) fn looks_masked(picture: &[u8]) -> bool {
 /// The picture with skin in place of all that a mask may cover.
 pub(crate) fn without_lower_half(picture: &[u8]) -> Vec<u8> {
     let skin = median(picture, &SKIN);
-    let pixel = |(index, pixel): (usize, &[u8])| match is_lower(index / FACE_SIZE, index % FACE_SIZE) {
+    let pixel = |(index, pixel): (usize, &[u8])| match is_lower(index / SIZE, index % SIZE) {
         true => skin,
         false => [pixel[0], pixel[1], pixel[2]],
     };
@@ -59,7 +62,7 @@ fn is_lower(row: usize, column: usize) -> bool {
 fn median(picture: &[u8], [rows, columns]: &[Range<usize>; 2]) -> [u8; 3] {
     std::array::from_fn(|channel| {
         let row =
-            |row: usize| columns.clone().map(move |column| picture[(row * FACE_SIZE + column) * 3 + channel]);
+            |row: usize| columns.clone().map(move |column| picture[(row * SIZE + column) * 3 + channel]);
         let mut values: Vec<u8> = rows.clone().flat_map(row).collect();
         let middle = values.len() / 2;
         *values.select_nth_unstable(middle).1
@@ -85,11 +88,11 @@ mod tests {
     fn face(skin: [u8; 3], lower: [u8; 3]) -> Vec<u8> {
         let shade = |value: u8, column: usize| (u32::from(value) * (200 + column as u32) / 350) as u8;
         let pixel = |index: usize| {
-            let [row, column] = [index / FACE_SIZE, index % FACE_SIZE];
+            let [row, column] = [index / SIZE, index % SIZE];
             let colour = if row < 66 { skin } else { lower };
             colour.map(|value| shade(value, column))
         };
-        (0..FACE_SIZE * FACE_SIZE).flat_map(pixel).collect()
+        (0..SIZE * SIZE).flat_map(pixel).collect()
     }
 
     #[test]
@@ -111,12 +114,11 @@ mod tests {
         let different = |a: &[u8], b: &[u8]| a.iter().zip(b).filter(|(a, b)| a != b).count();
         let [blue_upper, black_upper] = [&blue, &black].map(|face| without_lower_half(face));
         // Beside the face's oval a photo has its background, not the mask.
-        let background =
-            |upper: &[u8]| (66..120).all(|row| upper[row * FACE_SIZE * 3] == blue[row * FACE_SIZE * 3]);
+        let background = |upper: &[u8]| (66..120).all(|row| upper[row * SIZE * 3] == blue[row * SIZE * 3]);
         assert!(background(&blue_upper));
         let [before, after] = [different(&blue, &black), different(&blue_upper, &black_upper)];
         assert!(after * 2 < before, "{after} of {before}");
-        let at = |row: usize| (row * FACE_SIZE + 74) * 3;
+        let at = |row: usize| (row * SIZE + 74) * 3;
         assert_eq!(blue_upper[at(100)..at(100) + 3], black_upper[at(100)..at(100) + 3]);
         assert_eq!(blue_upper[..at(64) - 74 * 3], blue[..at(64) - 74 * 3], "the upper half stays");
     }

@@ -24,6 +24,7 @@ mod expect;
 mod floats;
 mod gemm;
 mod global_avg_pool2d;
+mod l2_normalize;
 mod l2_penalty;
 mod matmul;
 mod max_pool2d;
@@ -100,6 +101,7 @@ pub(crate) const KERNELS: &[&[Kernel]] = &[
     depthwise_conv2d::KERNELS,
     dropout::KERNELS,
     global_avg_pool2d::KERNELS,
+    l2_normalize::KERNELS,
     l2_penalty::KERNELS,
     matmul::KERNELS,
     matmul::HALF_IN_KERNELS,

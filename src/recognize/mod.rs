@@ -154,7 +154,10 @@ impl Recognizer {
         let found = self.detector.detect_async(image).await?;
         if found.is_empty() && how.whole && is_head_shot(image, how.size) {
             let crop = whole_crop(image, how.size);
-            let crop = if how.placed { place_face(&crop, None, how.margin) } else { crop };
+            let crop = match how.placed {
+                Some(placement) => place_face(&crop, None, how.margin, placement),
+                None => crop,
+            };
             return Ok(vec![FoundFace {
                 rect: image.bounds(),
                 score: 0.0,
@@ -168,15 +171,15 @@ impl Recognizer {
             let crop = face_crop(image, &face, style);
             let (landmarks, oval) = (landmarks_in_crop(&face, style), oval_in_crop(&face, style));
             let (rect, score) = (face.rect, face.score);
-            if !how.placed {
+            let Some(placement) = how.placed else {
                 return FoundFace { rect, score, crop, oval: Some(oval), landmarks };
-            }
+            };
             FoundFace {
                 rect,
                 score,
-                crop: place_face(&crop, landmarks.as_ref(), how.margin),
-                oval: Some(placed_points(&oval, landmarks.as_ref(), how.size, how.margin)),
-                landmarks: landmarks.map(|points| placed_landmarks(&points, how.size, how.margin)),
+                crop: place_face(&crop, landmarks.as_ref(), how.margin, placement),
+                oval: Some(placed_points(&oval, landmarks.as_ref(), how.size, how.margin, placement)),
+                landmarks: landmarks.map(|points| placed_landmarks(&points, how.size, how.margin, placement)),
             }
         };
         Ok(found.into_iter().map(face).collect())
@@ -234,7 +237,7 @@ mod tests {
             detector: "lbp".into(),
             margin: 0.2,
             align: true,
-            placed: false,
+            placed: None,
             whole,
             normalize: Normalize::unit(),
         };

@@ -15,7 +15,7 @@ use crate::{Error, Result};
 /// As [`fit`](super::fit()), for a model of frozen layers and one dense softmax layer behind them, which is computed in closed
 /// form: a person is the mean of what the frozen layers make of their pictures. The history has one epoch, whose
 /// validation is NaN where the split keeps nothing to validate with. Of the options only those of the cache, the memory, the
-/// micro-batch and the precision matter; no picture is changed.
+/// micro-batch, the precision and the usual scale matter; no picture is changed.
 ///
 /// # Errors
 /// [`Error::Training`] if it was interrupted, [`Error::State`] if the value of a frozen parameter is missing,
@@ -40,7 +40,7 @@ pub fn fit_means(
         .iter()
         .map(|(features, label, group)| Example { features, label: *label, group: *group })
         .collect();
-    let closed = Head::new(&examples, dataset.classes());
+    let closed = Head::new(&examples, dataset.classes(), options.usual_scale);
     let answers =
         |rows: &[Vec<f32>]| -> Vec<Vec<f32>> { rows.iter().map(|row| closed.probabilities(row)).collect() };
     let (of_train, of_validation) = (answers(&rows.train), answers(&rows.validation));

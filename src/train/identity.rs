@@ -101,6 +101,7 @@ fn settings(options: &FitOptions) -> Map<String, Value> {
         mixup,
         average,
         balance,
+        usual_scale,
         checkpoints: _,
     } = options;
     Map::from_iter([
@@ -121,6 +122,7 @@ fn settings(options: &FitOptions) -> Map<String, Value> {
         ("mixup".to_string(), json!(format!("{mixup:?}"))),
         ("average".to_string(), json!(format!("{average:?}"))),
         ("balance".to_string(), json!(balance)),
+        ("usual scale".to_string(), json!(usual_scale)),
     ])
 }
 

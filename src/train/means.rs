@@ -6,10 +6,7 @@
 
 use std::collections::BTreeMap;
 
-/// The scale s of the face network's features that is expected before any picture is seen: the geometric mean of 14, 9 and
-/// 33, which were the most probable ones of the photos in `gates-bezos`, `people-small` and `orl` with two of each person.
-const USUAL_SCALE: f64 = 16.0;
-/// By what factor it is expected to be off, as the deviation of its logarithm.
+/// By what factor the scale that is expected before any picture is seen is expected to be off, as the deviation of its logarithm.
 const SPREAD: f64 = 0.5;
 /// Scales that are tried: so many to each side of the usual one, each so much larger than the one before.
 const STEPS: i32 = 60;
@@ -44,12 +41,12 @@ impl Head {
     /// The head of these examples of `classes` people. The scale is the most probable one: each point is told from the means
     /// of the others, which gives every scale a likelihood; that times what is expected of scales in general is the largest.
     /// Where nobody has two groups of pictures, the usual one is left.
-    pub fn new(examples: &[Example<'_>], classes: usize) -> Head {
+    pub fn new(examples: &[Example<'_>], classes: usize, usual_scale: f64) -> Head {
         let points = points(examples);
         let means = means(&points, classes);
         let told = told_from_others(&points, &means);
-        let scales = (-STEPS..=STEPS).map(|step| USUAL_SCALE * STEP.powi(step));
-        let costs = scales.map(|scale| (scale, cost(scale, &told)));
+        let scales = (-STEPS..=STEPS).map(|step| usual_scale * STEP.powi(step));
+        let costs = scales.map(|scale| (scale, cost(scale, usual_scale, &told)));
         let (scale, _) = costs.min_by(|a, b| a.1.total_cmp(&b.1)).expect("several scales");
         Head::of(&means, scale)
     }
@@ -141,12 +138,12 @@ fn distance(a: &[f64], b: &[f64]) -> f64 {
 }
 
 /// How improbable the points are with this scale, and how far it is from what is expected, as negative logarithms.
-fn cost(scale: f64, told: &[Vec<f64>]) -> f64 {
+fn cost(scale: f64, usual_scale: f64, told: &[Vec<f64>]) -> f64 {
     let of_point = |distances: &Vec<f64>| {
         let logits: Vec<f64> = distances.iter().map(|distance| -scale * distance).collect();
         log_sum(&logits) - logits[0]
     };
-    let off = (scale / USUAL_SCALE).ln() / SPREAD;
+    let off = (scale / usual_scale).ln() / SPREAD;
     told.iter().map(of_point).sum::<f64>() + off * off / 2.0
 }
 
@@ -159,6 +156,8 @@ fn log_sum(x: &[f64]) -> f64 {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    const USUAL: f64 = 16.0;
 
     fn example(features: &[f32], label: usize, group: i64) -> Example<'_> {
         Example { features, label, group }
@@ -184,8 +183,8 @@ mod tests {
     #[test]
     fn one_picture_of_each_is_enough() {
         let (a, b) = ([0.0f32, 1.0], [1.0f32, 0.0]);
-        let head = Head::new(&[example(&a, 0, 0), example(&b, 2, 1)], 3);
-        assert_eq!(head, Head::of(&means(&points(&[example(&a, 0, 0), example(&b, 2, 1)]), 3), USUAL_SCALE));
+        let head = Head::new(&[example(&a, 0, 0), example(&b, 2, 1)], 3, USUAL);
+        assert_eq!(head, Head::of(&means(&points(&[example(&a, 0, 0), example(&b, 2, 1)]), 3), USUAL));
         let found = head.probabilities(&a);
         assert!(
             found[0] > 0.99 && found[1] == 0.0,
@@ -200,12 +199,12 @@ mod tests {
             let places: Vec<[f32; 2]> = (0..70).map(wave).collect();
             let examples: Vec<_> =
                 places.iter().enumerate().map(|(i, place)| example(place, i % 2, i as i64)).collect();
-            let head = Head::new(&examples, 2);
+            let head = Head::new(&examples, 2, USUAL);
             // The bias is −s·|μ|², the kernel 2s·μ.
             let square: f32 = [0, 2].map(|at| head.kernel[at].powi(2)).iter().sum();
             f64::from(square / -head.bias[0]) / 4.0
         };
-        assert!(scale(0.1) < 0.7 * USUAL_SCALE, "people who look alike: {}", scale(0.1));
-        assert!(scale(1.0) > 1.02 * USUAL_SCALE, "people who do not: {}", scale(1.0));
+        assert!(scale(0.1) < 0.7 * USUAL, "people who look alike: {}", scale(0.1));
+        assert!(scale(1.0) > 1.02 * USUAL, "people who do not: {}", scale(1.0));
     }
 }

@@ -2,7 +2,7 @@
 
 use super::schedule::Schedule;
 use super::{Caching, Checkpoints};
-use crate::models::Model;
+use crate::models::{FACE_SCALE, Model};
 use crate::nn::{CrossEntropy, Optimizer};
 use crate::ops::Augment;
 use crate::tensor::Precision;
@@ -57,6 +57,9 @@ pub struct FitOptions {
     /// Whether people count the same in the training loss however many pictures they have: one of person c counts
     /// pictures / (people · pictures of c) times, as scikit-learn's `class_weight="balanced"`.
     pub balance: bool,
+    /// For [`fit_means`](super::fit_means()): how fast the probability of a person is expected to fall with the squared distance of a
+    /// face, before any picture is seen.
+    pub usual_scale: f64,
     /// Where the run is kept while it goes on, so that an interruption costs nothing. None: nowhere.
     pub checkpoints: Option<Checkpoints>,
 }
@@ -84,6 +87,7 @@ impl Default for FitOptions {
             mixup: None,
             average: None,
             balance: false,
+            usual_scale: FACE_SCALE,
             checkpoints: None,
         }
     }

@@ -116,7 +116,7 @@ pub fn learn_split(
         None => None,
     };
     let CutStyle { detector, margin, align, whole } = dataset.cut.clone();
-    let placed = settings.network.model == Kind::Face;
+    let placed = settings.network.model.placement();
     let size = dataset.size;
     let mut file = ModelFile {
         model: lesson.model.clone(),
@@ -179,12 +179,12 @@ impl Learner<'_> {
     ) -> Result<(Lesson<'a>, Trained)> {
         let Learner { settings, start, device, watch } = *self;
         let photos = split.train.len();
-        let (pictures, split) = match settings.network.model {
-            Kind::Face => {
+        let (pictures, split) = match settings.network.model.placement() {
+            Some(placement) => {
                 let (all, split) = enrol(dataset, split, settings.masks(), device)?;
-                (Cow::Owned(all.placed()), split)
+                (Cow::Owned(all.placed(placement)), split)
             }
-            _ => (Cow::Borrowed(dataset), split),
+            None => (Cow::Borrowed(dataset), split),
         };
         let model = settings.network.build(start, pictures.size, pictures.classes())?;
         let options = FitOptions { checkpoints, ..settings.options(start)? };
@@ -210,7 +210,7 @@ impl Learner<'_> {
         match self.settings.network.model {
             Kind::Scratch | Kind::Vgg16 => fit,
             Kind::Vgg16Gap => fit_linear,
-            Kind::Face => fit_means,
+            Kind::Face | Kind::Sface => fit_means,
         }
     }
 

@@ -129,8 +129,8 @@ impl Settings {
     pub fn start(&self) -> Result<Start> {
         let tutorial = self.split == SplitKind::Tutorial;
         let refused = match (self.fresh, self.no_augment) {
-            _ if tutorial && self.network.model == Kind::Face => {
-                "--split tutorial goes with --model scratch or vgg16: the face network sees no changed copies"
+            _ if tutorial && self.network.model.is_for_faces() => {
+                "--split tutorial goes with --model scratch or vgg16: a network made for faces sees no changed copies"
             }
             (true, _) if !self.network.model.has_epochs() => {
                 "--fresh goes with --model vgg16: a network without epochs sees every picture once"
@@ -156,7 +156,7 @@ impl Settings {
     pub(super) fn masks(&self) -> f32 {
         let usual = match (self.no_augment, self.network.model) {
             (true, _) => 0.0,
-            (false, Kind::Face) => ENROLLED_MASKS,
+            (false, model) if model.is_for_faces() => ENROLLED_MASKS,
             (false, _) => Augment::usual().masks,
         };
         self.changes.masks.unwrap_or(usual)
@@ -164,19 +164,19 @@ impl Settings {
 
     /// The share of strangers that may be taken for somebody, where there are strangers.
     pub(super) fn strangers(&self) -> Option<f64> {
-        let usual = (self.network.model == Kind::Face).then_some(STRANGERS);
+        let usual = self.network.model.is_for_faces().then_some(STRANGERS);
         self.strangers.or(usual)
     }
 
     /// Whether the network learns the photos that validated too, once it has been judged.
     pub(super) fn learns_again(&self) -> bool {
-        !self.no_refit && self.photos_each.is_none() && self.network.model == Kind::Face
+        !self.no_refit && self.photos_each.is_none() && self.network.model.is_for_faces()
     }
 
     /// How many networks are trained without some of the people.
     pub(super) fn hold_out(&self) -> usize {
         let usual = match self.network.model {
-            Kind::Face => 0,
+            Kind::Face | Kind::Sface => 0,
             Kind::Scratch | Kind::Vgg16 => HOLD_OUT,
             Kind::Vgg16Gap => HOLD_OUT_WITHOUT_EPOCHS,
         };
@@ -196,9 +196,12 @@ impl Settings {
         };
         let usual = Settings::default();
         match self.network.model {
-            Kind::Face if of_epochs(self) != of_epochs(&usual) || of_changes(self) != of_changes(&usual) => {
+            model
+                if model.is_for_faces()
+                    && (of_epochs(self) != of_epochs(&usual) || of_changes(self) != of_changes(&usual)) =>
+            {
                 Some(
-                    "the face network has no epochs: options for these, for rates, batches and random changes other than \
+                    "a network made for faces has no epochs: options for these, for rates, batches and random changes other than \
                      masks have no effect; --model scratch and vgg16 follow them",
                 )
             }
@@ -216,7 +219,7 @@ impl Settings {
 
     /// How pictures are changed at random before the network learns from them; none where they are not.
     pub fn augmentation(&self) -> Option<Augment> {
-        let changes = !self.no_augment && self.network.model != Kind::Face;
+        let changes = !self.no_augment && !self.network.model.is_for_faces();
         let seed = if self.split == SplitKind::Tutorial { EXPANDED } else { self.seed };
         changes.then(|| self.changes.augment(seed))
     }
@@ -239,6 +242,7 @@ impl Settings {
                 false => Caching::Folder(cache_folder()?.join("features")),
             },
             precision: self.precision.precision(),
+            usual_scale: self.network.model.usual_scale(),
             fine_tune: self.network.fine_tune(start, self.rate)?,
             ..FitOptions::default()
         };
@@ -257,7 +261,7 @@ impl Settings {
                 "rate": self.rate,
                 "patience": self.patience,
                 "validation": self.validation,
-                "augment": !self.no_augment && self.network.model != Kind::Face,
+                "augment": !self.no_augment && !self.network.model.is_for_faces(),
                 "changes": self.changes.json(),
                 "masks": self.masks(),
                 "photos": self.photos_each,

@@ -8,7 +8,6 @@ use lookalike::train::{Fit, FitOptions, Task, Trained, features_of, hold_out};
 
 use super::settings::Settings;
 use crate::cli::display::note;
-use crate::cli::network::Kind;
 
 /// How far a face may be from the people that a network has learned, so that a share of `rate` of strangers passes; none if that
 /// cannot be told.
@@ -26,7 +25,7 @@ pub fn strangers(
     let people: Vec<usize> = split.train.iter().map(|&picture| dataset.labels[picture]).collect();
     let classes = dataset.classes();
     let usual = model.usual_distance();
-    if let (Kind::Face, Some(usual)) = (model, usual) {
+    if let (true, Some(usual)) = (model.is_for_faces(), usual) {
         // Its numbers are the same whoever is learned.
         return Ok(Some(Strangers::new(&trained.features, &people, classes, rate, usual)));
     }

@@ -27,7 +27,10 @@ pub fn looks<'a>(
     let look = |answer: usize| {
         let (dataset, at) = picture(answer);
         let face = dataset.only(&[at]);
-        let face = if file.preprocessing.placed { face.placed() } else { face };
+        let face = match file.preprocessing.placed {
+            Some(placement) => face.placed(placement),
+            None => face,
+        };
         Ok(Look {
             answer,
             heat: grad_cam.picture(face.image(0), most_probable(&rows[answer]))?,

@@ -40,7 +40,7 @@ pub fn cross_validation(record: &Value) -> Option<(String, String)> {
 /// All settings by name: those of the training, and how a face becomes the network's input.
 pub fn settings(file: &ModelFile) -> Vec<(String, String)> {
     let record = &file.training["settings"];
-    let without_epochs = matches!(record["model"].as_str(), Some("face" | "vgg16-gap"));
+    let without_epochs = matches!(record["model"].as_str(), Some("face" | "sface" | "vgg16-gap"));
     let without_changes = record["augment"] == Value::Bool(false);
     let mut settings = Vec::new();
     for (name, value) in record.as_object().into_iter().flatten() {

@@ -15,7 +15,7 @@ use std::path::Path;
 use serde_json::Value;
 
 use super::{Model, ModelFile, Preprocessing};
-use crate::nn::layers::ResidualBlock;
+use crate::nn::layers::{ResidualBlock, SeparableBlock};
 use crate::tensor::HostTensor;
 use crate::{Error, Result};
 
@@ -86,13 +86,14 @@ pub(super) fn open(path: &Path, format: Format, given: &Given) -> Result<ModelFi
 
 /// Writes a model, whole or not at all.
 pub(super) fn save(file: &ModelFile, path: &Path, format: Format) -> Result<()> {
-    let own = file.model.layers.iter().find(|layer| layer.class_name() == ResidualBlock::CLASS);
+    let is_own = |class| [ResidualBlock::CLASS, SeparableBlock::CLASS].contains(&class);
+    let own = file.model.layers.iter().find(|layer| is_own(layer.class_name()));
     if let (Some(layer), true) = (own, format != Format::Npz) {
         return Err(Error::Input(format!(
             "{}: {} is a {}, which Keras and ONNX do not have; save the model as .safetensors or .npz",
             path.display(),
             layer.name(),
-            ResidualBlock::CLASS
+            layer.class_name()
         )));
     }
     match format {

@@ -149,6 +149,10 @@ impl Network {
                 let slope = fields.number("negative_slope", 0.3)?;
                 self.activation(name, LayerActivation::Elementwise(Activation::LeakyRelu(slope)));
             }
+            "UnitNormalization" => {
+                let attributes = vec![AttributeProto::int("axis", -1), AttributeProto::int("p", 2)];
+                self.node("LpNormalization", name, vec![], attributes);
+            }
             "PReLU" => {
                 let slopes = weight(file, name, "alpha")?;
                 let ones = if is_picture { 2 } else { 0 };

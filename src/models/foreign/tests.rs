@@ -20,7 +20,7 @@ fn preprocessing() -> Preprocessing {
         detector: "lbp".into(),
         margin: 0.2,
         align: false,
-        placed: false,
+        placed: None,
         whole: true,
         normalize,
     }

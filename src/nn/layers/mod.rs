@@ -9,6 +9,8 @@ mod flatten;
 mod pooling;
 mod prelu;
 mod residual_block;
+mod separable_block;
+mod unit_normalization;
 
 pub use activation::{Activation, LeakyRelu};
 pub use batch_normalization::BatchNormalization;
@@ -19,6 +21,8 @@ pub use flatten::Flatten;
 pub use pooling::{AveragePooling2d, GlobalAveragePooling2d, MaxPooling2d};
 pub use prelu::Prelu;
 pub use residual_block::ResidualBlock;
+pub use separable_block::SeparableBlock;
+pub use unit_normalization::UnitNormalization;
 
 use serde_json::{Map, Value};
 
