@@ -1,5 +1,5 @@
 //! How long the studio takes from receiving a frame of the camera to sending the names: 640 × 480 pixels, one face, two people learned
-//! by the face network. The real program answers, over its WebSocket.
+//! by SFace. The real program answers, over its WebSocket.
 //!
 //! ```text
 //! cargo bench --bench studio -- [OPTIONS]
@@ -91,6 +91,6 @@ fn learn(page: &mut Page) {
             page.await_event("photo");
         }
     }
-    page.say(&json!({"do": "train", "network": "face", "epochs": 1}));
+    page.say(&json!({"do": "train", "network": "sface", "epochs": 1}));
     while page.await_event("state")["model"].is_null() {}
 }

@@ -1,4 +1,4 @@
-//! The program with the face network: a photo of each person is enough.
+//! The program with the networks made for faces: a photo of each person is enough.
 
 use std::fs;
 
@@ -6,27 +6,33 @@ use serde_json::json;
 
 use super::Scene;
 
-const TRAIN: [&str; 7] = ["train", "photos", "-o", "model.safetensors", "--model", "face", "--adapter"];
+const TRAIN: [&str; 5] = ["train", "photos", "-o", "model.safetensors", "--adapter"];
+/// The default, and the other one.
+const NETWORKS: [&str; 2] = ["sface", "face"];
 
 #[test]
 fn one_photo_of_each_person_is_enough() {
+    NETWORKS.into_iter().for_each(one_photo_is_enough_for);
+}
+
+fn one_photo_is_enough_for(network: &str) {
     let people: Vec<String> = (1..=10).map(|number| format!("s{number:02}")).collect();
     let one_each: Vec<(&str, usize)> = people.iter().map(|name| (&name[..], 1)).collect();
     let scene = Scene::new(&one_each);
-    let run = scene.ok(&[&TRAIN[..], &["cpu"]].concat());
+    let train = |options: &[&str]| scene.ok(&[&TRAIN[..], &["cpu", "--model", network], options].concat());
+    let run = train(&[]);
     assert!(run.stdout.contains("10 photos to train on and none to validate with"), "{}", run.stdout);
     assert!(run.stderr.contains("no second photo of anybody"), "{}", run.stderr);
     assert!(!run.stdout.contains("NaN"), "{}", run.stdout);
     // Each photo once more with a mask, unless told otherwise; what was seen before is not seen again.
     assert!(run.stdout.contains("frozen layers: 20 pictures to go"), "{}", run.stdout);
-    let again = |options: &[&str]| scene.ok(&[&TRAIN[..], &["cpu"], options].concat());
-    assert!(again(&["--no-augment"]).stdout.contains("need not run"), "the ten photos are known");
+    assert!(train(&["--no-augment"]).stdout.contains("need not run"), "the ten photos are known");
     assert!(
-        again(&["--masks", "0.75"]).stdout.contains("frozen layers: 20 pictures to go"),
+        train(&["--masks", "0.75"]).stdout.contains("frozen layers: 20 pictures to go"),
         "two more masks each"
     );
-    let advised = again(&["--epochs", "3"]);
-    assert!(advised.stderr.contains("the face network has no epochs"), "{}", advised.stderr);
+    let advised = train(&["--epochs", "3"]);
+    assert!(advised.stderr.contains("a network made for faces has no epochs"), "{}", advised.stderr);
     assert!(!run.stderr.contains("has no epochs"), "{}", run.stderr);
 
     // The other photos of the same people.
@@ -51,7 +57,7 @@ fn one_photo_of_each_person_is_enough() {
 fn what_validated_is_learned_once_it_has_judged() {
     let scene = Scene::new(&[("s01", 5), ("s02", 5)]);
     let train = |output: &str, options: &[&str]| {
-        let common = ["train", "photos", "-o", output, "--model", "face", "--adapter", "cpu"];
+        let common = ["train", "photos", "-o", output, "--adapter", "cpu"];
         scene.ok(&[&common[..], options].concat()).stdout
     };
     let with = train("with.safetensors", &[]);
@@ -71,9 +77,7 @@ fn what_validated_is_learned_once_it_has_judged() {
 #[test]
 fn several_photos_are_split_and_the_same_seed_gives_the_same_bytes() {
     let scene = Scene::new(&[("s01", 5), ("s02", 5)]);
-    let train = |output: &str| {
-        scene.ok(&["train", "photos", "-o", output, "--model", "face", "--adapter", "cpu"]).stdout
-    };
+    let train = |output: &str| scene.ok(&["train", "photos", "-o", output, "--adapter", "cpu"]).stdout;
     let first = train("first.safetensors");
     assert!(first.contains("validation accuracy  100.0 %"), "{first}");
     assert!(train("second.safetensors").contains("they need not run"), "features are kept");
@@ -82,7 +86,7 @@ fn several_photos_are_split_and_the_same_seed_gives_the_same_bytes() {
 
     // A file of faces gives what the folder gives.
     scene.ok(&["crop", "photos", "-o", "faces.npz", "--adapter", "cpu"]);
-    scene.ok(&["train", "faces.npz", "-o", "third.safetensors", "--model", "face", "--adapter", "cpu"]);
+    scene.ok(&["train", "faces.npz", "-o", "third.safetensors", "--adapter", "cpu"]);
     assert!(bytes("first.safetensors") == bytes("third.safetensors"));
     let [folder, file] = ["photos", "faces.npz"]
         .map(|photos| scene.json(&["evaluate", "first.safetensors", photos, "--adapter", "cpu"]));
@@ -93,7 +97,7 @@ fn several_photos_are_split_and_the_same_seed_gives_the_same_bytes() {
     let convert = |output: &str| ["convert", "first.safetensors", output].map(str::to_owned);
     for output in ["model.h5", "model.keras", "model.onnx"] {
         let arguments = convert(output);
-        scene.fails(&arguments.each_ref().map(|text| &text[..]), &["block1 is a ResidualBlock"]);
+        scene.fails(&arguments.each_ref().map(|text| &text[..]), &["block1 is a SeparableBlock"]);
     }
     scene.ok(&["convert", "first.safetensors", "model.npz"]);
     let again = scene.json(&["evaluate", "model.npz", "faces.npz", "--adapter", "cpu"]);
@@ -101,7 +105,7 @@ fn several_photos_are_split_and_the_same_seed_gives_the_same_bytes() {
 }
 
 #[test]
-fn what_the_face_network_has_no_use_for_is_refused() {
+fn what_networks_for_faces_have_no_use_for_is_refused() {
     let scene = Scene::new(&[("s01", 2), ("s02", 2)]);
     for (options, words) in [
         (&["--split", "tutorial"][..], "--split tutorial goes with --model scratch or vgg16"),
@@ -112,8 +116,10 @@ fn what_the_face_network_has_no_use_for_is_refused() {
     ] {
         scene.fails(&[&TRAIN[..], &["cpu"], options].concat(), &[words]);
     }
-    let summary = scene.json(&["summary", "face", "--classes", "4", "--adapter", "cpu"]);
-    assert_eq!(summary["parameters"], json!(5_607_488 + 128 * 4 + 4));
+    for (network, parameters) in NETWORKS.into_iter().zip([9_629_632, 5_607_488]) {
+        let summary = scene.json(&["summary", network, "--classes", "4", "--adapter", "cpu"]);
+        assert_eq!(summary["parameters"], json!(parameters + 128 * 4 + 4));
+    }
 }
 
 #[test]

@@ -58,7 +58,7 @@ fn people_are_recorded_learned_and_named_and_are_there_again() {
     assert_eq!(page.await_event("frame")["number"], 2);
     page.say(&json!({"do": "record", "person": null}));
 
-    page.say(&json!({"do": "train", "network": "face", "epochs": 1}));
+    page.say(&json!({"do": "train", "network": "sface", "epochs": 1}));
     let model = loop {
         let state = page.await_event("state");
         if state["training"].is_null() {

@@ -32,7 +32,7 @@ fn no_base_is_trained_without_its_weights() {
     scene.fails(&[&train[..], &["--weights", "none.h5"]].concat(), &["none.h5"]);
     scene.fails(&[&train[..], &["--weights", "faces.npz"]].concat(), &["faces.npz", "block1_conv1/kernel"]);
     scene.fails(&[&train[..], &["--widths", "8"]].concat(), &["--widths goes with --model scratch"]);
-    for model in ["scratch", "face", "vgg16-gap"] {
+    for model in ["scratch", "face", "sface", "vgg16-gap"] {
         let train = [&train[..6], &["--model", model]].concat();
         scene.fails(
             &[&train[..], &["--unfreeze", "block5"]].concat(),
@@ -43,7 +43,7 @@ fn no_base_is_trained_without_its_weights() {
     let gap = [&train[..6], &["--model", "vgg16-gap"]].concat();
     scene.fails(&gap, &["lookalike weights get vgg16"]);
     scene.fails(&[&gap[..], &["--dense", "8"]].concat(), &["--dense goes with --model scratch or vgg16"]);
-    for model in ["scratch", "face"] {
+    for model in ["scratch", "face", "sface"] {
         let train = [&train[..6], &["--model", model, "--weights", "w.h5"]].concat();
         scene.fails(&train, &["--weights goes with --model vgg16 or vgg16-gap"]);
     }

@@ -115,10 +115,10 @@ mod tests {
             for (found, expected) in placed.into_iter().zip(Dlib.landmarks()) {
                 assert_near(found, expected, 1e-3);
             }
-            // ArcFace's face is no median one: its eyes lie lower and its mouth is nearer.
+            // ArcFace's face is no median one: its nose is nearer to the eyes.
             let placed_so = placed_landmarks(&landmarks, 224, MARGIN, ArcFace);
             for (found, expected) in placed_so.into_iter().zip(ArcFace.landmarks()) {
-                assert_near(found, expected, 2.0);
+                assert_near(found, expected, 3.0);
             }
             assert_near(placed[0], [47.7, 47.1], 1e-3);
             assert_near(placed[1], [100.3, 47.1], 1e-3);

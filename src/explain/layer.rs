@@ -17,7 +17,12 @@ const POINTWISE: [&str; 6] = ["BatchNormalization", "Activation", "ReLU", "Leaky
 /// [`Error::Input`] if none has more than one.
 pub(super) fn usual(model: &Model) -> Result<usize> {
     let trace = model.trace(1)?;
-    let is_convolution = |at: &usize| matches!(model.layers[*at].class_name(), "Conv2D" | "ResidualBlock");
+    let is_convolution = |at: &usize| {
+        matches!(
+            model.layers[*at].class_name(),
+            "Conv2D" | "DepthwiseConv2D" | "ResidualBlock" | "SeparableBlock"
+        )
+    };
     let candidates = (0..trace.len()).filter(is_convolution).filter(|&at| is_map(&trace[at]));
     let with_sides = candidates.map(|at| (at, positions(&trace[at])));
     // Of equals the last.
@@ -65,7 +70,7 @@ mod tests {
     use std::sync::Arc;
 
     use super::*;
-    use crate::models::{ScratchCnn, Vgg16, face, scratch_cnn, vgg16, vgg16_gap};
+    use crate::models::{ScratchCnn, Vgg16, face, scratch_cnn, sface, vgg16, vgg16_gap};
     use crate::nn::layers::{Activation, BatchNormalization, Conv2d, Dense, Flatten};
     use crate::nn::{Layer, LayerActivation};
     use crate::tensor::Shape;
@@ -80,6 +85,7 @@ mod tests {
         assert_eq!(name(&vgg16(&Vgg16::new(3)).unwrap()), "block5_conv3");
         assert_eq!(name(&vgg16_gap(224, 3).unwrap()), "block4_conv3");
         assert_eq!(name(&face(3)), "block10", "the last with more than 4 × 4 positions");
+        assert_eq!(name(&sface(3)), "block13");
     }
 
     #[test]

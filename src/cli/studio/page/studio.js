@@ -8,7 +8,8 @@ const $ = (id) => document.getElementById(id);
 const LARGEST_FILE = 32 << 20;
 const SHORT_PRESS = 300; // milliseconds: a shorter press records until the next one
 const NETWORKS = {
-  face: ["Face network", "Best, and done in seconds: it knows faces already, and a person is what their faces have in common."],
+  sface: ["SFace", "Best, and done in seconds: it knows faces already, also in masks, and a person is what their faces have in common."],
+  face: ["dlib's network", "The same with another network: a little better with a single small photo, much worse with masks."],
   scratch: ["From scratch", "A small network that learns from these faces alone. It needs many of each person, and minutes."],
   vgg16: ["VGG16", "Learns on top of what a large network knows of pictures. Its weights must be here: lookalike weights get vgg16."],
   "vgg16-gap": ["VGG16, averaged", "For few photos, on top of VGG16. Its weights must be here: lookalike weights get vgg16."],
@@ -299,7 +300,7 @@ function showTraining() {
   }
   if ($("network").options.length === 0) {
     for (const { name } of networks) $("network").add(new Option(NETWORKS[name]?.[0] ?? name, name));
-    $("network").value = "face";
+    $("network").value = "sface";
     showNetwork();
   }
 }
