@@ -17,7 +17,7 @@ use lookalike::Device;
 use lookalike::formats::npz::{self, NpzArray, NpzData};
 use lookalike::models::{Judgement, Model, ModelFile, Predictor, Preprocessing};
 use lookalike::nn::layers::{
-    Activation, AveragePooling2d, BatchNormalization, Conv2d, Dense, Dropout, Flatten,
+    Activation, AveragePooling2d, BatchNormalization, Conv2d, Dense, DepthwiseConv2d, Dropout, Flatten,
     GlobalAveragePooling2d, LeakyRelu, MaxPooling2d, Prelu,
 };
 use lookalike::nn::{Layer, LayerActivation, Parameter};
@@ -164,6 +164,14 @@ fn every_layer(name: &str, [height, width]: [usize; 2]) -> Model {
             padding: Padding::Same,
         }),
         Arc::new(LeakyRelu { name: "leaky".into(), negative_slope: 0.17 }),
+        Arc::new(DepthwiseConv2d {
+            name: "depthwise".into(),
+            kernel_size: [3, 2],
+            strides: [1, 1],
+            padding: Padding::Same,
+            activation: LayerActivation::RELU,
+            use_bias: true,
+        }),
         Arc::new(Conv2d {
             name: "valid".into(),
             padding: Padding::Valid,

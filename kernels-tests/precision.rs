@@ -6,7 +6,7 @@ use lookalike::check;
 use lookalike::graph::{Graph, Params, Plan};
 use lookalike::models::{Model, ScratchCnn, scratch_cnn};
 use lookalike::nn::layers::{
-    Activation, AveragePooling2d, BatchNormalization, Conv2d, Dense, Dropout, Flatten,
+    Activation, AveragePooling2d, BatchNormalization, Conv2d, Dense, DepthwiseConv2d, Dropout, Flatten,
     GlobalAveragePooling2d, LeakyRelu, MaxPooling2d, Prelu,
 };
 use lookalike::nn::{Layer, LayerActivation};
@@ -71,6 +71,14 @@ fn layers_that_take_none_get_floats() {
         Arc::new(average),
         conv("c3", LayerActivation::RELU),
         Arc::new(BatchNormalization::new("norm")),
+        Arc::new(DepthwiseConv2d {
+            name: "depthwise".into(),
+            kernel_size: [3; 2],
+            strides: [1; 2],
+            padding: Padding::Same,
+            activation: LayerActivation::RELU,
+            use_bias: true,
+        }),
         conv("c4", LayerActivation::RELU),
         Arc::new(GlobalAveragePooling2d { name: "all".into() }),
         Arc::new(Dense::new("d1", 7, LayerActivation::RELU)),

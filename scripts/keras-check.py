@@ -151,7 +151,9 @@ def nested(size):
     inputs = keras.Input((size, size, 3))
     first = block("first", 4)
     first.trainable = False
-    x = block("second", 6)(layers.MaxPooling2D()(first(inputs)))
+    wide = keras.initializers.RandomNormal(stddev=0.5)
+    depthwise = layers.DepthwiseConv2D(3, padding="same", depthwise_initializer=wide)
+    x = block("second", 6)(depthwise(layers.MaxPooling2D()(first(inputs))))
     x = layers.GlobalAveragePooling2D()(layers.LeakyReLU(negative_slope=0.1)(x))
     x = layers.PReLU()(layers.Dense(7, name="norm")(x))
     return keras.Model(inputs, layers.Softmax()(layers.Dense(5)(x)), name="nested")

@@ -1,10 +1,13 @@
 //! The layer whose output Grad-CAM looks at.
 
 use crate::models::{LayerShape, Model};
+use crate::nn::layers::{ResidualBlock, SeparableBlock};
 use crate::{Error, Result};
 
 /// Fewest positions along a side that still tell one part of a face from another: 7 × 7 is what ResNet and VGG16 end in.
 const LEAST: usize = 7;
+
+const CONVOLUTIONS: [&str; 4] = ["Conv2D", "DepthwiseConv2D", ResidualBlock::CLASS, SeparableBlock::CLASS];
 
 /// Layers that do one and the same to each position, so that what they give is in the place of what they take.
 const POINTWISE: [&str; 6] = ["BatchNormalization", "Activation", "ReLU", "LeakyReLU", "PReLU", "Dropout"];
@@ -17,12 +20,7 @@ const POINTWISE: [&str; 6] = ["BatchNormalization", "Activation", "ReLU", "Leaky
 /// [`Error::Input`] if none has more than one.
 pub(super) fn usual(model: &Model) -> Result<usize> {
     let trace = model.trace(1)?;
-    let is_convolution = |at: &usize| {
-        matches!(
-            model.layers[*at].class_name(),
-            "Conv2D" | "DepthwiseConv2D" | "ResidualBlock" | "SeparableBlock"
-        )
-    };
+    let is_convolution = |at: &usize| CONVOLUTIONS.contains(&model.layers[*at].class_name());
     let candidates = (0..trace.len()).filter(is_convolution).filter(|&at| is_map(&trace[at]));
     let with_sides = candidates.map(|at| (at, positions(&trace[at])));
     // Of equals the last.

@@ -7,7 +7,7 @@ use serde_json::{Map, Value, json};
 use super::Model;
 use super::chain::chain;
 use crate::nn::layers::{
-    Activation, AveragePooling2d, BatchNormalization, Conv2d, Dense, Dropout, Flatten,
+    Activation, AveragePooling2d, BatchNormalization, Conv2d, Dense, DepthwiseConv2d, Dropout, Flatten,
     GlobalAveragePooling2d, LeakyRelu, MaxPooling2d, Prelu, ResidualBlock, SeparableBlock, UnitNormalization,
 };
 use crate::nn::{Layer, LayerActivation};
@@ -97,6 +97,22 @@ fn layer(fields: &Fields<'_>) -> Result<Arc<dyn Layer>> {
                 kernel_size: fields.pair("kernel_size", None)?,
                 strides: fields.pair("strides", Some([1; 2]))?,
                 dilation_rate: fields.pair("dilation_rate", Some([1; 2]))?,
+                padding: fields.padding()?,
+                activation: fields.activation()?,
+                use_bias: fields.flag("use_bias", true),
+            })
+        }
+        "DepthwiseConv2D" => {
+            fields.only("data_format", &json!("channels_last"))?;
+            fields.only("depth_multiplier", &json!(1))?;
+            let dilation = fields.pair("dilation_rate", Some([1; 2]))?;
+            if dilation != [1; 2] {
+                return Err(unsupported(fields.name, &format!("dilation_rate = {dilation:?}")));
+            }
+            Arc::new(DepthwiseConv2d {
+                name,
+                kernel_size: fields.pair("kernel_size", None)?,
+                strides: fields.pair("strides", Some([1; 2]))?,
                 padding: fields.padding()?,
                 activation: fields.activation()?,
                 use_bias: fields.flag("use_bias", true),
@@ -314,6 +330,21 @@ mod tests {
     }
 
     #[test]
+    fn a_depthwise_convolution_has_a_kernel_for_each_channel() {
+        // keras.layers.DepthwiseConv2D(3, strides=2, padding="same", use_bias=False, activation="relu").get_config()
+        // of Keras 3.
+        let config = json!({"class_name": "Sequential", "config": {"name": "m", "layers": [
+            {"class_name": "InputLayer", "config": {"batch_shape": [null, 8, 6, 5]}},
+            {"class_name": "DepthwiseConv2D", "config": {"name": "d", "trainable": true, "kernel_size": [3, 3],
+             "strides": [2, 2], "padding": "same", "depth_multiplier": 1, "data_format": "channels_last",
+             "dilation_rate": [1, 1], "activation": "relu", "use_bias": false}}]}});
+        let model = Model::from_keras(&config).unwrap();
+        assert_eq!(model.trace(1).unwrap()[0].output[..], [1, 4, 3, 5]);
+        assert_eq!(model.parameters().unwrap()[0].shape[..], [3, 3, 5, 1]);
+        assert_eq!(Model::from_keras(&model.to_keras()).unwrap().to_keras(), model.to_keras());
+    }
+
+    #[test]
     fn an_axis_must_be_the_last() {
         let with_axis = |axis: Value| {
             let config = json!({"class_name": "Sequential", "config": {"layers": [
@@ -344,6 +375,16 @@ mod tests {
             {"class_name": "Conv2D", "config": {"name": "c", "filters": 4, "kernel_size": 3, "groups": 2}}]}});
         let message = Model::from_keras(&config).unwrap_err().to_string();
         assert_eq!(message, "c: groups = 2 is not supported");
+        let depthwise = |key: &str, value: Value| {
+            let mut layer = json!({"name": "d", "kernel_size": 3});
+            layer[key] = value;
+            let layers = json!([{"class_name": "DepthwiseConv2D", "config": layer}]);
+            Model::from_keras(&json!({"class_name": "Sequential", "config": {"layers": layers}}))
+                .unwrap_err()
+                .to_string()
+        };
+        assert_eq!(depthwise("depth_multiplier", json!(2)), "d: depth_multiplier = 2 is not supported");
+        assert_eq!(depthwise("dilation_rate", json!(2)), "d: dilation_rate = [2, 2] is not supported");
         let config = json!({"class_name": "Sequential", "config": {"layers": [
             {"class_name": "LSTM", "config": {"name": "l"}}]}});
         assert_eq!(

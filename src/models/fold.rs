@@ -1,10 +1,11 @@
 //! Batch normalisation folded into its neighbours: in prediction it is one factor and one summand per channel, which the
 //! weights of a convolution or dense layer beside it can take over.
 //!
-//! Behind such a layer without an activation: `(x·W + b)·s + t = x·(W·s) + (b·s + t)`. Before one:
-//! `(x·s + t)·W + b = x·(s·W) + (t·W + b)`, unless padding stands between them, whose zeros are not normalised. What lies
-//! between may be anything that a factor and a summand pass: dropout, which prediction leaves out, averages, and
-//! flattening, behind which the channels repeat. A normalisation with no such neighbour stays.
+//! Behind such a layer, or behind a depthwise convolution, without an activation: `(x·W + b)·s + t = x·(W·s) + (b·s + t)`.
+//! Before one, but not before a depthwise convolution: `(x·s + t)·W + b = x·(s·W) + (t·W + b)`, unless padding stands
+//! between them, whose zeros are not normalised. What lies between may be anything that a factor and a summand pass:
+//! dropout, which prediction leaves out, averages, and flattening, behind which the channels repeat. A normalisation with
+//! no such neighbour stays.
 //!
 //! Sums are then rounded in another order: where a channel's mean is large beside its deviation, some digits of the
 //! result go with the difference that is no longer taken first.
@@ -16,7 +17,8 @@ use std::sync::Arc;
 use super::Model;
 use crate::Result;
 use crate::nn::layers::{
-    Activation, AveragePooling2d, BatchNormalization, Conv2d, Dense, Dropout, Flatten, GlobalAveragePooling2d,
+    Activation, AveragePooling2d, BatchNormalization, Conv2d, Dense, DepthwiseConv2d, Dropout, Flatten,
+    GlobalAveragePooling2d,
 };
 use crate::nn::{Layer, LayerActivation};
 use crate::ops::Padding;
@@ -58,7 +60,7 @@ struct Affine {
     summand: Vec<f64>,
 }
 
-/// Kernel `[…, in, out]` and bias of a convolution or dense layer.
+/// Kernel `[…, in, out]` and bias of a convolution or dense layer; of a depthwise convolution `[…, out, 1]`.
 struct Linear {
     name: String,
     kernel: HostTensor,
@@ -107,7 +109,10 @@ impl Folding<'_> {
     fn linear(&self, at: usize) -> Linear {
         let name = self.folded.model.layers[at].name().to_string();
         let kernel = self.values(&format!("{name}/kernel")).expect("parameters were found before").clone();
-        let out = *kernel.shape().last().expect("a kernel has axes");
+        let [.., inputs, outputs] = kernel.shape()[..] else {
+            unreachable!("a kernel has two axes at least")
+        };
+        let out = if is::<DepthwiseConv2d>(&self.folded.model.layers[at]) { inputs } else { outputs };
         let bias = self.values(&format!("{name}/bias")).map_or_else(|| vec![0.0; out], HostTensor::to_f64);
         Linear { name, kernel, bias }
     }
@@ -116,10 +121,14 @@ impl Folding<'_> {
     fn replace(&mut self, by: usize, linear: Linear, normalization: usize) {
         let layers = &mut self.folded.model.layers;
         let name = format!("{}+{}", linear.name, layers[normalization].name());
-        let renamed: Arc<dyn Layer> = match (cast::<Conv2d>(&layers[by]), cast::<Dense>(&layers[by])) {
-            (Some(conv), _) => Arc::new(Conv2d { name: name.clone(), use_bias: true, ..conv.clone() }),
-            (_, Some(dense)) => Arc::new(Dense { name: name.clone(), use_bias: true, ..dense.clone() }),
-            _ => unreachable!("only these two take over a normalisation"),
+        let renamed: Arc<dyn Layer> = if let Some(conv) = cast::<Conv2d>(&layers[by]) {
+            Arc::new(Conv2d { name: name.clone(), use_bias: true, ..conv.clone() })
+        } else if let Some(conv) = cast::<DepthwiseConv2d>(&layers[by]) {
+            Arc::new(DepthwiseConv2d { name: name.clone(), use_bias: true, ..conv.clone() })
+        } else if let Some(dense) = cast::<Dense>(&layers[by]) {
+            Arc::new(Dense { name: name.clone(), use_bias: true, ..dense.clone() })
+        } else {
+            unreachable!("only these take over a normalisation")
         };
         layers[by] = renamed;
         layers.remove(normalization);
@@ -190,6 +199,7 @@ fn passes(layer: &Arc<dyn Layer>) -> bool {
 fn takes_behind(layer: &Arc<dyn Layer>) -> bool {
     let activation = cast::<Conv2d>(layer)
         .map(|layer| layer.activation)
+        .or_else(|| cast::<DepthwiseConv2d>(layer).map(|layer| layer.activation))
         .or_else(|| cast::<Dense>(layer).map(|layer| layer.activation));
     activation == Some(LayerActivation::LINEAR)
 }
@@ -219,6 +229,12 @@ mod tests {
 
     fn conv(name: &str, padding: Padding, activation: LayerActivation, use_bias: bool) -> Arc<dyn Layer> {
         Arc::new(Conv2d { padding, activation, use_bias, ..Conv2d::same_relu(name, 6, 3) })
+    }
+
+    fn depthwise(name: &str, activation: LayerActivation, use_bias: bool) -> Arc<dyn Layer> {
+        let (kernel_size, strides, padding) = ([3, 2], [1, 2], Padding::Same);
+        let name = name.into();
+        Arc::new(DepthwiseConv2d { name, kernel_size, strides, padding, activation, use_bias })
     }
 
     fn dense(name: &str, activation: LayerActivation) -> Arc<dyn Layer> {
@@ -316,6 +332,8 @@ mod tests {
             folded(&picture, vec![conv("c", same, LINEAR, true), average(), norm("n")]),
             "c+n average"
         );
+        assert_eq!(folded(&picture, vec![depthwise("d", LINEAR, true), norm("n"), relu()]), "d+n relu");
+        assert_eq!(folded(&picture, vec![depthwise("d", LINEAR, false), norm("n"), relu()]), "d+n relu");
         let two = vec![conv("c", same, LINEAR, false), norm("n"), norm("o"), relu()];
         assert_eq!(folded(&picture, two), "c+n+o relu");
     }
@@ -341,6 +359,8 @@ mod tests {
         let (same, picture) = (Padding::Same, [5, 6, 3]);
         assert_eq!(folded(&picture, vec![norm("n"), conv("c", same, RELU, true)]), "n c");
         assert_eq!(folded(&picture, vec![conv("c", same, RELU, true), norm("n")]), "c n");
+        assert_eq!(folded(&picture, vec![depthwise("d", RELU, true), norm("n")]), "d n");
+        assert_eq!(folded(&picture, vec![norm("n"), depthwise("d", LINEAR, true)]), "n d");
         let pool: Arc<dyn Layer> = Arc::new(MaxPooling2d::square("pool", 2));
         assert_eq!(
             folded(&picture, vec![norm("n"), pool.clone(), flatten(), dense("d", RELU)]),

@@ -30,6 +30,7 @@ mod tests {
         // keras.src.utils.naming.to_snake_case
         let names = [
             ("Conv2D", "conv2d"),
+            ("DepthwiseConv2D", "depthwise_conv2d"),
             ("BatchNormalization", "batch_normalization"),
             ("MaxPooling2D", "max_pooling2d"),
             ("GlobalAveragePooling2D", "global_average_pooling2d"),

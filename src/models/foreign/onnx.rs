@@ -112,6 +112,18 @@ impl Network {
                 self.node("Conv", name, inputs, attributes);
                 self.activation(name, fields.activation()?);
             }
+            "DepthwiseConv2D" => {
+                let kernel = weight(file, name, "kernel")?;
+                let [height, width, channels, _] = kernel.shape().dims().expect("a kernel has rank 4");
+                // Each channel is a group, with one filter of one channel.
+                let filters = [channels, 1, height, width];
+                let kernel = self.floats(&format!("{name}/kernel"), &filters, &oihw(kernel));
+                let bias = self.bias(file, &fields)?;
+                let mut attributes = self.window(&fields, &shape.input, [height, width])?;
+                attributes.push(AttributeProto::int("group", channels as i64));
+                self.node("Conv", name, std::iter::once(kernel).chain(bias).collect(), attributes);
+                self.activation(name, fields.activation()?);
+            }
             "Dense" => {
                 let kernel = weight(file, name, "kernel")?;
                 let kernel = self.floats(&format!("{name}/kernel"), kernel.shape(), &kernel.to_f32());

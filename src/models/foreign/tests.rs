@@ -8,8 +8,9 @@ use super::*;
 use crate::formats::onnx::ModelProto;
 use crate::graph::Params;
 use crate::models::{ScratchCnn, scratch_cnn};
-use crate::nn::layers::{BatchNormalization, Prelu};
-use crate::ops::Normalize;
+use crate::nn::LayerActivation;
+use crate::nn::layers::{BatchNormalization, DepthwiseConv2d, Prelu};
+use crate::ops::{Normalize, Padding};
 
 const ENDINGS: [&str; 4] = ["h5", "keras", "npz", "safetensors"];
 
@@ -31,6 +32,17 @@ fn example() -> ModelFile {
     let mut model = scratch_cnn(&ScratchCnn { size: 8, widths: vec![2, 3], dense: 5, ..ScratchCnn::new(3) });
     model.layers.insert(1, Arc::new(Prelu { name: "slopes".into(), rank: 4 }));
     model.layers.insert(2, Arc::new(BatchNormalization::new("normalized")));
+    model.layers.insert(
+        3,
+        Arc::new(DepthwiseConv2d {
+            name: "depthwise".into(),
+            kernel_size: [3, 2],
+            strides: [1, 1],
+            padding: Padding::Same,
+            activation: LayerActivation::RELU,
+            use_bias: true,
+        }),
+    );
     model.frozen = 2;
     let params = Params::new(&crate::Device::cpu());
     model.initialize(&params, 1).unwrap();
@@ -156,6 +168,8 @@ fn onnx_holds_the_preprocessing_the_network_and_whom_it_knows() {
         "Relu",
         "PRelu",
         "BatchNormalization",
+        "Conv",
+        "Relu",
         "MaxPool",
         "Conv",
         "Relu",
@@ -178,5 +192,14 @@ fn onnx_holds_the_preprocessing_the_network_and_whom_it_knows() {
         kernel.raw_data().as_chunks().0.iter().map(|&bytes| f32::from_le_bytes(bytes)).collect();
     // [filter 2, channel 1, row 0, column 2] of ONNX is [row 0, column 2, channel 1, filter 2] of ours.
     assert_eq!(values[(2 * 2 + 1) * 9 + 2], example().weights["conv2/kernel"].to_f32()[(2 * 2 + 1) * 3 + 2]);
+    // A group for each of two channels, with one filter.
+    let group = graph.node[8].attribute.iter().find(|attribute| attribute.name() == "group").unwrap();
+    assert_eq!(group.i(), 2);
+    let kernel = graph.initializer.iter().find(|tensor| tensor.name() == "depthwise/kernel").unwrap();
+    assert_eq!(kernel.dims, [2, 1, 3, 2]);
+    let values: Vec<f32> =
+        kernel.raw_data().as_chunks().0.iter().map(|&bytes| f32::from_le_bytes(bytes)).collect();
+    // [filter 1, row 2, column 0] of ONNX is [row 2, column 0, channel 1] of ours.
+    assert_eq!(values[(3 + 2) * 2], example().weights["depthwise/kernel"].to_f32()[2 * 2 * 2 + 1]);
     assert_eq!(model.metadata_props[0].value(), r#"["Zoë","b","c"]"#);
 }

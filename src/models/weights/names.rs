@@ -84,16 +84,16 @@ fn fits(path: &str, wanted: &Wanted) -> bool {
     }
 }
 
-/// Whether `name` is Keras's name of the variable, now or in its first version.
+/// Whether `name` is Keras's name of the variable, now or in its first versions.
 fn is_called(name: &str, variable: &str) -> bool {
-    let first = match variable {
-        "kernel" => "W",
-        "bias" => "b",
-        "moving_mean" => "running_mean",
-        "moving_variance" => "running_std", // which held the variance
-        _ => variable,
+    let earlier: &[&str] = match variable {
+        "kernel" => &["W", "depthwise_kernel"], // the second in Keras 2, of a depthwise convolution
+        "bias" => &["b"],
+        "moving_mean" => &["running_mean"],
+        "moving_variance" => &["running_std"], // which held the variance
+        _ => &[],
     };
-    name == variable || name == first
+    name == variable || earlier.contains(&name)
 }
 
 #[cfg(test)]
@@ -119,6 +119,7 @@ mod tests {
             "block1_conv1/block1_conv1_W_1:0",
             "block1_conv1/block1_conv1_W:0",
             "block1_conv1_W",
+            "block1_conv1/block1_conv1/depthwise_kernel:0",
         ];
         for path in fitting {
             assert!(fits(path, &kernel), "{path}");
