@@ -8,7 +8,8 @@
 mod pick;
 
 use std::collections::{BTreeMap, HashMap};
-use std::fs;
+use std::fs::File;
+use std::io::{self, Read};
 use std::path::Path;
 
 use half::{bf16, f16};
@@ -29,6 +30,8 @@ const METADATA_KEY: &str = "lookalike";
 const ALL_METADATA: &str = "__metadata__";
 /// Bytes of the header's length at the start of the file.
 const LENGTH_BYTES: usize = 8;
+/// Bytes that are read at a time: a multiple of every element's, and few enough for a cache.
+const PIECE: usize = 1 << 18;
 
 /// The content of a `.safetensors` file.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -45,26 +48,36 @@ pub struct TensorFile {
 /// [`Error::Io`] if the file cannot be read, [`Error::Format`] if it is cut short or no such file.
 pub fn read(path: impl AsRef<Path>) -> Result<TensorFile> {
     let path = path.as_ref();
-    let bytes = fs::read(path).map_err(|source| Error::io(path, source, "check the name of the file"))?;
-    read_bytes(path, &bytes)
+    let (mut file, size) = open(path)?;
+    read_from(path, &mut file, size)
 }
 
 /// [`read`] of a file that is in memory already; errors call it `name`.
 ///
 /// # Errors
 /// [`Error::Format`] if the bytes are cut short or no such file.
-pub fn read_bytes(name: &Path, bytes: &[u8]) -> Result<TensorFile> {
-    let (mut header, data) = split_header(bytes).map_err(|problem| Error::format(name, problem))?;
-    let metadata = match header.remove(ALL_METADATA) {
-        Some(all) => our_metadata(&all).map_err(|problem| Error::format(name, problem))?,
+pub fn read_bytes(name: &Path, mut bytes: &[u8]) -> Result<TensorFile> {
+    let size = bytes.len() as u64;
+    read_from(name, &mut bytes, size)
+}
+
+/// The file at `path`, and its size in bytes.
+fn open(path: &Path) -> Result<(File, u64)> {
+    let opened = File::open(path).and_then(|file| file.metadata().map(|metadata| (file, metadata.len())));
+    opened.map_err(|source| Error::io(path, source, "check the name of the file"))
+}
+
+/// The content of `source`, which has `size` bytes; errors call it `name`.
+fn read_from(name: &Path, source: &mut impl Read, size: u64) -> Result<TensorFile> {
+    let Header { mut entries, data_len, .. } = header(name, source, size)?;
+    let wrong = |problem| Error::format(name, problem);
+    let metadata = match entries.remove(ALL_METADATA) {
+        Some(all) => our_metadata(&all).map_err(wrong)?,
         None => Value::Null,
     };
-
     let mut tensors = BTreeMap::new();
-    for (tensor, info) in infos(header, data.len()).map_err(|problem| Error::format(name, problem))? {
-        let (start, end) = info.data_offsets;
-        let array = array(&info, &data[start..end])
-            .map_err(|problem| Error::format(name, format!("tensor '{tensor}': {problem}")))?;
+    for (tensor, info) in infos(entries, data_len).map_err(wrong)? {
+        let array = array(name, &tensor, &info, source)?;
         tensors.insert(tensor, array);
     }
     Ok(TensorFile { tensors, metadata })
@@ -108,21 +121,52 @@ fn to_bytes(path: &Path, file: &TensorFile) -> Result<Vec<u8>> {
 const DAMAGED: &str = "the file is damaged or no safetensors file";
 const CUT_SHORT: &str = "the file is cut short; copy or download it again";
 
-/// The header, and the bytes of all tensors.
-fn split_header(bytes: &[u8]) -> std::result::Result<(Map<String, Value>, &[u8]), String> {
-    let Some((length, rest)) = bytes.split_first_chunk::<LENGTH_BYTES>() else {
-        return Err(format!("has only {} bytes; {DAMAGED}", bytes.len()));
+/// The longest header read, that of the crate `safetensors`.
+const MAX_HEADER_BYTES: u64 = 100_000_000;
+
+/// What stands before the tensors.
+struct Header {
+    /// What the header says of each tensor, and everybody's metadata.
+    entries: Map<String, Value>,
+    /// Where the tensors begin.
+    #[cfg_attr(
+        not(feature = "train"),
+        expect(dead_code, reason = "single tensors are read with that feature")
+    )]
+    start: u64,
+    /// Bytes of all tensors.
+    data_len: usize,
+}
+
+/// The header of a file of `size` bytes, from its start.
+fn header(name: &Path, source: &mut impl Read, size: u64) -> Result<Header> {
+    let wrong = |problem| Error::format(name, problem);
+    let Some(rest) = size.checked_sub(LENGTH_BYTES as u64) else {
+        return Err(wrong(format!("has only {size} bytes; {DAMAGED}")));
     };
-    let length = u64::from_le_bytes(*length);
-    let header = usize::try_from(length).ok().and_then(|length| rest.split_at_checked(length));
-    let Some((header, data)) = header else {
-        return Err(format!(
-            "the header should have {length} bytes, only {} are there; the file is cut short or no safetensors file",
-            rest.len()
-        ));
+    let mut length = [0; LENGTH_BYTES];
+    source.read_exact(&mut length).map_err(|error| unreadable(name, error))?;
+    let length = u64::from_le_bytes(length);
+    let Some(data_len) = rest.checked_sub(length) else {
+        return Err(wrong(format!(
+            "the header should have {length} bytes, only {rest} are there; the file is cut short or no safetensors file"
+        )));
     };
-    let header = serde_json::from_slice(header).map_err(|error| format!("header: {error}; {DAMAGED}"))?;
-    Ok((header, data))
+    if length > MAX_HEADER_BYTES {
+        return Err(wrong(format!(
+            "has a header of {length} bytes, at most {MAX_HEADER_BYTES} are read; is it a safetensors file?"
+        )));
+    }
+    let mut text = vec![0; length as usize];
+    source.read_exact(&mut text).map_err(|error| unreadable(name, error))?;
+    let entries =
+        serde_json::from_slice(&text).map_err(|error| wrong(format!("header: {error}; {DAMAGED}")))?;
+    let data_len = usize::try_from(data_len).unwrap_or(usize::MAX);
+    Ok(Header { entries, start: LENGTH_BYTES as u64 + length, data_len })
+}
+
+fn unreadable(name: &Path, source: io::Error) -> Error {
+    Error::io(name, source, "copy or download the file again")
 }
 
 /// What stands under our key, if anything does.
@@ -170,23 +214,42 @@ fn infos(
     }
 }
 
-/// The array that `info` describes, from its bytes.
-fn array(info: &TensorInfo, bytes: &[u8]) -> std::result::Result<HostTensor, String> {
+/// The array that `info` describes, whose bytes come next.
+fn array(name: &Path, tensor: &str, info: &TensorInfo, source: &mut impl Read) -> Result<HostTensor> {
+    let (start, end) = info.data_offsets;
+    let len = end - start;
     let data = match info.dtype {
-        Dtype::F32 => Data::F32(elements(bytes, f32::from_le_bytes)),
-        Dtype::F64 => Data::F64(elements(bytes, f64::from_le_bytes)),
-        Dtype::U32 => Data::U32(elements(bytes, u32::from_le_bytes)),
-        Dtype::U8 => Data::U8(bytes.to_vec()),
-        Dtype::F16 => Data::F32(elements(bytes, |b| f16::from_le_bytes(b).to_f32())),
-        Dtype::BF16 => Data::F32(elements(bytes, |b| bf16::from_le_bytes(b).to_f32())),
-        other => return Err(format!("has type {other}; convert it to F32, F64, F16, BF16, U32 or U8")),
+        Dtype::F32 => elements(source, len, f32::from_le_bytes).map(Data::F32),
+        Dtype::F64 => elements(source, len, f64::from_le_bytes).map(Data::F64),
+        Dtype::U32 => elements(source, len, u32::from_le_bytes).map(Data::U32),
+        Dtype::U8 => elements(source, len, u8::from_le_bytes).map(Data::U8),
+        Dtype::F16 => elements(source, len, |b| f16::from_le_bytes(b).to_f32()).map(Data::F32),
+        Dtype::BF16 => elements(source, len, |b| bf16::from_le_bytes(b).to_f32()).map(Data::F32),
+        other => {
+            let problem =
+                format!("tensor '{tensor}': has type {other}; convert it to F32, F64, F16, BF16, U32 or U8");
+            return Err(Error::format(name, problem));
+        }
     };
+    let data = data.map_err(|error| unreadable(name, error))?;
     Ok(HostTensor::new(Shape::from(info.shape.as_slice()), data))
 }
 
-/// The elements of `N` bytes each.
-fn elements<const N: usize, T>(bytes: &[u8], from_bytes: impl Fn([u8; N]) -> T) -> Vec<T> {
-    bytes.as_chunks().0.iter().map(|&chunk| from_bytes(chunk)).collect()
+/// The elements of `N` bytes each in the next `len` bytes. They are read piece by piece, so that all bytes never lie in memory
+/// beside all elements: for a large file that takes as long as reading it.
+fn elements<const N: usize, T>(
+    source: &mut impl Read,
+    len: usize,
+    from_bytes: impl Fn([u8; N]) -> T,
+) -> io::Result<Vec<T>> {
+    let mut elements = Vec::with_capacity(len / N);
+    let mut piece = vec![0; PIECE.min(len)];
+    for start in (0..len).step_by(PIECE) {
+        let piece = &mut piece[..PIECE.min(len - start)];
+        source.read_exact(piece)?;
+        elements.extend(piece.as_chunks().0.iter().map(|&chunk| from_bytes(chunk)));
+    }
+    Ok(elements)
 }
 
 /// Elements as the file holds them. Every target of wgpu is little-endian, as memory is then.
@@ -202,6 +265,8 @@ fn little_endian(data: &Data) -> (Dtype, &[u8]) {
 #[cfg(test)]
 mod tests {
     use serde_json::json;
+
+    use std::fs;
 
     use super::*;
 
@@ -244,9 +309,9 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("a");
         write(&path, &example()).unwrap();
-        let bytes = fs::read(path).unwrap();
-        let (header, _) = split_header(&bytes).unwrap();
-        let all = header[ALL_METADATA].as_object().unwrap();
+        let (mut file, size) = open(&path).unwrap();
+        let Header { entries, .. } = header(&path, &mut file, size).unwrap();
+        let all = entries[ALL_METADATA].as_object().unwrap();
         let text = r#"{"alpha":{"b":0.5,"y":null},"names":["Zoë","a\"b"],"zebra":1}"#;
         assert_eq!(all.iter().collect::<Vec<_>>(), [(&METADATA_KEY.to_owned(), &json!(text))]);
     }

@@ -106,8 +106,8 @@ impl HostTensor {
     /// Whether no element is infinite, as a 32-bit float, or not a number.
     pub fn is_finite(&self) -> bool {
         match &self.data {
-            Data::F32(v) => v.iter().all(|x| x.is_finite()),
-            Data::F64(v) => v.iter().all(|&x| (x as f32).is_finite()),
+            Data::F32(v) => all_of(v, |x| x.is_finite()),
+            Data::F64(v) => all_of(v, |x| (x as f32).is_finite()),
             Data::U32(_) | Data::U8(_) => true,
         }
     }
@@ -137,4 +137,10 @@ impl fmt::Display for HostTensor {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{} {}", self.data.type_name(), self.shape)
     }
+}
+
+/// Whether all elements are so. A piece is looked at as a whole, in which elements go side by side: one after the other takes
+/// as long as reading them from a file.
+fn all_of<T: Copy>(elements: &[T], is_so: impl Fn(T) -> bool) -> bool {
+    elements.chunks(4096).all(|piece| piece.iter().fold(true, |all, &element| all & is_so(element)))
 }

@@ -2,17 +2,14 @@
 
 use std::collections::BTreeMap;
 use std::fs::File;
-use std::io::{Read, Seek, SeekFrom};
+use std::io::{Seek, SeekFrom};
 use std::path::{Path, PathBuf};
 
 use safetensors::tensor::TensorInfo;
 
-use super::{ALL_METADATA, LENGTH_BYTES, array, infos, split_header};
+use super::{ALL_METADATA, Header, array, header, infos, unreadable};
 use crate::tensor::HostTensor;
 use crate::{Error, Result};
-
-/// The longest header read: tens of thousands of tensors.
-const MAX_HEADER_BYTES: u64 = 4 << 20;
 
 /// A file of which tensors are read one by one.
 #[derive(Debug)]
@@ -30,24 +27,11 @@ impl SafetensorsFile {
     /// # Errors
     /// [`Error::Io`] if it cannot be read, [`Error::Format`] if it is cut short or no such file.
     pub fn open(path: &Path) -> Result<SafetensorsFile> {
-        let read = |source| Error::io(path, source, "check the name of the file");
-        let wrong = |problem| Error::format(path, problem);
-        let mut file = File::open(path).map_err(read)?;
-        let size = file.metadata().map_err(read)?.len();
-        let mut beginning = Vec::new();
-        file.by_ref().take(LENGTH_BYTES as u64).read_to_end(&mut beginning).map_err(read)?;
-        let length = beginning.first_chunk().map_or(0, |length| u64::from_le_bytes(*length));
-        if length > MAX_HEADER_BYTES && length <= size {
-            return Err(wrong(format!(
-                "has a header of {length} bytes, at most {MAX_HEADER_BYTES} are read; is it a safetensors file?"
-            )));
-        }
-        file.by_ref().take(length.min(MAX_HEADER_BYTES)).read_to_end(&mut beginning).map_err(read)?;
-        let (mut header, _) = split_header(&beginning).map_err(wrong)?;
-        header.remove(ALL_METADATA);
-        let start = beginning.len() as u64;
-        let data_len = usize::try_from(size.saturating_sub(start)).unwrap_or(usize::MAX);
-        let tensors = infos(header, data_len).map_err(wrong)?.into_iter().collect();
+        let (mut file, size) = super::open(path)?;
+        let Header { mut entries, start, data_len } = header(path, &mut file, size)?;
+        entries.remove(ALL_METADATA);
+        let tensors = infos(entries, data_len).map_err(|problem| Error::format(path, problem))?;
+        let tensors = tensors.into_iter().collect();
         Ok(SafetensorsFile { path: path.to_path_buf(), file, start, tensors })
     }
 
@@ -68,12 +52,8 @@ impl SafetensorsFile {
         if info.shape != shape {
             return Err(wrong(format!("has shape {:?}, expected {shape:?}", info.shape)));
         }
-        let (start, end) = info.data_offsets;
-        let mut bytes = vec![0; end - start];
-        self.file
-            .seek(SeekFrom::Start(self.start + start as u64))
-            .and_then(|_| self.file.read_exact(&mut bytes))
-            .map_err(|source| Error::io(&self.path, source, "copy or download the file again"))?;
-        array(info, &bytes).map_err(wrong)
+        let start = SeekFrom::Start(self.start + info.data_offsets.0 as u64);
+        self.file.seek(start).map_err(|error| unreadable(&self.path, error))?;
+        array(&self.path, name, info, &mut self.file)
     }
 }
