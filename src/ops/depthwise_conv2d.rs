@@ -184,43 +184,51 @@ fn forward<T: Float>(bytes: &[u8], slots: &mut Slots<'_, T>) {
     let bias = (p.biased == 1).then(|| slots.float(2));
     let line = right.out * channels;
     let lines = slots.out().par_chunks_mut(line).with_min_len((PIECE / line).max(1));
-    lines.enumerate().for_each(|(at, y)| {
+    lines.enumerate().for_each(|(at, line)| {
+        match bias {
+            Some(bias) => line.chunks_mut(channels).for_each(|y| y.copy_from_slice(bias)),
+            None => line.fill(T::zero()),
+        }
         let (n, i) = (at / down.out, at % down.out);
-        for (j, y) in y.chunks_mut(channels).enumerate() {
-            match bias {
-                Some(bias) => y.copy_from_slice(bias),
-                None => y.fill(T::zero()),
-            }
-            let columns = taps(&right, j);
-            if columns.is_empty() {
-                continue;
-            }
-            let (w, len) = (j * right.stride + columns.start - right.before, columns.len() * channels);
-            for u in taps(&down, i) {
-                let h = i * down.stride + u - down.before;
-                let x = &x[((n * down.size + h) * right.size + w) * channels..][..len];
-                add_products(y, x, &kernel[(u * right.window + columns.start) * channels..][..len]);
+        for u in taps(&down, i) {
+            let h = i * down.stride + u - down.before;
+            let x = &x[(n * down.size + h) * right.size * channels..];
+            let kernel = &kernel[u * right.window * channels..];
+            for (j, y) in line.chunks_mut(channels).enumerate() {
+                add_row(y, x, kernel, &right, j);
             }
         }
     });
 }
 
-/// y += the sum over taps of x · kernel: `[channels]`, and twice `[taps, channels]`, neighbours in a row of both. Three taps
-/// at a time, as the windows that matter have: y is then read and written once instead of three times, which makes the
-/// convolution 1.3 times as fast.
-fn add_products<T: Float>(y: &mut [T], x: &[T], kernel: &[T]) {
-    let channels = y.len();
-    let (x3, kernel3) = (x.chunks_exact(3 * channels), kernel.chunks_exact(3 * channels));
-    let rest = x3.remainder().chunks_exact(channels).zip(kernel3.remainder().chunks_exact(channels));
-    for (x, kernel) in x3.zip(kernel3) {
-        let [x0, x1, x2] = [0, 1, 2].map(|tap| &x[tap * channels..][..channels]);
-        let [k0, k1, k2] = [0, 1, 2].map(|tap| &kernel[tap * channels..][..channels]);
-        for (c, y) in y.iter_mut().enumerate() {
-            *y += x0[c] * k0[c] + x1[c] * k1[c] + x2[c] * k2[c];
-        }
+/// y += the sum over the taps of one row of the window at `j` of x · kernel, where these begin in a row of both. Three taps
+/// are added at once, as that reads and writes y once instead of three times: 1.2 to 1.4
+/// times as fast.
+fn add_row<T: Float>(y: &mut [T], x: &[T], kernel: &[T], axis: &Axis, j: usize) {
+    let (taps, channels) = (taps(axis, j), y.len());
+    let pixel = |tap: usize| &x[(j * axis.stride + tap - axis.before) * channels..];
+    let weights = |tap: usize| &kernel[tap * channels..];
+    if taps.len() == 3 {
+        return add_three(y, pixel(taps.start), weights(taps.start));
     }
-    for (x, kernel) in rest {
-        y.iter_mut().zip(x).zip(kernel).for_each(|((y, &x), &kernel)| *y += x * kernel);
+    for tap in taps {
+        y.iter_mut().zip(pixel(tap)).zip(weights(tap)).for_each(|((y, &x), &kernel)| *y += x * kernel);
+    }
+}
+
+/// Three taps, which lie side by side. Slices whose lengths are known keep the loop free of bounds, and zipped they take two
+/// thirds of the time of indices where channels are few.
+fn add_three<T: Float>(y: &mut [T], x: &[T], kernel: &[T]) {
+    fn three<T>(values: &[T], channels: usize) -> [&[T]; 3] {
+        let (first, rest) = values.split_at(channels);
+        let (second, third) = rest.split_at(channels);
+        [first, second, &third[..channels]]
+    }
+    let channels = y.len();
+    let ([x0, x1, x2], [k0, k1, k2]) = (three(x, channels), three(kernel, channels));
+    let factors = x0.iter().zip(k0).zip(x1.iter().zip(k1)).zip(x2.iter().zip(k2));
+    for (y, (((&x0, &k0), (&x1, &k1)), (&x2, &k2))) in y.iter_mut().zip(factors) {
+        *y += x0 * k0 + x1 * k1 + x2 * k2;
     }
 }
 
