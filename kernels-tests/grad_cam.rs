@@ -77,8 +77,9 @@ fn compare(file: &ModelFile, photo: &Path, case: &str, device: &Device, most: f6
     assert!(error < most, "{case} on {device}: {error:.1e}");
 }
 
-fn crop() -> std::path::PathBuf {
-    Path::new(env!("CARGO_MANIFEST_DIR")).join("kernels-tests/golden/grad_cam.png")
+/// The demo's photo, as large as this.
+fn crop(size: usize) -> std::path::PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join(format!("kernels-tests/golden/grad_cam_{size}.png"))
 }
 
 #[test]
@@ -86,17 +87,27 @@ fn a_network_from_scratch_as_in_pytorch() {
     let sizes = ScratchCnn { size: 150, widths: vec![4, 8, 16], dense: 12, ..ScratchCnn::new(CLASSES) };
     let file = file(scratch_cnn(&sizes), BTreeMap::new(), Normalize::unit());
     for (device, most) in [(Device::reference(), 1e-6), (Device::cpu(), 1e-4), (check::gpu().clone(), 1e-4)] {
-        compare(&file, &crop(), "scratch", &device, most);
+        compare(&file, &crop(150), "scratch", &device, most);
     }
 }
 
 #[cfg(feature = "face-weights")]
 #[test]
-fn the_face_network_as_in_pytorch() {
+fn dlibs_network_as_in_pytorch() {
     use lookalike::models::{face, face_normalize, face_weights};
     let file = file(face(CLASSES), face_weights().unwrap(), face_normalize());
     for device in [Device::cpu(), check::gpu().clone()] {
-        compare(&file, &crop(), "face", &device, 1e-4);
+        compare(&file, &crop(150), "face", &device, 1e-4);
+    }
+}
+
+#[cfg(feature = "sface-weights")]
+#[test]
+fn sface_as_in_pytorch() {
+    use lookalike::models::{sface, sface_normalize, sface_weights};
+    let file = file(sface(CLASSES), sface_weights().unwrap(), sface_normalize());
+    for device in [Device::cpu(), check::gpu().clone()] {
+        compare(&file, &crop(112), "sface", &device, 1e-4);
     }
 }
 

@@ -3,7 +3,7 @@
 #
 #   pip install torch numpy pillow
 #   scripts/grad-cam.py MODEL.safetensors CROP.png PERSON LAYER     # the map of a model that lookalike wrote, as JSON
-#   scripts/grad-cam.py --golden [VGG16_NOTOP.safetensors PHOTO.png]  # writes kernels-tests/golden/grad_cam.{json,png}
+#   scripts/grad-cam.py --golden [VGG16_NOTOP.safetensors PHOTO.png]  # writes kernels-tests/golden/grad_cam.json, grad_cam_*.png
 #
 # The crop is what the network is shown; PERSON is a label or its number. Selvaraju et al., ICCV 2017, equations 1 and 2:
 #
@@ -11,9 +11,9 @@
 #   heat[i, j] = max(0, sum over k of weight[k] * activation[k, i, j])
 #
 # The network is built from the Keras config in the model file, layer by layer, in float64. The golden models have the
-# weights that ship (face) or are given (VGG16), the others are drawn: stream s of Philox (golden/philox.py), seed 7,
+# weights that ship (face, sface) or are given (VGG16), the others are drawn: stream s of Philox (golden/philox.py), seed 7,
 # weight = (2u - 1) * limit as in golden/scratch_cnn.py; biases are zero. Their photo is the demo's s01/01.png, its largest
-# centred square resized to 150 x 150; VGG16's is the one that is given.
+# centred square resized to what the network takes; VGG16's is the one that is given.
 import json
 import struct
 import sys
@@ -65,6 +65,15 @@ class Network:
         y, shortcut = (F.pad(z, [n for z_, s in zip(z.shape[:0:-1], sizes[:0:-1]) for n in (0, s - z_)]) for z in (y, shortcut))
         return F.relu(y + shortcut)
 
+    def separable(self, name, config, x):
+        """A depthwise convolution, padded whatever its stride is, and one of single pixels, each with slopes."""
+        kernel = self.arrays[f"{name}_depthwise/kernel"].permute(2, 3, 0, 1)  # HW channels 1 -> channels 1 HW
+        bias = self.arrays[f"{name}_depthwise/bias"]
+        y = F.conv2d(x, kernel, bias, config["strides"], 1, groups=x.shape[1])
+        y = F.prelu(y, self.arrays[f"{name}_depthwise/alpha"])
+        y = self.conv(f"{name}_pointwise", y, 1, True)
+        return F.prelu(y, self.arrays[f"{name}_pointwise/alpha"])
+
     def layer(self, kind, config, x):
         name = config["name"]
         if kind == "Conv2D":
@@ -72,6 +81,12 @@ class Network:
             return activate(config["activation"], self.conv(name, x, config["strides"], config["padding"] == "same"))
         if kind == "ResidualBlock":
             return self.block(name, config, x)
+        if kind == "SeparableBlock":
+            return self.separable(name, config, x)
+        if kind == "PReLU":
+            return F.prelu(x, self.arrays[f"{name}/alpha"])
+        if kind == "UnitNormalization":
+            return F.normalize(x)
         if kind == "MaxPooling2D":
             assert config["padding"] == "valid"
             return F.max_pool2d(x, config["pool_size"], config["strides"])
@@ -145,6 +160,7 @@ def drawn(stream, shape):
 
 
 FACE = {"scale": [1 / 256] * 3, "offset": [-122.782 / 256, -117.001 / 256, -104.298 / 256], "reverse": False}
+SFACE = {"scale": [1 / 128] * 3, "offset": [-127.5 / 128] * 3, "reverse": False}
 UNIT = {"scale": [1 / 255] * 3, "offset": [0.0] * 3, "reverse": False}
 DEVIATION = [0.229, 0.224, 0.225]
 TORCH = {
@@ -162,6 +178,17 @@ def face():
     layers += [layer("ResidualBlock", f"block{n}", halve=n in halved) for n in range(1, 15)]
     layers.append(layer("GlobalAveragePooling2D", "pool2"))
     layers += [layer("Dense", name, activation="linear") for name in ("embedding", "people")]
+    arrays["people/kernel"] = drawn(0, (128, 5))
+    return Network(layers, arrays)
+
+
+def sface():
+    arrays, _ = read(ROOT / "assets/sface/sface.safetensors")
+    halved = (2, 4, 6, 12)
+    layers = [conv("conv1", "linear"), layer("PReLU", "conv1_slopes")]
+    layers += [layer("SeparableBlock", f"block{n}", strides=[2, 2] if n in halved else [1, 1]) for n in range(1, 14)]
+    layers += [layer("Flatten", "flatten"), layer("Dense", "embedding", activation="linear")]
+    layers += [layer("UnitNormalization", "unit"), layer("Dense", "people", activation="linear")]
     arrays["people/kernel"] = drawn(0, (128, 5))
     return Network(layers, arrays)
 
@@ -186,15 +213,18 @@ def vgg16(path):
 
 
 def golden(vgg16_weights=None, photo=None):
-    crop = GOLDEN / "grad_cam.png"
     demo = Image.open(ROOT / "assets/demo/s01/01.png").convert("L")
     side = min(demo.size)
     left, top = ((size - side) // 2 for size in demo.size)
-    demo.crop((left, top, left + side, top + side)).resize((150, 150), Image.Resampling.BICUBIC).save(crop, optimize=True)
+    demo = demo.crop((left, top, left + side, top + side))
+    crops = {size: GOLDEN / f"grad_cam_{size}.png" for size in (112, 150)}
+    for size, path in crops.items():
+        demo.resize((size, size), Image.Resampling.BICUBIC).save(path, optimize=True)
 
-    path = crop.with_suffix(".json")
+    path = GOLDEN / "grad_cam.json"
     found = json.loads(path.read_text()) if path.exists() else {}
-    cases = [("face", face(), crop, FACE, "block10"), ("scratch", scratch(), crop, UNIT, "conv3")]
+    cases = [("face", face(), crops[150], FACE, "block10"), ("sface", sface(), crops[112], SFACE, "block13")]
+    cases.append(("scratch", scratch(), crops[150], UNIT, "conv3"))
     if vgg16_weights:
         cases.append(("vgg16", vgg16(vgg16_weights), photo, TORCH, "block5_conv3"))
     for name, network, picture, normalize, at in cases:
