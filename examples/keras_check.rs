@@ -18,7 +18,7 @@ use lookalike::formats::npz::{self, NpzArray, NpzData};
 use lookalike::models::{Judgement, Model, ModelFile, Predictor, Preprocessing};
 use lookalike::nn::layers::{
     Activation, AveragePooling2d, BatchNormalization, Conv2d, Dense, DepthwiseConv2d, Dropout, Flatten,
-    GlobalAveragePooling2d, LeakyRelu, MaxPooling2d, Prelu,
+    GlobalAveragePooling2d, LeakyRelu, MaxPooling2d, Prelu, UnitNormalization,
 };
 use lookalike::nn::{Layer, LayerActivation, Parameter};
 use lookalike::ops::{Normalize, Padding};
@@ -185,6 +185,7 @@ fn every_layer(name: &str, [height, width]: [usize; 2]) -> Model {
         Arc::new(Dropout { name: "dropout".into(), rate: 0.25 }),
         Arc::new(Dense { use_bias: false, ..Dense::new("plain", 20, LayerActivation::LINEAR) }),
         Arc::new(Activation { name: "squashed".into(), activation: sigmoid }),
+        Arc::new(UnitNormalization { name: "unit".into() }),
         Arc::new(Dense::new("last", PEOPLE, LayerActivation::LINEAR)),
         Arc::new(Activation { name: "probabilities".into(), activation: LayerActivation::Softmax }),
     ];

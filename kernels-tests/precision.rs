@@ -7,7 +7,7 @@ use lookalike::graph::{Graph, Params, Plan};
 use lookalike::models::{Model, ScratchCnn, scratch_cnn};
 use lookalike::nn::layers::{
     Activation, AveragePooling2d, BatchNormalization, Conv2d, Dense, DepthwiseConv2d, Dropout, Flatten,
-    GlobalAveragePooling2d, LeakyRelu, MaxPooling2d, Prelu,
+    GlobalAveragePooling2d, LeakyRelu, MaxPooling2d, Prelu, ResidualBlock, SeparableBlock,
 };
 use lookalike::nn::{Layer, LayerActivation};
 use lookalike::ops::Padding;
@@ -79,6 +79,8 @@ fn layers_that_take_none_get_floats() {
             activation: LayerActivation::RELU,
             use_bias: true,
         }),
+        Arc::new(ResidualBlock { name: "residual".into(), filters: 6, halve: false }),
+        Arc::new(SeparableBlock { name: "separable".into(), filters: 6, strides: [1; 2] }),
         conv("c4", LayerActivation::RELU),
         Arc::new(GlobalAveragePooling2d { name: "all".into() }),
         Arc::new(Dense::new("d1", 7, LayerActivation::RELU)),

@@ -19,7 +19,7 @@ fn sides_of_any_size() {
         ("equal sizes", [2, 3, 5, 7], [2, 3, 5, 7]),
         ("b lacks channels", [2, 4, 4, 6], [2, 4, 4, 3]),
         ("b lacks rows and columns", [2, 5, 4, 3], [2, 4, 3, 3]),
-        ("a halved and widened, as in the face network", [2, 3, 3, 8], [2, 4, 4, 4]),
+        ("a halved and widened, as in dlib's network", [2, 3, 3, 8], [2, 4, 4, 4]),
         ("each lacks what the other has", [3, 2, 5, 1], [3, 5, 2, 4]),
         ("one pixel against many", [1, 1, 1, 9], [1, 6, 7, 1]),
         ("around a workgroup", [1, 17, 15, 1], [1, 16, 16, 1]),

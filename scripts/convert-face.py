@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-# Makes assets/face/face.safetensors, which ships with the crate, from the face network's weights in 32 bits. Needs
+# Makes assets/face/face.safetensors, which ships with the crate, from the weights of dlib's network in 32 bits. Needs
 # nothing but Python.
 #
 #   scripts/convert-face.py face_resnet29.safetensors assets/face/face.safetensors

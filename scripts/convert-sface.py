@@ -8,7 +8,8 @@ Output    the same network with batch normalisation folded into the layer beside
           layouts of src/models/sface.rs: kernels HWIO, the last layer's rows in the order of flattened NHWC. Equal input
           gives equal bytes.
 
-With onnxruntime installed it also prints how far the file's network is from the original one on random pictures.
+Prints the first numbers of two pictures for kernels-tests/sface.rs, and with onnxruntime installed how far they are from the
+original network's.
 """
 
 import json
@@ -56,6 +57,7 @@ def layers(graph, values):
         if node.op_type == "Conv":
             name = "conv1" if convolutions == 0 else f"block{(convolutions + 1) // 2}_{('pointwise', 'depthwise')[convolutions % 2]}"
             convolutions += 1
+            assert len(node.input) == 2, f"{name}: a bias was not expected"
             kernel = values[node.input[1]].astype(np.float64)
         elif node.op_type == "BatchNormalization" and before == "Conv":
             factor, summand = affine(node, values)
@@ -76,7 +78,10 @@ def layers(graph, values):
             weights = values[node.input[1]].astype(np.float64).T.reshape(len(last[0]), 7, 7, -1)
             bias = values[node.input[2]].astype(np.float64) + np.einsum("chwo,c->o", weights, last[1])
             kernel = (weights * last[0][:, None, None, None]).transpose(1, 2, 0, 3).reshape(-1, weights.shape[-1])
-        elif node.op_type not in ("Sub", "Mul", "Dropout", "Flatten"):
+        elif node.op_type in ("Sub", "Mul"):
+            # What sface_normalize does to pixels.
+            assert values[node.input[1]] == {"Sub": 127.5, "Mul": 1 / 128}[node.op_type]
+        elif node.op_type not in ("Dropout", "Flatten"):
             sys.exit(f"{node.name}: {node.op_type} was not expected")
         before = node.op_type
     assert convolutions == 27 and "embedding/bias" in arrays, "this is not SFace"
@@ -133,19 +138,17 @@ def pictures():
     return ((i // 3 % 112) ** 2 // 97 + i // 3 // 112 * (1 + i % 3)).astype(np.uint8).reshape(2, 112, 112, 3).astype(float)
 
 
-def compare(model, arrays):
+def compare(model, ours):
     import onnxruntime
 
     inputs = [i for i in model.graph.input if i.name == "data"]
     del model.graph.input[:]
     model.graph.input.extend(inputs)
     original = onnxruntime.InferenceSession(model.SerializeToString())
-    ours = embed(arrays, pictures())
-    for picture, ours in zip(pictures(), ours):
+    for picture, features in zip(pictures(), ours):
         found = original.run(None, {"data": picture.astype(np.float32).transpose(2, 0, 1)[None]})[0][0]
         found = found / np.linalg.norm(found)
-        print(f"largest difference from the original {abs(found - ours).max():.1e}, cosine {found @ ours:.6f}")
-        print("first numbers:", ", ".join(f"{x:.7f}" for x in ours[:8]))
+        print(f"largest difference from the original {abs(found - features).max():.1e}, cosine {found @ features:.6f}")
 
 
 def main():
@@ -155,8 +158,11 @@ def main():
     values = constants(model.graph)
     arrays = layers(model.graph, values)
     write(sys.argv[2], arrays)
+    ours = embed(arrays, pictures())
+    for features in ours:
+        print("first numbers:", ", ".join(f"{x:.7f}" for x in features[:8]))
     try:
-        compare(model, arrays)
+        compare(model, ours)
     except ImportError:
         print("onnxruntime is not there: not compared with the original")
 

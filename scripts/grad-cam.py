@@ -107,8 +107,11 @@ class Network:
         return x
 
     def grad_cam(self, x, person, layer):
+        activations = None
         for kind, config in self.layers:
-            x = self.layer(kind, config, x)
+            # Behind the layer the length of features counts as given.
+            if kind != "UnitNormalization" or activations is None:
+                x = self.layer(kind, config, x)
             if config["name"] == layer:
                 x = activations = x.detach().requires_grad_()
         x[0, person].backward()

@@ -265,7 +265,7 @@ fn a_predictor_without_room_takes_smaller_batches() {
 #[test]
 fn masked_people_are_learned_on_a_lost_device() {
     const FACE: usize = FacePlacement::Dlib.size();
-    // As large as the face network's pictures, and otherwise as small as a network can be.
+    // As large as the pictures of dlib's network, and otherwise as small as a network can be.
     let model = Model {
         name: "colours".into(),
         input: Shape::from([FACE, FACE, 3]),

@@ -49,7 +49,7 @@ pub struct Changes {
     #[arg(long, value_name = "SHARE", default_value_t = DEFAULT.noise, value_parser = |t: &str| change(t, 1.0))]
     noise: f32,
     /// Share of the pictures on which a face mask is drawn, where the detector told where eyes, nose and mouth are
-    /// [default: 0; train --model face: 0.5]
+    /// [default: 0; train a network made for faces: 0.5]
     #[arg(long, value_name = "SHARE", value_parser = |t: &str| change(t, 1.0))]
     pub masks: Option<f32>,
     /// Share of the pictures on which sunglasses are drawn

@@ -87,7 +87,7 @@ pub fn run(arguments: &Arguments) -> Result<()> {
     if let Some(path) = &arguments.strangers {
         let Some(judge) = &judge else {
             return Err(Error::Input(
-                "the model takes everybody for one of its people; train it with --strangers RATE, or --model face".into(),
+                "the model takes everybody for one of its people; train it with --strangers RATE, or --model sface".into(),
             ));
         };
         let faces = faces_of_strangers(&device, &file, path, limit.max_pixels, *plain)?;

@@ -25,6 +25,12 @@ const SLOW: f64 = 0.01;
 /// Networks that can be trained.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
 pub enum Kind {
+    /// SFace, a network that was trained to tell faces apart, also in masks, and ships with the program, frozen; a person is the
+    /// mean of what it makes of their photos: one photo of each is enough, and there are no epochs
+    #[default]
+    Sface,
+    /// dlib's network, of the same kind; less sure of people in masks
+    Face,
     /// Three stages of convolutions and two dense layers, from random weights
     Scratch,
     /// VGG16, pretrained on a million photos of all kinds and frozen, with two dense layers on top
@@ -32,12 +38,6 @@ pub enum Kind {
     /// Most of VGG16, frozen, its features averaged over the picture, with one small layer on top: for few photos of each
     /// person; there are no epochs
     Vgg16Gap,
-    /// dlib's network, which was trained to tell faces apart and ships with the program, frozen; a person is the mean of what
-    /// it makes of their photos: one photo of each is enough, and there are no epochs
-    Face,
-    /// SFace, a network of the same kind that also knows people in masks
-    #[default]
-    Sface,
 }
 
 impl Kind {
@@ -83,11 +83,13 @@ impl Kind {
         self.placement().is_some()
     }
 
-    /// How fast the probability of a person is expected to fall with the distance, for means of what it makes of photos.
-    pub fn usual_scale(self) -> f64 {
+    /// How fast the probability of a person is expected to fall with the distance, where a person is the mean of what it makes of
+    /// their photos.
+    pub fn usual_scale(self) -> Option<f64> {
         match self {
-            Kind::Sface => SFACE_SCALE,
-            Kind::Scratch | Kind::Vgg16 | Kind::Vgg16Gap | Kind::Face => FACE_SCALE,
+            Kind::Scratch | Kind::Vgg16 | Kind::Vgg16Gap => None,
+            Kind::Face => Some(FACE_SCALE),
+            Kind::Sface => Some(SFACE_SCALE),
         }
     }
 }

@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use clap::Args;
+use clap::{Args, ValueEnum};
 use lookalike::Result;
 use lookalike::graph::{Memory, Traffic};
 use lookalike::models::{
@@ -12,6 +12,7 @@ use serde_json::{Value, json};
 
 use super::device::AdapterArguments;
 use super::display::{self, say};
+use super::network::Kind;
 
 /// Describe a network: layers, parameters, work and memory
 #[derive(Args, Debug)]
@@ -19,7 +20,7 @@ use super::display::{self, say};
     after_help = "Examples:\n  lookalike summary scratch --classes 10\n  lookalike summary model.safetensors"
 )]
 pub struct Arguments {
-    /// Model file that `lookalike train` wrote, or `scratch`, `vgg16`, `vgg16-gap` or `face` for the networks it trains
+    /// Model file that `lookalike train` wrote, or `sface`, `face`, `scratch`, `vgg16` or `vgg16-gap` for the networks it trains
     model: PathBuf,
     /// People that such a network is to tell apart
     #[arg(long, value_name = "N", default_value_t = 2, value_parser = clap::value_parser!(u32).range(1..))]
@@ -38,13 +39,14 @@ pub struct Arguments {
 pub fn run(arguments: &Arguments) -> Result<()> {
     let device = arguments.adapter.open(arguments.json)?;
     let classes = arguments.classes as usize;
-    let model = match arguments.model.to_str() {
-        Some("scratch") => scratch_cnn(&ScratchCnn::new(classes)),
-        Some("vgg16") => vgg16(&Vgg16::new(classes))?,
-        Some("vgg16-gap") => vgg16_gap(Vgg16::new(classes).size, classes)?,
-        Some("face") => face(classes),
-        Some("sface") => sface(classes),
-        _ => ModelFile::open(&arguments.model)?.model,
+    let network = arguments.model.to_str().and_then(|name| Kind::from_str(name, false).ok());
+    let model = match network {
+        Some(Kind::Sface) => sface(classes),
+        Some(Kind::Face) => face(classes),
+        Some(Kind::Scratch) => scratch_cnn(&ScratchCnn::new(classes)),
+        Some(Kind::Vgg16) => vgg16(&Vgg16::new(classes))?,
+        Some(Kind::Vgg16Gap) => vgg16_gap(Vgg16::new(classes).size, classes)?,
+        None => ModelFile::open(&arguments.model)?.model,
     };
     let largest = model.largest_batch(device.max_tensor())?;
     let summary = Summary::new(&model, largest.min(arguments.batch as usize), &device)?;

@@ -6,7 +6,7 @@ use crate::models::{FacePlacement, frontal};
 use crate::vision::{Rect, RgbImage, Turned, crop_turned};
 
 /// Where eyes are in a face's box, as parts of its longer side: how far apart, and how far their middle is above the box's.
-/// Medians over all 250 such faces; their deviations are 0.030 and 0.025, and the middle is 0.010 off to a side.
+/// Medians over all 250 faces of at least 40 pixels that MTCNN finds with 99 % or more on the test photos `groups` and `singles`; their deviations are 0.030 and 0.025, and the middle is 0.010 off to a side.
 const USUAL: [f32; 2] = [0.349, 0.101];
 
 /// The picture that a network is shown which wants its faces placed so, from the crop of a face that is `margin` larger than
@@ -115,10 +115,10 @@ mod tests {
             for (found, expected) in placed.into_iter().zip(Dlib.landmarks()) {
                 assert_near(found, expected, 1e-3);
             }
-            // ArcFace's face is no median one: its nose is nearer to the eyes.
+            // ArcFace's face is no median one: its nose is nearer to the eyes, and its mouth narrower.
             let placed_so = placed_landmarks(&landmarks, 224, MARGIN, ArcFace);
             for (found, expected) in placed_so.into_iter().zip(ArcFace.landmarks()) {
-                assert_near(found, expected, 3.0);
+                assert_near(found, expected, 4.0);
             }
             assert_near(placed[0], [47.7, 47.1], 1e-3);
             assert_near(placed[1], [100.3, 47.1], 1e-3);

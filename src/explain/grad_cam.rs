@@ -6,11 +6,13 @@
 //! ```
 //!
 //! Selvaraju et al., "Grad-CAM: Visual Explanations from Deep Networks via Gradient-based Localization", ICCV 2017,
-//! equations 1 and 2. The score is the person's output before the softmax, but for the face network. Its people are points
-//! among the features, which lie in about one direction from the origin, and its outputs are how far the face has gone in
-//! theirs: all of them say first of all that this is a face. Who it is lies in their differences, so there the score is the
-//! person's output less the mean of the others'. A face in a mask is judged by its likeness to what is known of people in masks
-//! ([`Predictor::judge`](crate::models::Predictor::judge)), so there that is in the outputs' place.
+//! equations 1 and 2. The score is the person's output before the softmax, but for networks made for faces. Their people are
+//! points among the features, and their outputs are how far the face has gone in the direction of each: of dlib's network, whose
+//! features lie in about one direction from the origin, all of them say first of all that this is a face. Who it is lies in their
+//! differences, so there the score is the person's output less the mean of the others'. Where features have length 1, what their
+//! length was before counts as given: with it the gradient would be zero where a face is as like the person as can be, and
+//! nothing would be explained. A face in a mask that dlib's network is shown is judged by its likeness to what is known of people
+//! in masks ([`Predictor::judge`](crate::models::Predictor::judge)), so there that is in the outputs' place.
 
 use std::sync::Arc;
 
@@ -20,6 +22,7 @@ use super::overlay::overlay;
 use crate::graph::{Graph, Params, Plan, Var};
 use crate::models::{Model, ModelFile, UPPER, looks_masked, without_lower_half};
 use crate::nn::Mode;
+use crate::nn::layers::UnitNormalization;
 use crate::tensor::{Data, TensorType};
 use crate::vision::RgbImage;
 use crate::{Device, Error, Result};
@@ -86,7 +89,7 @@ impl GradCam {
                 expected: format!("{height} × {width} × {channels}"),
             });
         }
-        // Only the face network is shown faces in their places.
+        // Only networks made for faces are shown them in their places.
         let by_likeness = self.file.preprocessing.placed.is_some();
         let masked = self.file.judgement.masked.as_ref().filter(|_| looks_masked(pixels));
         let heat = match self.features.as_mut().zip(masked) {
@@ -167,7 +170,9 @@ impl Cam {
                 model.name, model.input
             )));
         };
-        let (front, back) = model.split(at + 1)?;
+        let (front, mut back) = model.split(at + 1)?;
+        // Lengths count as given.
+        back.layers.retain(|layer| layer.class_name() != UnitNormalization::CLASS);
         let mut graph = Graph::new();
         let pixels = graph.input("x", TensorType::u8([1, height, width, channels]));
         let x = graph.normalize(pixels, file.preprocessing.normalize)?;

@@ -7,6 +7,7 @@ use crate::{Error, Result};
 /// Fewest positions along a side that still tell one part of a face from another: 7 × 7 is what ResNet and VGG16 end in.
 const LEAST: usize = 7;
 
+/// Layers that are convolutions, or made of them.
 const CONVOLUTIONS: [&str; 4] = ["Conv2D", "DepthwiseConv2D", ResidualBlock::CLASS, SeparableBlock::CLASS];
 
 /// Layers that do one and the same to each position, so that what they give is in the place of what they take.
@@ -14,7 +15,7 @@ const POINTWISE: [&str; 6] = ["BatchNormalization", "Activation", "ReLU", "Leaky
 
 /// The last convolution that has at least 7 × 7 positions, else the one with the most; with the activation behind it.
 ///
-/// It is not always the last one: the face network's ends in 2 × 2 positions.
+/// It is not always the last one: dlib's network ends in 2 × 2 positions.
 ///
 /// # Errors
 /// [`Error::Input`] if none has more than one.

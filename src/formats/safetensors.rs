@@ -63,8 +63,14 @@ pub fn read_bytes(name: &Path, mut bytes: &[u8]) -> Result<TensorFile> {
 
 /// The file at `path`, and its size in bytes.
 fn open(path: &Path) -> Result<(File, u64)> {
-    let opened = File::open(path).and_then(|file| file.metadata().map(|metadata| (file, metadata.len())));
-    opened.map_err(|source| Error::io(path, source, "check the name of the file"))
+    let unusable = |source| Error::io(path, source, "check the name of the file");
+    let file = File::open(path).map_err(unusable)?;
+    let metadata = file.metadata().map_err(unusable)?;
+    match metadata.is_file() {
+        true => Ok((file, metadata.len())),
+        // The size of a pipe is not known.
+        false => Err(unusable(io::Error::other("it is no regular file"))),
+    }
 }
 
 /// The content of `source`, which has `size` bytes; errors call it `name`.
@@ -391,5 +397,7 @@ mod tests {
     fn a_missing_file_is_named() {
         let message = read("no/such.safetensors").unwrap_err().to_string();
         assert!(message.starts_with("no/such.safetensors: "), "{message}");
+        let message = read("src").unwrap_err().to_string();
+        assert!(message.starts_with("src: ") && message.contains("check the name"), "{message}");
     }
 }

@@ -181,7 +181,7 @@ fn layer(fields: &Fields<'_>) -> Result<Arc<dyn Layer>> {
             filters: fields.count("filters")?,
             strides: fields.pair("strides", Some([1; 2]))?,
         }),
-        "UnitNormalization" => Arc::new(UnitNormalization { name }),
+        UnitNormalization::CLASS => Arc::new(UnitNormalization { name }),
         class => return Err(unsupported(fields.name, &format!("layer class {class}"))),
     })
 }
@@ -354,6 +354,20 @@ mod tests {
         };
         assert!([json!(-1), json!(3), json!([3])].into_iter().all(|axis| with_axis(axis).is_ok()));
         assert_eq!(with_axis(json!(1)).unwrap_err(), "b: axis = 1 is not supported");
+    }
+
+    #[test]
+    fn features_of_length_1_are_those_of_the_last_axis() {
+        let with_axis = |axis: Value| {
+            let config = json!({"class_name": "Sequential", "config": {"layers": [
+                {"class_name": "InputLayer", "config": {"batch_shape": [null, 5]}},
+                {"class_name": "UnitNormalization", "config": {"name": "u", "axis": axis}}]}});
+            Model::from_keras(&config).map_err(|error| error.to_string())
+        };
+        for axis in [json!(-1), json!([-1]), json!(1)] {
+            assert_eq!(with_axis(axis).unwrap().layers[0].class_name(), UnitNormalization::CLASS);
+        }
+        assert_eq!(with_axis(json!(0)).unwrap_err(), "u: axis = 0 is not supported");
     }
 
     #[test]

@@ -91,7 +91,7 @@ pub fn face_weights() -> Result<BTreeMap<String, HostTensor>> {
     const WEIGHTS: Option<&[u8]> = None;
     let bytes = WEIGHTS.ok_or_else(|| {
         Error::Input(
-            "the face network's weights were left out when this program was built; build it with the feature face-weights"
+            "the weights of dlib's network were left out when this program was built; build it with the feature face-weights"
                 .into(),
         )
     })?;

@@ -132,7 +132,13 @@ impl ModelFile {
         let model = Model::from_keras(keras)?;
         let labels: Vec<String> =
             serde_json::from_value(metadata["labels"].clone()).map_err(|e| wrong(format!("labels: {e}")))?;
-        let preprocessing = Preprocessing::from_json(&metadata["preprocessing"])
+        let how = &metadata["preprocessing"];
+        if let Some(name) = how["placed"].as_str().filter(|name| FacePlacement::named(name).is_none()) {
+            return Err(wrong(format!(
+                "wants its faces placed as '{name}', which this program does not know; use the program that wrote it"
+            )));
+        }
+        let preprocessing = Preprocessing::from_json(how)
             .ok_or_else(|| wrong("has no preprocessing; train the model again".into()))?;
         let training = metadata["training"].clone();
         let judgement = Judgement::from_json(&metadata["judgement"], labels.len()).ok_or_else(|| {
@@ -199,7 +205,8 @@ impl Preprocessing {
         let Normalize { scale, offset, reverse } = self.normalize;
         json!({
             "size": self.size, "detector": self.detector, "margin": self.margin, "align": self.align,
-            "placed": self.placed.map(FacePlacement::name),
+            // Programs from before there was a choice read a truth value.
+            "placed": self.placed.map_or(json!(false), |placement| json!(placement.name())),
             "whole": self.whole,
             "scale": scale, "offset": offset, "reverse": reverse,
         })

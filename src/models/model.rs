@@ -4,8 +4,8 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use crate::graph::{Graph, Params, Var};
-use crate::nn::{Build, Layer, Mode, Parameter};
-use crate::tensor::{DType, HostTensor, Precision, Shape, TensorType};
+use crate::nn::{Build, Layer, Mode, Parameter, widened};
+use crate::tensor::{HostTensor, Precision, Shape, TensorType};
 use crate::{Error, Result};
 
 /// Layers one after the other, like Keras's `Sequential`. One description builds every graph.
@@ -48,14 +48,6 @@ struct Pass {
 impl Pass {
     fn predict(precision: Precision) -> Pass {
         Pass { mode: Mode::Predict, seed: 0, step: None, first_row: 0, logits: false, precision }
-    }
-}
-
-/// `x`, as 32-bit floats if it holds 16-bit ones.
-fn widened(graph: &mut Graph, x: Var) -> Result<Var> {
-    match graph.ty(x).dtype {
-        DType::F16 => graph.cast(x, DType::F32),
-        _ => Ok(x),
     }
 }
 

@@ -162,14 +162,14 @@ impl Predictor {
         Ok(judged)
     }
 
-    /// For each crop, of which the face network made `features`, those by which it is known in a mask: they are the same
+    /// For each crop, of which dlib's network made `features`, those by which it is known in a mask: they are the same
     /// with a mask and without one, as far as that is possible. `pixels` as for [`Predictor::predict`].
     ///
     /// # Errors
     /// As [`Predictor::features`].
     ///
     /// # Panics
-    /// If the crops are smaller than the face network's.
+    /// If the crops are smaller than those.
     pub fn masked_features(&mut self, pixels: &[u8], features: &[Vec<f32>]) -> Result<Vec<Vec<f32>>> {
         block_on(self.masked_features_async(pixels, features))
     }

@@ -42,7 +42,7 @@ const BLOCKS: [(usize, usize); 13] = [
     (1024, 1),
 ];
 
-/// Pixels as the network was trained on: RGB from −1 to 1.
+/// Pixels as the network was trained on: (RGB − 127.5) / 128, as the original file has it.
 pub fn sface_normalize() -> Normalize {
     Normalize { scale: [1.0 / 128.0; 4], offset: [-127.5 / 128.0; 4], reverse: false }
 }

@@ -1,4 +1,4 @@
-//! The upper half of a face, which a mask leaves free, in pictures of the face network: bytes of RGB, row by row.
+//! The upper half of a face, which a mask leaves free, in pictures that dlib's network takes: bytes of RGB, row by row.
 //!
 //! Whatever a mask looks like, the network takes it for a part of the face. So all that a mask may cover is painted over
 //! with skin, of masked faces and of the bare ones that they are compared with: then no mask is left to differ.

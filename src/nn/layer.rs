@@ -8,7 +8,7 @@ use serde_json::{Map, Value};
 use super::Initializer;
 use crate::Result;
 use crate::graph::{Graph, Var};
-use crate::tensor::{Precision, Shape, TensorType};
+use crate::tensor::{DType, Precision, Shape, TensorType};
 
 /// What a graph is built for. Dropout and batch normalisation differ between the two.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -94,5 +94,13 @@ impl Build<'_> {
     /// [`Error::State`](crate::Error::State) if the graph has a state of that name and another shape.
     pub fn parameter(&mut self, layer: &str, variable: &str, shape: impl Into<Shape>) -> Result<Var> {
         self.graph.state(&format!("{layer}/{variable}"), TensorType::f32(shape))
+    }
+}
+
+/// `x`, as 32-bit floats if it holds 16-bit ones.
+pub(crate) fn widened(graph: &mut Graph, x: Var) -> Result<Var> {
+    match graph.ty(x).dtype {
+        DType::F16 => graph.cast(x, DType::F32),
+        _ => Ok(x),
     }
 }

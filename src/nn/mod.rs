@@ -9,6 +9,7 @@ mod optimizer;
 
 pub use activation::LayerActivation;
 pub use init::Initializer;
+pub(crate) use layer::widened;
 pub use layer::{Build, Layer, Mode, Parameter};
 pub use loss::{CrossEntropy, Metrics};
 pub use optimizer::Optimizer;

@@ -150,6 +150,11 @@ impl Layer {
         })
     }
 
+    /// Operations of the plain product.
+    fn work(&self) -> usize {
+        2 * 9 * self.batch * self.out[0] * self.out[1] * self.channels * self.out_channels
+    }
+
     /// The same, where outputs that are exactly zero must stay so or need not.
     pub fn keeping_zeros(self, keeps_zeros: bool) -> Layer {
         Layer { keeps_zeros, ..self }
@@ -162,6 +167,9 @@ const CHUNK: usize = 32 << 20;
 const PARTIAL: usize = 64 << 20;
 /// Tiles of a chunk are a multiple of this, so that products over tiles may take any way.
 const ROUND: usize = 32;
+/// Operations of a layer for which a software driver compiles transforms: eight pictures in the second layer of the scratch CNN
+/// need as many.
+const LEAST_WORK: usize = 900_000_000;
 /// Workgroups that keep a GPU busy.
 const BUSY: usize = 256;
 
@@ -193,12 +201,13 @@ impl Winograd {
 
     /// Whether the table takes it before plain products for a layer: there are channels enough to pay for the transforms.
     /// On lavapipe F(4×4, 3×3) takes less time than the best product from 16 channels on, half of it from 64 on, while
-    /// F(2×2, 3×3) does not pay; elsewhere both are guesses.
+    /// F(2×2, 3×3) does not pay; elsewhere both are guesses. A software driver takes a second and a half to compile the transforms:
+    /// a small layer is done before.
     pub fn suits(gpu: &Gpu, layer: &Layer) -> bool {
         let channels = layer.channels.min(layer.out_channels);
         match gpu.class() {
             Class::Small => false,
-            Class::Software => channels >= 16 && !layer.keeps_zeros,
+            Class::Software => channels >= 16 && !layer.keeps_zeros && layer.work() >= LEAST_WORK,
             Class::Middle | Class::Large => channels >= 64,
         }
     }

@@ -101,7 +101,8 @@ fn settings(options: &FitOptions) -> Map<String, Value> {
         mixup,
         average,
         balance,
-        usual_scale,
+        // Of `fit_means`, which has no checkpoints.
+        usual_scale: _,
         checkpoints: _,
     } = options;
     Map::from_iter([
@@ -122,7 +123,6 @@ fn settings(options: &FitOptions) -> Map<String, Value> {
         ("mixup".to_string(), json!(format!("{mixup:?}"))),
         ("average".to_string(), json!(format!("{average:?}"))),
         ("balance".to_string(), json!(balance)),
-        ("usual scale".to_string(), json!(usual_scale)),
     ])
 }
 

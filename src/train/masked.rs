@@ -9,7 +9,7 @@ use crate::{Device, Result};
 /// Pictures between two reports of progress.
 const CHUNK: usize = 64;
 
-/// Pictures of people, and what the face network made of them.
+/// Pictures of people, and what dlib's network made of them.
 #[derive(Clone, Copy, Debug)]
 pub struct Examples<'a> {
     /// Pictures as the network sees them, and whom they show.
@@ -20,7 +20,7 @@ pub struct Examples<'a> {
     pub features: &'a [Vec<f32>],
 }
 
-/// The people of these examples of the face network in `file`, by what is seen of them in a mask. `rate` is the share of
+/// The people of these examples of dlib's network in `file`, by what is seen of them in a mask. `rate` is the share of
 /// strangers that may be taken for them, as for [`Strangers::new`]. `on_done` is told how many pictures are done, `on_note` of a
 /// device that was lost and opened again.
 ///

@@ -58,7 +58,8 @@ pub struct FitOptions {
     /// pictures / (people · pictures of c) times, as scikit-learn's `class_weight="balanced"`.
     pub balance: bool,
     /// For [`fit_means`](super::fit_means()): how fast the probability of a person is expected to fall with the squared distance of a
-    /// face, before any picture is seen.
+    /// face, before any picture is seen. Default: that of dlib's network, [`FACE_SCALE`]; SFace's is
+    /// [`SFACE_SCALE`](crate::models::SFACE_SCALE).
     pub usual_scale: f64,
     /// Where the run is kept while it goes on, so that an interruption costs nothing. None: nowhere.
     pub checkpoints: Option<Checkpoints>,

@@ -1,4 +1,4 @@
-//! Which photos are learned: all where none can be kept to validate, and those of the face network in drawn masks too.
+//! Which photos are learned: all where none can be kept to validate, and for networks made for faces in drawn masks too.
 
 use std::collections::HashMap;
 

@@ -208,9 +208,9 @@ impl Learner<'_> {
 
     fn way(&self) -> Fit {
         match self.settings.network.model {
-            Kind::Scratch | Kind::Vgg16 => fit,
-            Kind::Vgg16Gap => fit_linear,
-            Kind::Face | Kind::Sface => fit_means,
+            model if model.is_for_faces() => fit_means,
+            model if model.has_epochs() => fit,
+            _ => fit_linear,
         }
     }
 

@@ -39,8 +39,8 @@ pub struct Settings {
     /// others; what is frozen sees each photo once
     #[arg(long, value_name = "K", value_parser = clap::value_parser!(u64).range(2..=100))]
     pub folds: Option<u64>,
-    /// Keep the photos that validated out of the model for good. Without it, the face network learns them too once it has been
-    /// judged
+    /// Keep the photos that validated out of the model for good. Without it, networks made for faces learn them too once they
+    /// have been judged
     #[arg(long)]
     pub no_refit: bool,
     /// Train on no more than this many photos of each person; as many validate as without it, and are not learned afterwards
@@ -70,8 +70,8 @@ pub struct Settings {
     /// Most memory for the run on its device, such as 2GB [default: what the batch needs]
     #[arg(long, value_name = "SIZE", value_parser = bytes)]
     pub memory: Option<u64>,
-    /// Share of strangers that the model may take for one of its people; the others are 'unknown' [default: 0.01 for --model face;
-    /// else nobody is, because that would be most of the people it knows too]
+    /// Share of strangers that the model may take for one of its people; the others are 'unknown' [default: 0.01 for networks made
+    /// for faces; else nobody is, because that would be most of the people it knows too]
     #[arg(long, value_name = "RATE", value_parser = share)]
     pub strangers: Option<f64>,
     /// Networks trained in addition, each without another part of the people, to find out how far strangers are [default: 3, each
@@ -89,7 +89,7 @@ pub struct Settings {
 /// Share of enrolled pictures that wear a drawn mask unless told otherwise: one for each bare one.
 const ENROLLED_MASKS: f32 = 0.5;
 
-/// Share of strangers that the face network may take for somebody unless told otherwise.
+/// Share of strangers that a network made for faces may take for somebody unless told otherwise.
 const STRANGERS: f64 = 0.01;
 /// Networks that are trained without some of the people to find out how far strangers are.
 const HOLD_OUT: usize = 3;
@@ -176,9 +176,9 @@ impl Settings {
     /// How many networks are trained without some of the people.
     pub(super) fn hold_out(&self) -> usize {
         let usual = match self.network.model {
-            Kind::Face | Kind::Sface => 0,
-            Kind::Scratch | Kind::Vgg16 => HOLD_OUT,
-            Kind::Vgg16Gap => HOLD_OUT_WITHOUT_EPOCHS,
+            model if model.is_for_faces() => 0,
+            model if model.has_epochs() => HOLD_OUT,
+            _ => HOLD_OUT_WITHOUT_EPOCHS,
         };
         self.hold_out.map_or(usual, |folds| folds as usize)
     }
@@ -227,6 +227,7 @@ impl Settings {
     pub(super) fn options(&self, start: &Start) -> Result<FitOptions> {
         // The tutorial's split has made the copies that a frozen network would see.
         let copied = self.split == SplitKind::Tutorial && self.network.model != Kind::Scratch;
+        let usual = FitOptions::default();
         let options = FitOptions {
             epochs: self.epochs,
             batch: self.batch,
@@ -242,9 +243,9 @@ impl Settings {
                 false => Caching::Folder(cache_folder()?.join("features")),
             },
             precision: self.precision.precision(),
-            usual_scale: self.network.model.usual_scale(),
+            usual_scale: self.network.model.usual_scale().unwrap_or(usual.usual_scale),
             fine_tune: self.network.fine_tune(start, self.rate)?,
-            ..FitOptions::default()
+            ..usual
         };
         Ok(self.recipe.apply(options))
     }

@@ -1,8 +1,11 @@
 //! What a model file tells of its training.
 
+use clap::ValueEnum;
 use lookalike::models::{ModelFile, Preprocessing};
 use lookalike::report::{Curve, Learning, percent};
 use serde_json::Value;
+
+use crate::cli::network::Kind;
 
 /// Settings that mean nothing to a network that learns in one go.
 const OF_EPOCHS: [&str; 6] = ["epochs", "batch", "rate", "patience", "fresh", "recipe"];
@@ -40,7 +43,8 @@ pub fn cross_validation(record: &Value) -> Option<(String, String)> {
 /// All settings by name: those of the training, and how a face becomes the network's input.
 pub fn settings(file: &ModelFile) -> Vec<(String, String)> {
     let record = &file.training["settings"];
-    let without_epochs = matches!(record["model"].as_str(), Some("face" | "sface" | "vgg16-gap"));
+    let network = record["model"].as_str().and_then(|name| Kind::from_str(name, false).ok());
+    let without_epochs = network.is_some_and(|network| !network.has_epochs());
     let without_changes = record["augment"] == Value::Bool(false);
     let mut settings = Vec::new();
     for (name, value) in record.as_object().into_iter().flatten() {

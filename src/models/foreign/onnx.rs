@@ -16,6 +16,7 @@ use crate::formats::onnx::{
 };
 use crate::models::config::{Fields, unsupported};
 use crate::models::{LayerShape, ModelFile};
+use crate::nn::layers::UnitNormalization;
 use crate::nn::{Layer, LayerActivation};
 use crate::ops::{Activation, Normalize, Padding, Slide, slide};
 use crate::tensor::{HostTensor, Shape};
@@ -161,7 +162,7 @@ impl Network {
                 let slope = fields.number("negative_slope", 0.3)?;
                 self.activation(name, LayerActivation::Elementwise(Activation::LeakyRelu(slope)));
             }
-            "UnitNormalization" => {
+            UnitNormalization::CLASS => {
                 let attributes = vec![AttributeProto::int("axis", -1), AttributeProto::int("p", 2)];
                 self.node("LpNormalization", name, vec![], attributes);
             }

@@ -9,7 +9,7 @@ use crate::formats::onnx::ModelProto;
 use crate::graph::Params;
 use crate::models::{ScratchCnn, scratch_cnn};
 use crate::nn::LayerActivation;
-use crate::nn::layers::{BatchNormalization, DepthwiseConv2d, Prelu};
+use crate::nn::layers::{BatchNormalization, DepthwiseConv2d, Prelu, UnitNormalization};
 use crate::ops::{Normalize, Padding};
 
 const ENDINGS: [&str; 4] = ["h5", "keras", "npz", "safetensors"];
@@ -43,6 +43,8 @@ fn example() -> ModelFile {
             use_bias: true,
         }),
     );
+    let last = model.layers.len() - 1;
+    model.layers.insert(last, Arc::new(UnitNormalization { name: "unit".into() }));
     model.frozen = 2;
     let params = Params::new(&crate::Device::cpu());
     model.initialize(&params, 1).unwrap();
@@ -178,6 +180,7 @@ fn onnx_holds_the_preprocessing_the_network_and_whom_it_knows() {
         "Flatten",
         "Gemm",
         "Relu",
+        "LpNormalization",
         "Gemm",
         "Softmax",
     ];

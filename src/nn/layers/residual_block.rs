@@ -5,7 +5,7 @@ use serde_json::{Map, Value, json};
 use super::{Conv2d, config};
 use crate::Result;
 use crate::graph::Var;
-use crate::nn::{Build, Layer, LayerActivation, Parameter};
+use crate::nn::{Build, Layer, LayerActivation, Parameter, widened};
 use crate::ops::{Activation, Padding, Pool2d};
 use crate::tensor::Shape;
 
@@ -66,6 +66,7 @@ impl Layer for ResidualBlock {
         let [a, b] = self.convolutions();
         let y = a.build(build, x)?;
         let y = b.build(build, y)?;
+        let y = widened(build.graph, y)?;
         let shortcut = match self.halve {
             true => build.graph.avg_pool2d(x, Pool2d::square(2))?,
             false => x,

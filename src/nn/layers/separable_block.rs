@@ -4,7 +4,7 @@ use serde_json::{Map, Value, json};
 
 use super::{Conv2d, Prelu, config};
 use crate::graph::Var;
-use crate::nn::{Build, Initializer, Layer, LayerActivation, Parameter};
+use crate::nn::{Build, Initializer, Layer, LayerActivation, Parameter, widened};
 use crate::ops::{self, Padding};
 use crate::tensor::Shape;
 use crate::{Error, Result};
@@ -98,6 +98,7 @@ impl Layer for SeparableBlock {
         let y = build.graph.depthwise_conv2d(x, kernel, Some(bias), windows)?;
         let y = slopes(&depthwise).build(build, y)?;
         let y = pointwise.build(build, y)?;
+        let y = widened(build.graph, y)?;
         slopes(&pointwise.name).build(build, y)
     }
 }

@@ -7,11 +7,16 @@ use crate::Result;
 use crate::graph::Var;
 use crate::nn::{Build, Layer};
 
-/// Keras's `UnitNormalization` of `[batch, features]` over the last axis: features of length 1.
+/// Keras's `UnitNormalization` over the last axis: features of length 1. It takes `[batch, features]` alone.
 #[derive(Clone, Debug, PartialEq)]
 pub struct UnitNormalization {
     /// Name in the model.
     pub name: String,
+}
+
+impl UnitNormalization {
+    /// Its class name in Keras.
+    pub const CLASS: &str = "UnitNormalization";
 }
 
 impl Layer for UnitNormalization {
@@ -20,7 +25,7 @@ impl Layer for UnitNormalization {
     }
 
     fn class_name(&self) -> &'static str {
-        "UnitNormalization"
+        UnitNormalization::CLASS
     }
 
     fn config(&self) -> Map<String, Value> {

@@ -300,7 +300,6 @@ function showTraining() {
   }
   if ($("network").options.length === 0) {
     for (const { name } of networks) $("network").add(new Option(NETWORKS[name]?.[0] ?? name, name));
-    $("network").value = "sface";
     showNetwork();
   }
 }
