@@ -6,25 +6,12 @@
 // A row whose sum is at most LEAST is divided by a constant: then dx[r,i] = dy[r,i] / n.
 //
 // Shapes   x, y, dy, dx   [rows, length]
-// Mapping  a workgroup takes `width` rows; WORKGROUP / width threads share a row and add by a tree, as
-//          common/reduce.wgsl: 256 rows of 1, or one row of 256 and more
+// Mapping  common/rows.wgsl
 // Cost     reads a row twice, the second time out of a cache
-
-struct Params { rows: u32, length: u32, width: u32 }
 
 const LEAST = 1e-12; // of Keras's UnitNormalization
 
-@group(0) @binding(0) var<uniform> p: Params;
 @group(0) @binding(1) var<storage, read> x: array<f32>;
-
-// A thread's elements: first, first + step, ... below end.
-struct Elements { first: u32, end: u32, step: u32 }
-
-fn elements_of(group: u32, local: u32) -> Elements {
-    let row = group * p.width + local % p.width;
-    let start = row * p.length;
-    return Elements(start + local / p.width, select(0u, start + p.length, row < p.rows), WORKGROUP / p.width);
-}
 
 @group(0) @binding(2) var<storage, read_write> y: array<f32>;
 

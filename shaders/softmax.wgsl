@@ -4,31 +4,17 @@
 //   dx[r,i] = y[r,i] * (dy[r,i] - sum over j of y[r,j] * dy[r,j])
 //
 // Shapes   x, y, dy, dx   [rows, length]
-// Mapping  a workgroup takes `width` rows; WORKGROUP / width threads share a row and add by a tree, as
-//          common/reduce.wgsl: 256 rows of 1, or one row of 256 and more
+// Mapping  common/rows.wgsl
 // Cost     reads a row three times (forward) or twice (backward), from the second time out of a cache
-
-struct Params { rows: u32, length: u32, width: u32 }
 
 // The most negative float: WGSL has no literal for minus infinity.
 const LOWEST = -3.40282346e38;
-
-@group(0) @binding(0) var<uniform> p: Params;
 
 // A NaN where x is one, else 0: WGSL lets exp make anything of a NaN, and SwiftShader's makes infinity.
 fn nan_of(x: f32) -> f32 { return select(0.0, x, (bitcast<u32>(x) & 0x7fffffffu) > 0x7f800000u); }
 
 @group(0) @binding(1) var<storage, read> x: array<f32>;
 @group(0) @binding(2) var<storage, read_write> y: array<f32>;
-
-// A thread's elements: first, first + step, ... below end.
-struct Elements { first: u32, end: u32, step: u32 }
-
-fn elements_of(group: u32, local: u32) -> Elements {
-    let row = group * p.width + local % p.width;
-    let start = row * p.length;
-    return Elements(start + local / p.width, select(0u, start + p.length, row < p.rows), WORKGROUP / p.width);
-}
 
 @compute @workgroup_size(WORKGROUP)
 fn forward(

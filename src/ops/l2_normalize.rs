@@ -1,25 +1,28 @@
 //! Rows of length 1.
 
-use bytemuck::{Pod, Zeroable};
 use rayon::prelude::*;
 
+use super::rows::Rows;
 use crate::Result;
-use crate::cpu::{Float, Slots, params};
+use crate::cpu::{Float, Slots};
 use crate::error::expect_rank;
 use crate::gpu::{Kernel, Shader, shader};
-use crate::graph::{Gradients, Graph, Grid, Io, Node, Operator, PlanBuilder, Tensor, Var};
+use crate::graph::{Gradients, Graph, Io, Node, Operator, PlanBuilder, Var};
 use crate::tensor::TensorType;
 
-const SHADER: Shader =
-    shader!("l2_normalize", "common/linear.wgsl", "common/reduce.wgsl", "l2_normalize.wgsl");
+const SHADER: Shader = shader!(
+    "l2_normalize",
+    "common/linear.wgsl",
+    "common/reduce.wgsl",
+    "common/rows.wgsl",
+    "l2_normalize.wgsl"
+);
 const FORWARD: Kernel =
-    SHADER.kernel("forward").params::<Params>().reads(1).writes(1).twin(forward::<f32>, forward::<f64>);
+    SHADER.kernel("forward").params::<Rows>().reads(1).writes(1).twin(forward::<f32>, forward::<f64>);
 const BACKWARD: Kernel =
-    SHADER.kernel("backward").params::<Params>().reads(2).writes(1).twin(backward::<f32>, backward::<f64>);
+    SHADER.kernel("backward").params::<Rows>().reads(2).writes(1).twin(backward::<f32>, backward::<f64>);
 pub(crate) const KERNELS: &[Kernel] = &[FORWARD, BACKWARD];
 
-/// Threads of a workgroup: `WORKGROUP` in `common/linear.wgsl`.
-const THREADS: usize = 256;
 /// The least square of a length that a row is divided by, that of Keras's `UnitNormalization`.
 const LEAST: f64 = 1e-12;
 
@@ -49,7 +52,7 @@ impl Operator for L2Normalize {
     }
 
     fn dispatch(&self, io: &Io, plan: &mut PlanBuilder<'_>) -> Result<()> {
-        dispatch(&FORWARD, &[io.input(0)], io.output(0), plan)
+        Rows::dispatch(&FORWARD, &[io.input(0)], io.output(0), plan)
     }
 
     fn gradient(&self, graph: &mut Graph, node: &Node, dy: &[Option<Var>]) -> Result<Gradients> {
@@ -76,7 +79,7 @@ impl Operator for L2NormalizeGradient {
     }
 
     fn dispatch(&self, io: &Io, plan: &mut PlanBuilder<'_>) -> Result<()> {
-        dispatch(&BACKWARD, &[io.input(0), io.input(1)], io.output(0), plan)
+        Rows::dispatch(&BACKWARD, &[io.input(0), io.input(1)], io.output(0), plan)
     }
 
     fn flops(&self, _inputs: &[TensorType], outputs: &[TensorType]) -> u64 {
@@ -84,19 +87,12 @@ impl Operator for L2NormalizeGradient {
     }
 }
 
-fn dispatch(kernel: &Kernel, reads: &[&Tensor], out: &Tensor, plan: &mut PlanBuilder<'_>) -> Result<()> {
-    let [rows, length] = out.ty().shape.dims().expect("rank 2");
-    let width = THREADS / length.next_power_of_two().min(THREADS);
-    let params = Params { rows: rows as u32, length: length as u32, width: width as u32 };
-    plan.dispatch(kernel, params, reads, &[out], Grid::groups(rows.div_ceil(width)))
-}
-
 fn dot<T: Float>(a: &[T], b: &[T]) -> T {
     a.iter().zip(b).map(|(&a, &b)| a * b).sum()
 }
 
 fn forward<T: Float>(bytes: &[u8], slots: &mut Slots<'_, T>) {
-    let length = params::<Params>(bytes).length as usize;
+    let length = Rows::length(bytes);
     let x = slots.float(0).par_chunks(length);
     slots.out().par_chunks_mut(length).zip(x).for_each(|(y, x)| {
         let norm = dot(x, x).max(T::of(LEAST)).sqrt();
@@ -105,7 +101,7 @@ fn forward<T: Float>(bytes: &[u8], slots: &mut Slots<'_, T>) {
 }
 
 fn backward<T: Float>(bytes: &[u8], slots: &mut Slots<'_, T>) {
-    let length = params::<Params>(bytes).length as usize;
+    let length = Rows::length(bytes);
     let rows = slots.float(0).par_chunks(length).zip(slots.float(1).par_chunks(length));
     slots.out().par_chunks_mut(length).zip(rows).for_each(|(dx, (x, dy))| {
         let (squares, least) = (dot(x, x), T::of(LEAST));
@@ -115,13 +111,4 @@ fn backward<T: Float>(bytes: &[u8], slots: &mut Slots<'_, T>) {
             *dx = (dy - x * along) / norm;
         }
     });
-}
-
-/// `Params` of `l2_normalize.wgsl`, field for field.
-#[repr(C)]
-#[derive(Clone, Copy, Debug, Pod, Zeroable)]
-struct Params {
-    rows: u32,
-    length: u32,
-    width: u32,
 }

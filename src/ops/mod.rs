@@ -40,6 +40,7 @@ pub mod random;
 mod record;
 mod reshape;
 mod residual_add;
+mod rows;
 mod sgd;
 mod softmax;
 mod softmax_cross_entropy;

@@ -1,24 +1,22 @@
 //! Softmax over the last axis. Training takes the fused loss instead; this is for predictions.
 
-use bytemuck::{Pod, Zeroable};
 use rayon::prelude::*;
 
+use super::rows::Rows;
 use crate::Result;
-use crate::cpu::{Float, Slots, params};
+use crate::cpu::{Float, Slots};
 use crate::error::expect_rank;
 use crate::gpu::{Kernel, Shader, shader};
-use crate::graph::{Gradients, Graph, Grid, Io, Node, Operator, PlanBuilder, Tensor, Var};
+use crate::graph::{Gradients, Graph, Io, Node, Operator, PlanBuilder, Var};
 use crate::tensor::TensorType;
 
-const SHADER: Shader = shader!("softmax", "common/linear.wgsl", "common/reduce.wgsl", "softmax.wgsl");
+const SHADER: Shader =
+    shader!("softmax", "common/linear.wgsl", "common/reduce.wgsl", "common/rows.wgsl", "softmax.wgsl");
 const FORWARD: Kernel =
-    SHADER.kernel("forward").params::<Params>().reads(1).writes(1).twin(forward::<f32>, forward::<f64>);
+    SHADER.kernel("forward").params::<Rows>().reads(1).writes(1).twin(forward::<f32>, forward::<f64>);
 const BACKWARD: Kernel =
-    SHADER.kernel("backward").params::<Params>().reads(2).writes(1).twin(backward::<f32>, backward::<f64>);
+    SHADER.kernel("backward").params::<Rows>().reads(2).writes(1).twin(backward::<f32>, backward::<f64>);
 pub(crate) const KERNELS: &[Kernel] = &[FORWARD, BACKWARD];
-
-/// Threads of a workgroup: `WORKGROUP` in `common/linear.wgsl`.
-const THREADS: usize = 256;
 
 impl Graph {
     /// exp(x) / Σ exp(x) over each row of `x`, `[rows, classes]`. Large logits do not overflow.
@@ -45,7 +43,7 @@ impl Operator for Softmax {
     }
 
     fn dispatch(&self, io: &Io, plan: &mut PlanBuilder<'_>) -> Result<()> {
-        dispatch(&FORWARD, &[io.input(0)], io.output(0), plan)
+        Rows::dispatch(&FORWARD, &[io.input(0)], io.output(0), plan)
     }
 
     fn gradient(&self, graph: &mut Graph, node: &Node, dy: &[Option<Var>]) -> Result<Gradients> {
@@ -72,7 +70,7 @@ impl Operator for SoftmaxGradient {
     }
 
     fn dispatch(&self, io: &Io, plan: &mut PlanBuilder<'_>) -> Result<()> {
-        dispatch(&BACKWARD, &[io.input(0), io.input(1)], io.output(0), plan)
+        Rows::dispatch(&BACKWARD, &[io.input(0), io.input(1)], io.output(0), plan)
     }
 
     fn flops(&self, _inputs: &[TensorType], outputs: &[TensorType]) -> u64 {
@@ -80,15 +78,8 @@ impl Operator for SoftmaxGradient {
     }
 }
 
-fn dispatch(kernel: &Kernel, reads: &[&Tensor], out: &Tensor, plan: &mut PlanBuilder<'_>) -> Result<()> {
-    let [rows, length] = out.ty().shape.dims().expect("rank 2");
-    let width = THREADS / length.next_power_of_two().min(THREADS);
-    let params = Params { rows: rows as u32, length: length as u32, width: width as u32 };
-    plan.dispatch(kernel, params, reads, &[out], Grid::groups(rows.div_ceil(width)))
-}
-
 fn forward<T: Float>(bytes: &[u8], slots: &mut Slots<'_, T>) {
-    let length = params::<Params>(bytes).length as usize;
+    let length = Rows::length(bytes);
     let x = slots.float(0).par_chunks(length);
     slots.out().par_chunks_mut(length).zip(x).for_each(|(y, x)| {
         let highest = x.iter().copied().fold(T::min_value(), T::max);
@@ -99,7 +90,7 @@ fn forward<T: Float>(bytes: &[u8], slots: &mut Slots<'_, T>) {
 }
 
 fn backward<T: Float>(bytes: &[u8], slots: &mut Slots<'_, T>) {
-    let length = params::<Params>(bytes).length as usize;
+    let length = Rows::length(bytes);
     let rows = slots.float(0).par_chunks(length).zip(slots.float(1).par_chunks(length));
     slots.out().par_chunks_mut(length).zip(rows).for_each(|(dx, (y, dy))| {
         let sum: T = y.iter().zip(dy).map(|(&y, &dy)| y * dy).sum();
@@ -107,13 +98,4 @@ fn backward<T: Float>(bytes: &[u8], slots: &mut Slots<'_, T>) {
             *dx = y * (dy - sum);
         }
     });
-}
-
-/// `Params` of `softmax.wgsl`, field for field.
-#[repr(C)]
-#[derive(Clone, Copy, Debug, Pod, Zeroable)]
-struct Params {
-    rows: u32,
-    length: u32,
-    width: u32,
 }
