@@ -11,7 +11,7 @@ use lookalike::nn::layers::{Conv2d, Dense, GlobalAveragePooling2d, MaxPooling2d}
 use lookalike::nn::{Layer, LayerActivation};
 use lookalike::ops::{Normalize, random};
 use lookalike::tensor::{HostTensor, Shape};
-use lookalike::vision::{MAX_PIXELS, decode};
+use lookalike::vision::{MAX_PIXELS, RgbImage, decode_bytes};
 use lookalike::{Device, check};
 use serde_json::Value;
 
@@ -55,11 +55,10 @@ fn file(model: Model, mut known: BTreeMap<String, HostTensor>, normalize: Normal
 }
 
 /// The largest difference between our map and PyTorch's, as a part of the largest value.
-fn error(file: &ModelFile, photo: &Path, case: &str, device: &Device) -> f64 {
+fn error(file: &ModelFile, picture: &RgbImage, case: &str, device: &Device) -> f64 {
     let golden: Value = serde_json::from_str(include_str!("golden/grad_cam.json")).unwrap();
     let case = &golden[case];
     let expected: Vec<Vec<f64>> = serde_json::from_value(case["map"].clone()).unwrap();
-    let picture = decode(photo, MAX_PIXELS).unwrap();
     let mut grad_cam = GradCam::new(device, file.clone(), None).unwrap();
     assert_eq!(case["layer"], grad_cam.layer(), "the layer of the default");
     let person = case["person"].as_u64().unwrap() as usize;
@@ -71,15 +70,19 @@ fn error(file: &ModelFile, photo: &Path, case: &str, device: &Device) -> f64 {
     differences.fold(0.0, f64::max) / peak
 }
 
-fn compare(file: &ModelFile, photo: &Path, case: &str, device: &Device, most: f64) {
-    let error = error(file, photo, case, device);
+fn compare(file: &ModelFile, picture: &RgbImage, case: &str, device: &Device, most: f64) {
+    let error = error(file, picture, case, device);
     println!("{case} on {device}: {error:.1e} of the peak");
     assert!(error < most, "{case} on {device}: {error:.1e}");
 }
 
-/// The demo's photo, as large as this.
-fn crop(size: usize) -> std::path::PathBuf {
-    Path::new(env!("CARGO_MANIFEST_DIR")).join(format!("kernels-tests/golden/grad_cam_{size}.png"))
+/// The demo's photo, as large as the networks' pictures.
+#[cfg(feature = "sface-weights")]
+const CROP_112: &[u8] = include_bytes!("golden/grad_cam_112.png");
+const CROP_150: &[u8] = include_bytes!("golden/grad_cam_150.png");
+
+fn crop(bytes: &[u8]) -> RgbImage {
+    decode_bytes(Path::new("grad_cam.png"), bytes, MAX_PIXELS).unwrap()
 }
 
 #[test]
@@ -87,7 +90,7 @@ fn a_network_from_scratch_as_in_pytorch() {
     let sizes = ScratchCnn { size: 150, widths: vec![4, 8, 16], dense: 12, ..ScratchCnn::new(CLASSES) };
     let file = file(scratch_cnn(&sizes), BTreeMap::new(), Normalize::unit());
     for (device, most) in [(Device::reference(), 1e-6), (Device::cpu(), 1e-4), (check::gpu().clone(), 1e-4)] {
-        compare(&file, &crop(150), "scratch", &device, most);
+        compare(&file, &crop(CROP_150), "scratch", &device, most);
     }
 }
 
@@ -97,7 +100,7 @@ fn dlibs_network_as_in_pytorch() {
     use lookalike::models::{face, face_normalize, face_weights};
     let file = file(face(CLASSES), face_weights().unwrap(), face_normalize());
     for device in [Device::cpu(), check::gpu().clone()] {
-        compare(&file, &crop(150), "face", &device, 1e-4);
+        compare(&file, &crop(CROP_150), "face", &device, 1e-4);
     }
 }
 
@@ -107,7 +110,7 @@ fn sface_as_in_pytorch() {
     use lookalike::models::{sface, sface_normalize, sface_weights};
     let file = file(sface(CLASSES), sface_weights().unwrap(), sface_normalize());
     for device in [Device::cpu(), check::gpu().clone()] {
-        compare(&file, &crop(112), "sface", &device, 1e-4);
+        compare(&file, &crop(CROP_112), "sface", &device, 1e-4);
     }
 }
 
@@ -117,13 +120,15 @@ fn sface_as_in_pytorch() {
 fn vgg16_as_in_pytorch() {
     use lookalike::formats::safetensors;
     use lookalike::models::{Vgg16, vgg16};
+    use lookalike::vision::decode;
     let data = std::env::var("LOOKALIKE_DATA").expect("LOOKALIKE_DATA names the test data");
     let folder = Path::new(&data).join("vgg16");
     let mut model = vgg16(&Vgg16 { dense: 12, ..Vgg16::new(CLASSES) }).unwrap();
     model.layers.retain(|layer| layer.class_name() != "BatchNormalization");
     let weights = safetensors::read(folder.join("vgg16_notop_f16.safetensors")).unwrap().tensors;
     let file = file(model, weights, Normalize::torch());
-    compare(&file, &folder.join("astronaut_224.png"), "vgg16", &Device::cpu(), 1e-3);
+    let photo = decode(&folder.join("astronaut_224.png"), MAX_PIXELS).unwrap();
+    compare(&file, &photo, "vgg16", &Device::cpu(), 1e-3);
 }
 
 /// Height and width of the pictures of [`colours`].
