@@ -185,8 +185,8 @@ fn every_layer(name: &str, [height, width]: [usize; 2]) -> Model {
         Arc::new(Dropout { name: "dropout".into(), rate: 0.25 }),
         Arc::new(Dense { use_bias: false, ..Dense::new("plain", 20, LayerActivation::LINEAR) }),
         Arc::new(Activation { name: "squashed".into(), activation: sigmoid }),
-        Arc::new(UnitNormalization { name: "unit".into() }),
         Arc::new(Dense::new("last", PEOPLE, LayerActivation::LINEAR)),
+        Arc::new(UnitNormalization { name: "unit".into() }),
         Arc::new(Activation { name: "probabilities".into(), activation: LayerActivation::Softmax }),
     ];
     Model { name: name.into(), input: Shape::from([height, width, 3]), layers, frozen: 0 }
