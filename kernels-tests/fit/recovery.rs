@@ -96,14 +96,15 @@ fn a_device_that_is_lost_again_and_again_is_given_up() {
 
 #[test]
 fn without_room_fewer_pictures_are_on_the_device_at_a_time() {
-    // What a run with parts of three takes is enough; one of whole batches needs more.
+    let options = || FitOptions { batch: 16, ..options() };
+    // What a run with halves of batches takes is enough; one of whole batches needs more.
     let peak = |options: &FitOptions| {
         let device = own_gpu(&GpuOptions::default());
         let trained = run(&network(), &device, options).unwrap();
         (device.gpu().unwrap().allocated(), trained)
     };
     let (whole, _) = peak(&options());
-    let halved = FitOptions { micro_batch: Some(4), ..options() };
+    let halved = FitOptions { micro_batch: Some(8), ..options() };
     let (parts, expected) = peak(&halved);
     assert!(parts < whole, "{parts} of {whole} bytes");
     let device = own_gpu(&GpuOptions { memory: Some((parts + whole) / 2), ..GpuOptions::default() });
@@ -112,8 +113,8 @@ fn without_room_fewer_pictures_are_on_the_device_at_a_time() {
     let [note] = &notes[..] else { panic!("{notes:?}") };
     assert!(
         note.contains("no room for")
-            && note.contains("4 pictures at a time")
-            && note.contains("instead of 8")
+            && note.contains("8 pictures at a time")
+            && note.contains("instead of 16")
     );
 
     let tiny = own_gpu(&GpuOptions { memory: Some(parts / 20), ..GpuOptions::default() });

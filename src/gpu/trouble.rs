@@ -6,9 +6,13 @@ use std::pin::pin;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, OnceLock};
 use std::task::{Context, Poll, Waker};
+use std::time::Duration;
 
 use super::Gpu;
 use crate::{Error, Result};
+
+/// For how many milliseconds another thread may know of a loss and not have told yet.
+const LATE: u32 = 100;
 
 /// What a device has reported.
 #[derive(Debug, Default)]
@@ -80,10 +84,19 @@ impl Gpu {
 
     /// What a problem that a call has met comes from: the loss of the device, if it was lost.
     pub(super) fn error(&self, problem: impl ToString) -> Error {
-        // wgpu tells of the loss when no work is left, later than of what fails because of it. Futures wait here too, but
-        // only once something has failed.
-        let _ = self.device.poll(wgpu::PollType::wait_indefinitely());
-        self.loss().unwrap_or_else(|| Error::Gpu(problem.to_string()))
+        // wgpu tells of the loss when no work is left, later than of what fails because of it, and another thread may be the one
+        // that it tells. Futures wait here too, but only once something has failed.
+        for _ in 0..LATE {
+            let _ = self.device.poll(wgpu::PollType::wait_indefinitely());
+            if let Some(loss) = self.loss() {
+                return loss;
+            }
+            if cfg!(target_arch = "wasm32") {
+                break; // a browser's only thread does not sleep
+            }
+            std::thread::sleep(Duration::from_millis(1));
+        }
+        Error::Gpu(problem.to_string())
     }
 
     pub(super) fn loss(&self) -> Option<Error> {
