@@ -89,7 +89,8 @@ fn read_from(name: &Path, source: &mut impl Read, size: u64) -> Result<TensorFil
     Ok(TensorFile { tensors, metadata })
 }
 
-/// Writes the file at `path`, whole or not at all; equal content gives equal bytes.
+/// Writes the file at `path`, whole or not at all; equal content gives equal bytes. An array of 32-bit floats that are all
+/// 16-bit ones too, as the weights that ship with the program are, takes 16 bits for each; [`read`] gives the same array.
 ///
 /// # Errors
 /// [`Error::Io`] if the file cannot be written.
@@ -112,9 +113,13 @@ pub fn write_keeping_previous(path: &Path, file: &TensorFile) -> Result<()> {
 fn to_bytes(path: &Path, file: &TensorFile) -> Result<Vec<u8>> {
     let refused =
         |error: safetensors::SafeTensorError| Error::format(path, format!("cannot be written: {error}"));
+    let halves: Vec<_> = file.tensors.values().map(|tensor| as_halves(tensor.data())).collect();
     let mut views = Vec::with_capacity(file.tensors.len());
-    for (name, tensor) in &file.tensors {
-        let (dtype, bytes) = little_endian(tensor.data());
+    for ((name, tensor), halves) in file.tensors.iter().zip(&halves) {
+        let (dtype, bytes) = match halves {
+            Some(halves) => (Dtype::F16, bytemuck::cast_slice(halves)),
+            None => little_endian(tensor.data()),
+        };
         views.push((name, TensorView::new(dtype, tensor.shape().to_vec(), bytes).map_err(refused)?));
     }
     let metadata = match &file.metadata {
@@ -258,6 +263,16 @@ fn elements<const N: usize, T>(
     Ok(elements)
 }
 
+/// The bits of the same numbers as 16-bit floats, if none is lost: a not-a-number's payload counts too.
+fn as_halves(data: &Data) -> Option<Vec<u16>> {
+    let Data::F32(floats) = data else { return None };
+    let exact = |&float: &f32| {
+        let half = f16::from_f32(float);
+        (half.to_f32().to_bits() == float.to_bits()).then_some(half.to_bits())
+    };
+    floats.iter().map(exact).collect()
+}
+
 /// Elements as the file holds them. Every target of wgpu is little-endian, as memory is then.
 fn little_endian(data: &Data) -> (Dtype, &[u8]) {
     match data {
@@ -308,6 +323,28 @@ mod tests {
         write(&b, &example()).unwrap();
         assert_eq!(read(&a).unwrap(), example());
         assert_eq!(fs::read(&a).unwrap(), fs::read(&b).unwrap());
+    }
+
+    #[test]
+    fn floats_take_16_bits_where_that_loses_nothing() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("a");
+        let halves = [1.5, -0.0, 65504.0, f32::INFINITY, 2.0_f32.powi(-24), f32::NAN];
+        let wider = [1.5, 65505.0];
+        let odd = [f32::from_bits(0x7f80_0001)];
+        let arrays = [("halves", halves.to_vec()), ("odd", odd.to_vec()), ("wider", wider.to_vec())];
+        let tensors = arrays.map(|(name, data)| (name.to_owned(), HostTensor::new([data.len()], data)));
+        write(&path, &TensorFile { tensors: tensors.clone().into(), ..TensorFile::default() }).unwrap();
+        let (mut file, size) = open(&path).unwrap();
+        let Header { entries, .. } = header(&path, &mut file, size).unwrap();
+        let types = ["halves", "odd", "wider"].map(|name| entries[name]["dtype"].as_str().unwrap());
+        assert_eq!(types, ["F16", "F32", "F32"]);
+        let back = read(&path).unwrap().tensors;
+        let bits =
+            |tensor: &HostTensor| tensor.to_f32().iter().map(|float| float.to_bits()).collect::<Vec<_>>();
+        for (name, tensor) in &tensors {
+            assert_eq!(bits(&back[name]), bits(tensor), "{name}");
+        }
     }
 
     #[test]
