@@ -43,6 +43,7 @@ fn dataset() -> Dataset {
         names: ["anna", "berta", "carla"].map(String::from).to_vec(),
         groups: (0..count as i64).collect(),
         sources: (0..count).map(|i| format!("{i}.png")).collect(),
+        masked: vec![false; count],
         landmarks: vec![None; count],
         cut: CutStyle::default(),
     }

@@ -165,6 +165,33 @@ fn what_training_sees_is_shown_and_written() {
         assert_ne!(larger.image(3 * at + 1), larger.image(3 * at + 2));
     }
     scene.fails(&["augment", "faces.npz", "-o", "sheet.gif"], &["sheet.gif", ".png", ".npz"]);
+
+    // The copies are learned, but say nothing of how good that is.
+    let trained = scene.ok(&[&["train", "larger.npz", "-o", "m.safetensors"][..], &QUICK].concat());
+    assert!(
+        trained.stdout.contains("4 changed copies of those that validate are not used"),
+        "{}",
+        trained.stdout
+    );
+    let [few, many] = ["faces.npz", "larger.npz"]
+        .map(|file| scene.json(&["evaluate", "m.safetensors", file, "--adapter", "cpu"]));
+    assert_eq!(few, many);
+    assert_eq!(few["faces"], 6);
+}
+
+/// Who wears a real mask is known from the folder and from the file of faces that was cut from it.
+#[test]
+fn real_masks_are_scored_apart() {
+    let scene = Scene::new(&[("s01", 4), ("s02", 4)]);
+    scene
+        .write("photos/masks.csv", b"file,mask\ns01/01.png,cloth\ns02/02.png,surgical\ns02/03.png,no-mask\n");
+    scene.train("m.safetensors");
+    scene.ok(&["crop", "photos", "-o", "faces.npz", "--adapter", "cpu"]);
+    let [folder, file] = ["photos", "faces.npz"]
+        .map(|of| scene.json(&["evaluate", "m.safetensors", of, "--adapter", "cpu"])["groups"].take());
+    assert_eq!(folder, file);
+    let faces = ["bare", "synthetic_mask", "real_mask"].map(|group| folder[group]["faces"].as_u64());
+    assert_eq!(faces, [Some(6), Some(6), Some(2)]);
 }
 
 #[test]

@@ -17,6 +17,7 @@ fn small_faces(scene: &Scene) {
         names: vec!["anna".into(), "berta".into()],
         groups: (0..20).collect(),
         sources: (0..20).map(|at| format!("{at}.png")).collect(),
+        masked: vec![false; 20],
         landmarks: vec![None; 20],
         cut: CutStyle::default(),
     };

@@ -12,7 +12,7 @@ from pathlib import Path
 OUT = Path("target/people")
 PROGRAM = os.environ.get("LOOKALIKE", "target/release/lookalike")
 # Arrays with a row for each photo that stay as they are in a file of some of them.
-OF_PHOTOS = ["x", "group", "source", "landmarks"]
+OF_PHOTOS = ["x", "group", "source", "landmarks", "masked"]
 
 
 def run(*arguments):
@@ -76,7 +76,7 @@ class Faces:
         if not photos:
             return None
         labels = [label for label, photos in enumerate(photos_of.values()) for _ in photos]
-        rows = {name: photos for name in OF_PHOTOS} | {"names": list(photos_of), "cut": [0]}
+        rows = {name: photos for name in OF_PHOTOS if name in self.arrays} | {"names": list(photos_of), "cut": [0]}
         path.parent.mkdir(parents=True, exist_ok=True)
         with zipfile.ZipFile(path, "w") as file:
             for name, rows in rows.items():

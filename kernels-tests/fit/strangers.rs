@@ -50,14 +50,20 @@ fn every_person_is_a_stranger_once() {
         let model = model(frozen);
         let scene = Scene::new(&pretrained(&model), &Device::cpu());
         let (task, stop) = (scene.task(&model), AtomicBool::new(false));
-        let distances = |folds: usize| hold_out(&task, &options(), fit, folds, &stop, &mut |_| {}).unwrap();
-        let found = distances(3);
-        assert_eq!(found.len(), scene.split.train.len());
-        assert!(found.iter().all(|distance| (0.0..=2.0).contains(distance)), "{found:?}");
-        assert_eq!(found, distances(3), "equal runs are equal");
-        assert!(distances(0).is_empty());
+        let held_out = |folds: usize| hold_out(&task, &options(), fit, folds, &stop, &mut |_| {}).unwrap();
+        let found = held_out(3);
+        assert!(found.iter().all(|photo| (0.0..=2.0).contains(&photo.distance)), "{found:?}");
+        let groups = |photos: &mut dyn Iterator<Item = i64>| {
+            let mut groups: Vec<i64> = photos.collect();
+            groups.sort_unstable();
+            groups
+        };
+        let trained_on = groups(&mut scene.split.train.iter().map(|&photo| scene.dataset.groups[photo]));
+        assert_eq!(groups(&mut found.iter().map(|photo| photo.group)), trained_on);
+        assert_eq!(found, held_out(3), "equal runs are equal");
+        assert!(held_out(0).is_empty());
         // One person left is nobody to tell apart.
-        assert_eq!(distances(2).len(), 7, "only the part that leaves two people");
+        assert_eq!(held_out(2).len(), 7, "only the part that leaves two people");
     }
 }
 

@@ -10,10 +10,10 @@ use lookalike::vision::RgbImage;
 use lookalike::vision::sheet::{Row, Tile, contact_sheet};
 use lookalike::{Device, Error, Result};
 
-use super::changes::Changes;
+use super::changes::{Changes, note_unknown_faces};
 use super::device::RunArguments;
-use super::display::{note, say};
-use super::number::at_least_one;
+use super::display::say;
+use super::number::{at_least_one, whole};
 use super::output;
 
 /// Show the faces as training sees them, or write them
@@ -21,14 +21,17 @@ use super::output;
 /// A sheet has a row for each picture: the picture itself, then how it looks in epoch 1, 2, 3 and so on. A file gets each
 /// picture, followed by its copies.
 #[derive(Args, Debug)]
-#[command(after_help = "Examples:
+#[command(
+    after_help = "Examples:
   lookalike augment faces.npz -n 8 -o sheet.png
-  lookalike augment faces.npz -n 4 --masks 0.3 -o larger.npz")]
+  lookalike augment faces.npz -n 4 --masks 0.3 -o larger.npz",
+    allow_negative_numbers = true
+)]
 pub struct Arguments {
     /// File that `lookalike crop` wrote
     faces: PathBuf,
     /// Changed copies of each picture
-    #[arg(short = 'n', long, value_name = "N", default_value_t = 8, value_parser = clap::value_parser!(u32).range(1..=1000))]
+    #[arg(short = 'n', long, value_name = "N", default_value_t = 8, value_parser = |t: &str| whole(t, 1u32, 1000))]
     copies: u32,
     /// Sheet (.png) or file of faces (.npz) to write
     #[arg(short, long, value_name = "FILE")]
@@ -62,9 +65,7 @@ pub fn run(arguments: &Arguments) -> Result<()> {
     check_writable(output)?;
     let dataset = Dataset::load(faces, 1)?;
     let augment = arguments.changes.augment(*seed);
-    if augment.needs_faces() {
-        say_unknown(&dataset);
-    }
+    note_unknown_faces(&dataset, augment);
     if is_sheet {
         let shown = spread(dataset.len(), *rows);
         let rows = changed(&dataset, &shown, *copies, augment, &device)?;
@@ -81,17 +82,6 @@ pub fn run(arguments: &Arguments) -> Result<()> {
         ));
     }
     Ok(())
-}
-
-/// Says on how many pictures nothing can be drawn.
-fn say_unknown(dataset: &Dataset) {
-    let unknown = (0..dataset.len()).filter(|&at| !dataset.knows_face(at)).count();
-    if unknown > 0 {
-        note(format_args!(
-            "{unknown} of {} pictures get no mask or glasses: it is not known where eyes, nose and mouth are (crop with MTCNN)",
-            dataset.len()
-        ));
-    }
 }
 
 /// Up to `most` of `count` indices, evenly apart.

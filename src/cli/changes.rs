@@ -1,9 +1,11 @@
 //! How much training pictures may change: what `train` and `augment` share.
 
 use clap::{Args, ValueEnum};
+use lookalike::data::Dataset;
 use lookalike::ops::{Augment, Fill};
 use serde_json::{Value, json};
 
+use super::display::note;
 use super::number::change;
 
 const DEFAULT: Augment = Augment::usual();
@@ -15,16 +17,16 @@ pub struct Changes {
     /// Mirror no picture; without it half of them are
     #[arg(long)]
     no_flip: bool,
-    /// Size, as a share
+    /// Enlarge or shrink, by up to this share
     #[arg(long, value_name = "SHARE", default_value_t = DEFAULT.zoom, value_parser = |t: &str| change(t, 0.99))]
     zoom: f32,
     /// Rotation to either side, in full turns: 0.03 is 11 degrees
     #[arg(long, value_name = "TURNS", default_value_t = DEFAULT.rotation, value_parser = |t: &str| change(t, 0.5))]
     rotation: f32,
-    /// Shift, as a share of the side
+    /// Shift to each side, as a share of it
     #[arg(long, value_name = "SHARE", default_value_t = DEFAULT.shift, value_parser = |t: &str| change(t, 1.0))]
     shift: f32,
-    /// Shear
+    /// Shear: sideways by up to this share of the height
     #[arg(long, value_name = "SHARE", default_value_t = DEFAULT.shear, value_parser = |t: &str| change(t, 1.0))]
     shear: f32,
     /// What is seen beyond a picture's edge
@@ -48,8 +50,8 @@ pub struct Changes {
     /// Noise, as a share of white
     #[arg(long, value_name = "SHARE", default_value_t = DEFAULT.noise, value_parser = |t: &str| change(t, 1.0))]
     noise: f32,
-    /// Share of the pictures on which a face mask is drawn, where the detector told where eyes, nose and mouth are
-    /// [default: 0; train a network made for faces: 0.5]
+    /// Share of the pictures on which a face mask is drawn, where the detector told where eyes, nose and mouth are [default: 0; of
+    /// what a network made for faces learns 0.5, and never more than 0.9]
     #[arg(long, value_name = "SHARE", value_parser = |t: &str| change(t, 1.0))]
     pub masks: Option<f32>,
     /// Share of the pictures on which sunglasses are drawn
@@ -58,6 +60,18 @@ pub struct Changes {
     /// Share of the pictures in which a rectangle is painted over
     #[arg(long, value_name = "SHARE", default_value_t = DEFAULT.erase, value_parser = |t: &str| change(t, 1.0))]
     erase: f32,
+}
+
+/// Says on how many pictures masks and glasses cannot be drawn, if any are to be.
+pub fn note_unknown_faces(dataset: &Dataset, augment: Augment) {
+    let unknown = (0..dataset.len()).filter(|&at| !dataset.knows_face(at)).count();
+    if augment.needs_faces() && unknown > 0 {
+        note(format_args!(
+            "{unknown} of {} pictures get no mask or glasses: it is not known where eyes, nose and mouth are (crop with MTCNN), or \
+             they show a real mask",
+            dataset.len()
+        ));
+    }
 }
 
 /// What is seen beyond a picture's edge.

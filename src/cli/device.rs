@@ -12,7 +12,7 @@ use lookalike::profile::Profiler;
 use lookalike::{Device, Result};
 
 use super::display::{note, profile_table, say};
-use super::number::part;
+use super::number::throttle;
 
 /// Choice of the device.
 #[derive(Args, Debug)]
@@ -59,7 +59,7 @@ pub struct RunArguments {
     #[arg(long)]
     profile: bool,
     /// Share of the time that the device may work, such as 0.5: the machine stays quick for other work, and the run takes longer
-    #[arg(long, value_name = "SHARE", value_parser = part)]
+    #[arg(long, value_name = "SHARE", value_parser = throttle)]
     throttle: Option<f64>,
     #[command(flatten)]
     kernels: KernelArguments,

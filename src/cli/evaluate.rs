@@ -6,7 +6,7 @@ use std::time::Instant;
 use clap::Args;
 use lookalike::data::crops::{Aids, CropOptions, CropReport, Skipped};
 use lookalike::data::people::{Person, find_people};
-use lookalike::data::{Dataset, Masks, with_masks};
+use lookalike::data::{Dataset, with_masks};
 use lookalike::detect::{DetectorChoice, MtcnnOptions};
 use lookalike::models::{ModelFile, Predictor};
 use lookalike::report::Report;
@@ -16,7 +16,7 @@ use serde_json::{Value, json};
 
 use super::cut::{self, Faces, PixelLimit, list_skipped};
 use super::device::RunArguments;
-use super::display::{self, note, say, shortened};
+use super::display::{self, counted, note, say, shortened};
 use super::open_set::OpenSet;
 use super::precision::Floats;
 use super::report::{check_folder, listed, report_on, tried, write_report};
@@ -66,12 +66,35 @@ pub struct Evaluation {
 
 /// The answers by what the faces wear.
 struct Groups {
-    bare: Scores,
+    bare: Group,
     /// The bare faces once more, each with a drawn mask.
-    synthetic_mask: Scores,
-    real_mask: Scores,
+    synthetic_mask: Group,
+    real_mask: Group,
     /// Bare faces on which none can be drawn, as it is not known where their eyes are.
     not_drawn: usize,
+}
+
+/// The answers to faces that wear the same.
+struct Group {
+    scores: Scores,
+    /// How many are taken for strangers'. The scores are of whom they are nearest to.
+    unknown: usize,
+}
+
+impl Group {
+    fn new(names: &[String], answers: &[Answer]) -> Group {
+        let unknown = answers.iter().filter(|answer| answer.stranger).count();
+        Group { scores: Scores::new(names, answers), unknown }
+    }
+
+    /// Null if there are none.
+    fn json(&self) -> Value {
+        let mut group = self.scores.group_json();
+        if let Some(entries) = group.as_object_mut() {
+            entries.insert("unknown".into(), json!(self.unknown));
+        }
+        group
+    }
 }
 
 /// Evaluates and reports.
@@ -144,7 +167,7 @@ fn faces_of_strangers(
     plain: bool,
 ) -> Result<Faces> {
     let mut faces = match cut::is_file_of_faces(path) {
-        true => Faces { dataset: sized(Dataset::load(path, 1)?, file, path)?, skipped: vec![] },
+        true => Faces { dataset: sized(load(path)?, file, path)?, skipped: vec![] },
         false => cut_people(device, &find_people(path, 1)?, file, max_pixels, plain)?,
     };
     let known = |&picture: &usize| {
@@ -176,10 +199,9 @@ impl Evaluation {
         max_pixels: u64,
         plain: bool,
     ) -> Result<Evaluation> {
-        let (faces, masks) = if cut::is_file_of_faces(path) {
-            (known_faces(Dataset::load(path, 1)?, &file, path)?, Masks::default())
-        } else {
-            (cut_faces(device, path, &file, max_pixels, plain)?, Masks::read(path)?)
+        let faces = match cut::is_file_of_faces(path) {
+            true => known_faces(load(path)?, &file, path)?,
+            false => cut_faces(device, path, &file, max_pixels, plain)?,
         };
         let dataset = &faces.dataset;
         let truth = |name: &String| file.labels.iter().position(|label| label == name);
@@ -190,9 +212,8 @@ impl Evaluation {
         let mut predictor = Predictor::in_precision(device, file, precision)?;
         let answers = classify(&mut predictor, dataset, &pictures, plain)?;
         let scores = Scores::new(&names, &answers);
-        let is_masked = |picture: usize| masks.is_masked(&dataset.sources[picture]);
         let (masked, bare): (Vec<Answer>, Vec<Answer>) =
-            answers.iter().cloned().partition(|answer| is_masked(answer.picture));
+            answers.iter().cloned().partition(|answer| dataset.masked[answer.picture]);
         let to_draw_on: Vec<&Answer> =
             bare.iter().filter(|answer| dataset.knows_face(answer.picture)).collect();
         let places: Vec<usize> = to_draw_on.iter().map(|answer| answer.picture).collect();
@@ -201,9 +222,9 @@ impl Evaluation {
         let shown: Vec<_> = to_draw_on.iter().map(|answer| answer.truth).enumerate().collect();
         let drawn = classify(&mut predictor, &drawn, &shown, plain)?;
         let groups = Groups {
-            bare: Scores::new(&names, &bare),
-            synthetic_mask: Scores::new(&names, &drawn),
-            real_mask: Scores::new(&names, &masked),
+            bare: Group::new(&names, &bare),
+            synthetic_mask: Group::new(&names, &drawn),
+            real_mask: Group::new(&names, &masked),
             not_drawn: bare.len() - drawn.len(),
         };
         Ok(Evaluation { faces, answers, scores, groups })
@@ -224,9 +245,9 @@ impl Evaluation {
             (
                 "groups".to_string(),
                 json!({
-                    "bare": self.groups.bare.group_json(),
-                    "synthetic_mask": self.groups.synthetic_mask.group_json(),
-                    "real_mask": self.groups.real_mask.group_json(),
+                    "bare": self.groups.bare.json(),
+                    "synthetic_mask": self.groups.synthetic_mask.json(),
+                    "real_mask": self.groups.real_mask.json(),
                 }),
             ),
         ]);
@@ -240,7 +261,7 @@ impl Evaluation {
         self.lines().iter().for_each(say);
         let skipped = self.faces.skipped.len();
         if skipped > 0 {
-            say(format_args!("\n{skipped} photos could not be used and are not counted"));
+            say(format_args!("\nnot counted, as they could not be used: {}", counted(skipped, "photo")));
         }
     }
 
@@ -253,20 +274,20 @@ impl Evaluation {
     fn lines(&self) -> Vec<String> {
         let Groups { bare, synthetic_mask, real_mask, not_drawn } = &self.groups;
         let mut lines = Vec::new();
-        for (what, scores) in
-            [("bare faces", bare), ("the same, masks drawn on", synthetic_mask), ("real masks", real_mask)]
-        {
+        let groups =
+            [("bare faces", bare), ("the same, masks drawn on", synthetic_mask), ("real masks", real_mask)];
+        for (what, Group { scores, unknown }) in groups {
             if scores.confusion.total() > 0 {
-                lines.push(format!("{what:<24}  {}", scores.accuracy_line()));
+                let unknown = match unknown {
+                    0 => String::new(),
+                    unknown => format!(", {unknown} of them answered with 'unknown' and the nearest person"),
+                };
+                lines.push(format!("{what:<24}  {}{unknown}", scores.accuracy_line()));
             }
         }
         if *not_drawn > 0 {
-            lines.push(format!(
-                "no mask is drawn on {not_drawn} faces whose eyes, nose and mouth were not found"
-            ));
-        }
-        if self.rejected() > 0 {
-            lines.push(format!("{} of these faces are answered with 'unknown'", self.rejected()));
+            let faces = counted(*not_drawn, "face");
+            lines.push(format!("no mask is drawn on {faces} whose eyes, nose and mouth were not found"));
         }
         lines
     }
@@ -333,6 +354,18 @@ fn cut_people(
         note(line);
     }
     Ok(Faces { dataset, skipped })
+}
+
+/// The photos of a file of faces, without changed copies: these would count a photo several times.
+fn load(path: &Path) -> Result<Dataset> {
+    let dataset = Dataset::load(path, 1)?;
+    let copies = dataset.copies();
+    if copies.is_empty() {
+        return Ok(dataset);
+    }
+    note(format_args!("changed copies of photos are not counted: {}", copies.len()));
+    let photos: Vec<usize> = (0..dataset.len()).filter(|picture| !copies.contains(picture)).collect();
+    Ok(dataset.only(&photos))
 }
 
 /// The faces of a file, with those of strangers listed as skipped.

@@ -7,7 +7,7 @@ use lookalike::train::{Checkpoints, Outcome, believe};
 use lookalike::{Device, Error, Result};
 use serde_json::{Value, json};
 
-use super::display::{percent, say};
+use super::display::{counted, percent, say};
 use super::learning::{Learned, Settings, Watch, learn_split};
 use super::network::Start;
 use super::scores::Scores;
@@ -67,7 +67,8 @@ pub fn cross_validate(
     let believed = believe(&rows, &truths, &groups);
     let distinct = groups.iter().collect::<BTreeSet<_>>().len();
     say(format_args!(
-        "\n{distinct} groups of equal or nearly equal photos stand behind this; the interval takes photos for independent"
+        "\nfrom {} of equal or nearly equal photos; the interval takes photos for independent",
+        counted(distinct, "group")
     ));
     if chose_epochs {
         say("the best epoch of each fold was chosen on the photos that it is judged by");

@@ -119,7 +119,7 @@ pub struct NetworkArguments {
     #[arg(long, value_name = "BLOCK")]
     pub unfreeze: Option<String>,
     /// Learning rate of the pretrained layers of --unfreeze [default: a hundredth of --rate]
-    #[arg(long, value_name = "RATE", value_parser = positive)]
+    #[arg(long, value_name = "RATE", value_parser = |t: &str| positive(t, 1e-5))]
     pub base_rate: Option<f64>,
     /// Channels after each stage of the scratch network [default: 16,32,64]
     #[arg(long, value_name = "N,N,…", value_delimiter = ',', value_parser = units)]

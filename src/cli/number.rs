@@ -1,5 +1,6 @@
 //! Numbers on the command line, with what to give in their place.
 
+use std::fmt::Display;
 use std::str::FromStr;
 
 use lookalike::models::MAX_SIZE;
@@ -20,9 +21,15 @@ pub fn units(text: &str) -> Parsed<usize> {
     number(text, |&n| (1..=MAX_SIZE).contains(&n), &format!("give a whole number from 1 to {MAX_SIZE}"))
 }
 
-/// A rate.
-pub fn positive(text: &str) -> Parsed<f64> {
-    number(text, |&x: &f64| x.is_finite() && x > 0.0, "give a number above 0, such as 0.001")
+/// A whole number from `least` to `most`.
+pub fn whole<T: FromStr + PartialOrd + Display>(text: &str, least: T, most: T) -> Parsed<T> {
+    number(text, |n| (&least..=&most).contains(&n), &format!("give a whole number from {least} to {most}"))
+}
+
+/// A number above 0, also in the 32 bits that it is computed with; such as `usual`.
+pub fn positive(text: &str, usual: f64) -> Parsed<f64> {
+    let fits = |&x: &f64| (x as f32).is_finite() && x as f32 > 0.0;
+    number(text, fits, &format!("give a number above 0, such as {usual}"))
 }
 
 /// A time that may be none.
@@ -35,14 +42,20 @@ pub fn percentage(text: &str) -> Parsed<f64> {
     number(text, |&x: &f64| x.is_finite() && x >= 0.0, "give a percentage from 0, such as 10")
 }
 
-/// A part of something that leaves something.
-pub fn share(text: &str) -> Parsed<f64> {
-    number(text, |&x| x > 0.0 && x < 1.0, "give a share between 0 and 1, such as 0.2")
+/// A share that is neither nothing nor all, also in the 32 bits that it is computed with; such as `usual`.
+pub fn share(text: &str, usual: f64) -> Parsed<f64> {
+    let fits = |&x: &f64| x as f32 > 0.0 && (x as f32) < 1.0;
+    number(text, fits, &format!("give a share between 0 and 1, such as {usual}"))
 }
 
-/// A part that may be all.
-pub fn part(text: &str) -> Parsed<f64> {
-    number(text, |&x| x > 0.0 && x <= 1.0, "give a number above 0, at most 1, such as 0.2")
+/// A share that may be all.
+pub fn throttle(text: &str) -> Parsed<f64> {
+    number(text, |&x| x > 0.0 && x <= 1.0, "give a share above 0, at most 1, such as 0.5")
+}
+
+/// The parameter of the distribution that mixup draws shares from.
+pub fn alpha(text: &str) -> Parsed<f64> {
+    number(text, |&x| (0.01..=1.0).contains(&x), "give a number from 0.01 to 1, such as 0.2")
 }
 
 /// A time in epochs that may be none.
@@ -57,7 +70,8 @@ pub fn change(text: &str, most: f32) -> Parsed<f32> {
 
 /// A part that may be nothing, but not all.
 pub fn dropout(text: &str) -> Parsed<f64> {
-    number(text, |&x| (0.0..1.0).contains(&x), "give a share from 0 to below 1, such as 0.2")
+    let fits = |&x: &f64| x >= 0.0 && (x as f32) < 1.0;
+    number(text, fits, "give a share from 0 to below 1, such as 0.2")
 }
 
 /// Bytes, with or without a unit: `2GB`, `512 MiB`, `1000000`.
@@ -82,6 +96,23 @@ pub fn bytes(text: &str) -> Parsed<u64> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn numbers_that_round_to_a_bound_are_refused() {
+        assert_eq!(share("0.999", 0.99), Ok(0.999));
+        for text in ["0.99999999999", "1e-300", "0", "1", "-0.1", "NaN", "half"] {
+            assert_eq!(share(text, 0.99), Err("give a share between 0 and 1, such as 0.99".into()), "{text}");
+        }
+        for text in ["1e-300", "1e300", "inf", "NaN", "0"] {
+            assert_eq!(positive(text, 1.0), Err("give a number above 0, such as 1".into()), "{text}");
+        }
+        assert!(dropout("0.99999999999").is_err() && dropout("0").is_ok());
+        assert!(alpha("1e-300").is_err() && alpha("0.2").is_ok());
+        assert_eq!(whole("5", 2, 100), Ok(5));
+        for text in ["2.5", "1", "101", "-3"] {
+            assert_eq!(whole(text, 2u64, 100), Err("give a whole number from 2 to 100".into()), "{text}");
+        }
+    }
 
     #[test]
     fn sizes_have_units() {

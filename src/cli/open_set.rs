@@ -5,7 +5,7 @@ use lookalike::report::Distances;
 use lookalike::train::wilson;
 use serde_json::{Value, json};
 
-use super::display::{percent, say};
+use super::display::{counted, percent, say};
 
 /// Shares of false accepts at which false rejects are printed.
 const RATES: [f64; 4] = [0.001, 0.01, 0.05, 0.1];
@@ -32,7 +32,8 @@ impl OpenSet {
             let (low, high) = wilson(part, whole);
             let share = percent(part as f64 / whole.max(1) as f64);
             format!(
-                "{what:<36}  {share}  ({part} of {whole} faces; 95 % interval {} to {})",
+                "{what:<36}  {share}  ({part} of {}; 95 % interval {} to {})",
+                counted(whole, "face"),
                 percent(low),
                 percent(high)
             )
@@ -48,15 +49,15 @@ impl OpenSet {
         say(format_args!("\nopen set, at the model's distance of {:.4}", judge.threshold));
         self.lines(judge).iter().for_each(say);
         let curve = open_set_curve(&self.known, &self.strangers);
-        for rate in RATES {
-            if let Some(point) = best(&curve, rate) {
-                say(format_args!(
-                    "with {} of strangers taken for somebody, {} of known people would be strangers (distance {:.4})",
-                    percent(point.false_accepts),
-                    percent(point.false_rejects),
-                    point.threshold
-                ));
-            }
+        let mut points: Vec<&OpenSetPoint> = RATES.iter().filter_map(|&rate| best(&curve, rate)).collect();
+        points.dedup();
+        for point in points {
+            say(format_args!(
+                "with {} of strangers taken for somebody, {} of known people would be strangers (distance {:.4})",
+                percent(point.false_accepts),
+                percent(point.false_rejects),
+                point.threshold
+            ));
         }
     }
 

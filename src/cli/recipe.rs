@@ -6,7 +6,7 @@ use lookalike::ops::Adam;
 use lookalike::train::{Decay, FitOptions, Schedule};
 use serde_json::{Value, json};
 
-use super::number::{at_least_one, dropout, epochs, part, positive, share};
+use super::number::{alpha, at_least_one, dropout, epochs, positive, share};
 
 /// How the learning rate falls.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
@@ -34,13 +34,13 @@ pub struct RecipeArguments {
     #[arg(long, value_name = "N", default_value_t = 5, value_parser = at_least_one)]
     pub plateau: usize,
     /// Scale gradients down whose norm, all together, is above this, such as 1
-    #[arg(long, value_name = "NORM", value_parser = positive)]
+    #[arg(long, value_name = "NORM", value_parser = |t: &str| positive(t, 1.0))]
     pub clip: Option<f64>,
     /// Mix pictures of a batch in pairs, by shares from Beta(ALPHA, ALPHA); 0.2 is usual
-    #[arg(long, value_name = "ALPHA", value_parser = part)]
+    #[arg(long, value_name = "ALPHA", value_parser = alpha)]
     pub mixup: Option<f64>,
     /// Keep and validate an exponential moving average of the weights of this momentum, such as 0.99
-    #[arg(long, value_name = "MOMENTUM", value_parser = share)]
+    #[arg(long, value_name = "MOMENTUM", value_parser = |t: &str| share(t, 0.99))]
     pub average: Option<f64>,
     /// Let each person count the same, however many photos there are of them
     #[arg(long)]

@@ -8,7 +8,7 @@ use lookalike::models::{Judged, Predictor};
 use lookalike::train::{Confusion, wilson};
 use serde_json::{Map, Value, json};
 
-use super::display::{self, Progress, percent, say};
+use super::display::{self, Progress, counted, percent, say};
 
 /// Faces shown to the model between two reports of progress.
 const CHUNK: usize = 32;
@@ -73,7 +73,7 @@ pub fn classify(
 /// How many groups stand behind a number about these pictures: those of a group say little more than one of them.
 pub fn groups_line(dataset: &Dataset, pictures: impl Iterator<Item = usize>) -> String {
     let groups: BTreeSet<i64> = pictures.map(|picture| dataset.groups[picture]).collect();
-    format!("from {} groups of equal or nearly equal photos", groups.len())
+    format!("from {} of equal or nearly equal photos", counted(groups.len(), "group"))
 }
 
 /// The class of the largest probability.
@@ -109,10 +109,10 @@ impl Scores {
     pub fn accuracy_line(&self) -> String {
         let (low, high) = self.interval();
         format!(
-            "{}  ({} of {} faces; 95 % interval {} to {})",
+            "{}  ({} of {}; 95 % interval {} to {})",
             percent(self.confusion.accuracy()),
             self.confusion.correct(),
-            self.confusion.total(),
+            counted(self.confusion.total(), "face"),
             percent(low),
             percent(high)
         )

@@ -24,7 +24,10 @@ use super::scores::{Scores, groups_line};
 /// Every run on a folder searches its photos again. `lookalike crop` searches them once, goes on after an interruption,
 /// and lets you choose where a photo shows several faces; train then takes its file.
 #[derive(Args, Debug)]
-#[command(after_help = "Example:\n  lookalike train photos -o model.safetensors")]
+#[command(
+    after_help = "Example:\n  lookalike train photos -o model.safetensors",
+    allow_negative_numbers = true
+)]
 pub struct Arguments {
     /// Folder with one sub-folder per person, or a file that `lookalike crop` wrote
     photos: PathBuf,
@@ -86,8 +89,9 @@ fn calibration_line(believed: &Believed) -> String {
 fn strangers_line(strangers: &Strangers) -> String {
     let from = match strangers.held_out {
         0 => "a default: too few people were held out to tell from them".to_string(),
-        photos => {
-            format!("{} of {photos} photos pass for another person", percent(strangers.rate))
+        groups => {
+            let share = percent(strangers.rate);
+            format!("{share} of {groups} groups of different photos pass for another person")
         }
     };
     format!(
@@ -194,7 +198,10 @@ pub fn run(arguments: &Arguments) -> Result<()> {
     }
     notes.extend(file.judgement.strangers.as_ref().map(strangers_line));
     notes.iter().for_each(|line| say(format_args!("\n{line}")));
-    say(format_args!("\nmodel: {} (of epoch {})", output.display(), trained.best_epoch));
+    match arguments.settings.network.model.has_epochs() {
+        true => say(format_args!("\nmodel: {} (of epoch {})", output.display(), trained.best_epoch)),
+        false => say(format_args!("\nmodel: {}", output.display())),
+    }
     say(format_args!("learning curves: {}", history.display()));
     if let Some(folder) = report {
         let written = device.retrying(&mut |text| note(text), &mut || {

@@ -186,6 +186,7 @@ impl Gathered {
             names: vec![],
             groups: vec![],
             sources: vec![],
+            masked: vec![],
             landmarks: vec![],
             cut,
         };
@@ -201,6 +202,7 @@ impl Gathered {
         }
         let label = self.dataset.names.len();
         for ((photo, finished), decision) in person.photos.iter().zip(photos).zip(decisions) {
+            let (source, masked) = (person.source(photo), person.masked.contains(photo));
             let mut cut = match finished.outcome {
                 Ok(cut) => cut,
                 Err(reason) => {
@@ -210,18 +212,18 @@ impl Gathered {
             };
             self.whole.extend(cut.whole.then(|| photo.clone()));
             let Some(Decision { used, why }) = *decision else {
-                self.take(label, person.source(photo), cut.faces.swap_remove(0), cut.fingerprint);
+                self.take(label, source, masked, cut.faces.swap_remove(0), cut.fingerprint);
                 continue;
             };
             match used {
                 Some(face) => {
-                    self.take(label, person.source(photo), cut.faces[face].clone(), cut.fingerprint)
+                    self.take(label, source.clone(), masked, cut.faces[face].clone(), cut.fingerprint)
                 }
                 None => self.skip(photo, "left out in the review; move one of its crops to 'used' to use it"),
             }
             self.aside.push(Aside {
                 photo: photo.clone(),
-                source: person.source(photo),
+                source,
                 person: person.name.clone(),
                 content: finished.content,
                 faces: cut.faces,
@@ -239,10 +241,11 @@ impl Gathered {
         self.skipped.push(Skipped { photo: photo.to_owned(), reason: reason.to_owned() });
     }
 
-    fn take(&mut self, label: usize, source: String, face: FaceCrop, photo: Fingerprint) {
+    fn take(&mut self, label: usize, source: String, masked: bool, face: FaceCrop, photo: Fingerprint) {
         self.dataset.pixels.extend(face.pixels);
         self.dataset.labels.push(label);
         self.dataset.sources.push(source);
+        self.dataset.masked.push(masked);
         let style = CropStyle {
             size: self.dataset.size,
             margin: self.dataset.cut.margin,
@@ -299,6 +302,7 @@ mod tests {
         let dataset = &report.dataset;
         assert_eq!(dataset.names, ["anna", "zoe"], "ben and carl have no face");
         assert_eq!(dataset.sources, ["anna/1.png", "zoe/2.png", "zoe/masked/1.png"]);
+        assert_eq!(dataset.masked, [false, false, true]);
         assert_eq!(dataset.labels, [0, 1, 1]);
         assert_eq!(dataset.groups, [0, 1, 2]);
         assert_eq!(dataset.pixels.len(), 3 * 32 * 32 * 3);

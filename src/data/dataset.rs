@@ -1,11 +1,12 @@
 //! The faces of several people, each with a label, and the `.npz` file they are kept in.
 
 use std::borrow::Cow;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet, HashSet};
 use std::path::Path;
 
 use serde_json::{Value, json};
 
+use super::masks::Masks;
 use crate::detect::Landmarks;
 use crate::detect::crop::MARGIN;
 use crate::formats::npz::{self, NpzArray, NpzData};
@@ -16,7 +17,7 @@ use crate::{Error, Result};
 ///
 /// The file is a compressed `.npz` of plain NumPy arrays: `x` u8 `[N, size, size, 3]`, `y` f32 one-hot `[N, C]`,
 /// `labels` i64 `[N]`, `names` strings `[C]`, `group` i64 `[N]`, `source` strings `[N]`, `landmarks` f32
-/// `[N, 5, 2]`, NaN where they are not known, and `cut`, a string `[1]` of JSON that tells how the pictures were
+/// `[N, 5, 2]`, NaN where they are not known, `masked` u8 `[N]`, 1 for a real mask, and `cut`, a string `[1]` of JSON that tells how the pictures were
 /// [cut](CutStyle).
 #[derive(Clone, Debug, PartialEq)]
 pub struct Dataset {
@@ -30,8 +31,11 @@ pub struct Dataset {
     pub names: Vec<String>,
     /// Photos with the same number belong together: the same photo, or nearly.
     pub groups: Vec<i64>,
-    /// The photo each picture was cut from, as [`Person::source`](super::people::Person::source) calls it.
+    /// The photo each picture was cut from, as [`Person::source`](super::people::Person::source) calls it. Of several pictures
+    /// of one photo those behind the first are its [copies](Dataset::copies). Empty where the photo is not known.
     pub sources: Vec<String>,
+    /// Whether the person on each picture wears a real mask.
+    pub masked: Vec<bool>,
     /// Where the parts of each face are in its picture, if the detector told.
     pub landmarks: Vec<Option<Landmarks>>,
     /// How the pictures were cut out of their photos.
@@ -106,6 +110,7 @@ impl Dataset {
             names: self.names.clone(),
             groups: pictures.iter().map(|&at| self.groups[at]).collect(),
             sources: pictures.iter().map(|&at| self.sources[at].clone()).collect(),
+            masked: pictures.iter().map(|&at| self.masked[at]).collect(),
             landmarks: pictures.iter().map(|&at| self.landmarks[at]).collect(),
             cut: self.cut.clone(),
         }
@@ -121,15 +126,25 @@ impl Dataset {
         self.labels.extend(other.labels);
         self.groups.extend(other.groups);
         self.sources.extend(other.sources);
+        self.masked.extend(other.masked);
         self.landmarks.extend(other.landmarks);
     }
 
-    /// The [words](face_words) of the face on the picture at `index`.
-    pub fn face_words(&self, index: usize) -> [u32; FACE_WORDS] {
-        face_words(self.landmarks[index].as_ref(), self.image(index), self.size)
+    /// The places of pictures that are changed copies of another: an earlier one shows the same photo. They can be learned
+    /// from, but tell nothing of their own about a network.
+    pub fn copies(&self) -> BTreeSet<usize> {
+        let mut seen = HashSet::new();
+        let photos = self.sources.iter().enumerate().filter(|(_, source)| !source.is_empty());
+        photos.filter(|(_, source)| !seen.insert(*source)).map(|(at, _)| at).collect()
     }
 
-    /// Whether it is known where a mask would sit on the picture at `index`.
+    /// The [words](face_words) of the face on the picture at `index`; none for a face in a real mask, on which nothing is drawn.
+    pub fn face_words(&self, index: usize) -> [u32; FACE_WORDS] {
+        let landmarks = self.landmarks[index].as_ref().filter(|_| !self.masked[index]);
+        face_words(landmarks, self.image(index), self.size)
+    }
+
+    /// Whether it is known where a drawn mask would sit on the picture at `index`.
     pub fn knows_face(&self, index: usize) -> bool {
         self.face_words(index) != [0; FACE_WORDS]
     }
@@ -152,6 +167,10 @@ impl Dataset {
             ("group", NpzArray::new([count], NpzData::I64(Cow::Borrowed(&self.groups)))),
             ("source", NpzArray::new([count], NpzData::Text(Cow::Borrowed(&self.sources)))),
             ("landmarks", NpzArray::new([count, 5, 2], NpzData::F32(flat(&self.landmarks).into()))),
+            (
+                "masked",
+                NpzArray::new([count], NpzData::U8(self.masked.iter().copied().map(u8::from).collect())),
+            ),
             ("cut", NpzArray::new([1], NpzData::Text(vec![self.cut.to_json()].into()))),
         ];
         npz::write(path, &arrays)
@@ -214,7 +233,11 @@ fn from_arrays(mut arrays: Arrays, least: usize) -> Checked<Dataset> {
         None => vec![None; count],
         Some(array) => landmarks(array, count)?,
     };
-    Ok(Dataset { size, pixels: pixels.into_owned(), labels, names, groups, sources, landmarks, cut })
+    let masked = match arrays.remove("masked") {
+        None => sources.iter().map(|source| Masks::default().is_masked(source)).collect(),
+        Some(array) => masked(array, count)?,
+    };
+    Ok(Dataset { size, pixels: pixels.into_owned(), labels, names, groups, sources, masked, landmarks, cut })
 }
 
 fn take(arrays: &mut Arrays, name: &str) -> Checked<NpzArray<'static>> {
@@ -261,6 +284,14 @@ fn landmarks(array: NpzArray<'_>, count: usize) -> Checked<Vec<Option<Landmarks>
     Ok(numbers.chunks_exact(10).map(of_face).collect())
 }
 
+fn masked(array: NpzArray<'_>, count: usize) -> Checked<Vec<bool>> {
+    let shape = array.shape().to_vec();
+    match array.into_data() {
+        NpzData::U8(flags) if shape == [count] => Ok(flags.iter().map(|&flag| flag != 0).collect()),
+        _ => Err(unlike("masked", &format!("u8 [{count}]"), &shape)),
+    }
+}
+
 /// All coordinates, one face after the other; NaN where they are not known.
 fn flat(landmarks: &[Option<Landmarks>]) -> Vec<f32> {
     landmarks.iter().flat_map(|of_face| of_face.unwrap_or([[f32::NAN; 2]; 5])).flatten().collect()
@@ -300,6 +331,7 @@ mod tests {
             names: vec!["anna".into(), "Zoë".into()],
             groups: vec![0, 1, 0],
             sources: vec!["Zoë/1.jpg".into(), "anna/1.png".into(), "Zoë/masked/ü.jpg".into()],
+            masked: vec![true, false, true],
             landmarks: vec![None, Some([[0.5, 1.0], [1.5, 1.0], [1.0, 1.25], [0.5, 1.5], [1.5, 1.75]]), None],
             cut: CutStyle { detector: "mtcnn".into(), margin: 0.25, align: true, whole: false },
         }
@@ -352,6 +384,8 @@ mod tests {
                 NpzArray::new([3, 5, 2], NpzData::F64(vec![0.0; 30].into())),
                 "expected f32 [3, 5, 2]",
             ),
+            ("masked", NpzArray::new([3], NpzData::F64(vec![0.0; 3].into())), "expected u8 [3]"),
+            ("masked", NpzArray::new([2], NpzData::U8(vec![0; 2].into())), "expected u8 [3]"),
             ("group", NpzArray::new([3], NpzData::F64(vec![0.0; 3].into())), "expected i64 [3]"),
         ];
         let folder = tempfile::tempdir().unwrap();
@@ -373,9 +407,25 @@ mod tests {
         let mut arrays = npz::read(&path).unwrap();
         arrays.remove("cut");
         arrays.remove("landmarks");
+        arrays.remove("masked");
         let loaded = from_arrays(arrays, 2).unwrap();
         assert_eq!((loaded.cut.detector.as_str(), loaded.cut.align), ("lbp", false));
         assert_eq!(loaded.landmarks, [None; 3]);
+        assert_eq!(loaded.masked, [false, false, true], "the folder tells of a real mask");
+    }
+
+    #[test]
+    fn pictures_behind_the_first_of_a_photo_are_copies() {
+        let sources = ["a/1.png", "a/2.png", "a/1.png", "b/1.png", "a/1.png"].map(String::from).to_vec();
+        let copies = Dataset { sources, ..example() }.copies();
+        assert_eq!(copies.into_iter().collect::<Vec<_>>(), [2, 4]);
+    }
+
+    #[test]
+    fn nothing_is_drawn_on_a_real_mask() {
+        let eyes = Some([[0.2, 0.2], [1.8, 0.2], [1.0, 1.0], [0.4, 1.6], [1.6, 1.6]]);
+        let bare = Dataset { landmarks: vec![eyes; 3], masked: vec![false, false, true], ..example() };
+        assert_eq!([0, 1, 2].map(|at| bare.knows_face(at)), [true, true, false]);
     }
 
     #[test]

@@ -224,6 +224,7 @@ mod tests {
             names: vec!["a".into(), "b".into()],
             groups: vec![5, 3, 5, 4, 3],
             sources: vec![String::new(); 5],
+            masked: vec![false; 5],
             landmarks: vec![None; 5],
             cut: crate::data::CutStyle::default(),
         };

@@ -107,6 +107,7 @@ pub fn expand(dataset: &Dataset, copies: u32, augment: Augment, device: &Device)
         names: dataset.names.clone(),
         groups: each().map(|at| dataset.groups[at]).collect(),
         sources: each().map(|at| dataset.sources[at].clone()).collect(),
+        masked: each().map(|at| dataset.masked[at]).collect(),
         landmarks: each()
             .enumerate()
             .map(|(index, at)| dataset.landmarks[at].filter(|_| index % times == 0))
@@ -139,6 +140,7 @@ mod tests {
             names: vec!["anna".into(), "berta".into()],
             groups: (0..11).collect(),
             sources: (0..11).map(|at| format!("{at}.png")).collect(),
+            masked: vec![false; 11],
             landmarks: vec![None; 11],
             cut: CutStyle::default(),
         }
@@ -156,6 +158,7 @@ mod tests {
             for copy in 0..3 {
                 assert_eq!(expanded.labels[3 * at + copy], dataset.labels[at]);
                 assert_eq!(expanded.groups[3 * at + copy], dataset.groups[at]);
+                assert_eq!(expanded.copies().contains(&(3 * at + copy)), copy > 0);
             }
         }
     }

@@ -15,7 +15,7 @@ const BARE: &str = "no-mask";
 
 /// What is known about the masks in a folder of people.
 #[derive(Clone, Debug, Default, PartialEq)]
-pub struct Masks {
+pub(super) struct Masks {
     /// What the list says, by [`Person::source`](super::people::Person::source).
     listed: HashMap<String, bool>,
 }

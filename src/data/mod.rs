@@ -23,6 +23,5 @@ pub use cut::FaceCrop;
 pub use dataset::{CutStyle, Dataset};
 pub use expand::{Changer, expand, with_masks};
 pub use journal::remove_journal;
-pub use masks::Masks;
 pub use review::Review;
 pub use split::{Split, split_by_group, split_folds, split_leaky};

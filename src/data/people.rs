@@ -1,8 +1,10 @@
 //! A folder with one sub-folder per person: who is there, and with which photos.
 
+use std::collections::BTreeSet;
 use std::fs;
 use std::path::{Path, PathBuf};
 
+use super::masks::Masks;
 use crate::{Error, Result};
 
 /// Endings of photos, in small letters. Which format a file really has, its content says.
@@ -17,38 +19,41 @@ pub struct Person {
     pub name: String,
     /// The photos, sorted by path; none if the folder holds no photo.
     pub photos: Vec<PathBuf>,
+    /// Those of them that show a real mask.
+    pub masked: BTreeSet<PathBuf>,
 }
 
 impl Person {
     /// What a dataset calls one of this person's photos: `name/file` or `name/masked/file`, wherever the folder of
     /// all people lies.
     pub fn source(&self, photo: &Path) -> String {
-        let folder = photo.parent();
-        let own = folder.and_then(Path::parent).is_some_and(|parent| parent.ends_with(&self.name));
-        let masked = own && folder.is_some_and(|folder| folder.ends_with(MASKED_FOLDER));
-        let file = photo.file_name().unwrap_or_default().to_string_lossy();
-        if masked { format!("{}/{MASKED_FOLDER}/{file}", self.name) } else { format!("{}/{file}", self.name) }
+        source(&self.name, photo)
     }
 }
 
 /// The people in `folder`, which has one sub-folder per person, sorted by name.
 ///
 /// A person's photos are the files that end in jpg, jpeg, png or webp (in capitals too) in the sub-folder and in
-/// its sub-folder `masked`. Hidden files and folders and all other files are left out. A person without a photo
+/// its sub-folder `masked`, which shows real masks; a file `masks.csv` beside the people's folders may say of single photos
+/// whether they do. Hidden files and folders and all other files are left out. A person without a photo
 /// stays in the list, so that the caller can say so.
 ///
 /// # Errors
-/// [`Error::Io`] if a folder cannot be read, [`Error::Input`] if fewer than `least` people have photos.
+/// [`Error::Io`] if a folder or the list of masks cannot be read, [`Error::Format`] if that list is none, [`Error::Input`] if
+/// fewer than `least` people have photos.
 pub fn find_people(folder: &Path, least: usize) -> Result<Vec<Person>> {
+    let entries = visible_entries(folder)?;
+    let masks = Masks::read(folder)?;
     let mut people = Vec::new();
-    for path in visible_entries(folder)?.into_iter().filter(|path| path.is_dir()) {
+    for path in entries.into_iter().filter(|path| path.is_dir()) {
         let name = path.file_name().unwrap_or_default().to_string_lossy().into_owned();
         let mut photos = photos_in(&path)?;
         let masked = path.join(MASKED_FOLDER);
         if masked.is_dir() {
             photos.extend(photos_in(&masked)?);
         }
-        people.push(Person { name, photos });
+        let masked = photos.iter().filter(|photo| masks.is_masked(&source(&name, photo))).cloned().collect();
+        people.push(Person { name, photos, masked });
     }
     let with_photos: Vec<_> = people.iter().filter(|person| !person.photos.is_empty()).collect();
     if with_photos.len() >= least.max(1) {
@@ -63,6 +68,14 @@ pub fn find_people(folder: &Path, least: usize) -> Result<Vec<Person>> {
         "{}: {found}; make one sub-folder per person{wanted} with that person's photos (jpg, png or webp) in it",
         folder.display()
     )))
+}
+
+fn source(name: &str, photo: &Path) -> String {
+    let folder = photo.parent();
+    let own = folder.and_then(Path::parent).is_some_and(|parent| parent.ends_with(name));
+    let masked = own && folder.is_some_and(|folder| folder.ends_with(MASKED_FOLDER));
+    let file = photo.file_name().unwrap_or_default().to_string_lossy();
+    if masked { format!("{name}/{MASKED_FOLDER}/{file}") } else { format!("{name}/{file}") }
 }
 
 /// Photos right in `folder`, sorted.
@@ -118,6 +131,18 @@ mod tests {
     }
 
     #[test]
+    fn real_masks_are_told_by_the_folder_and_by_the_list() {
+        let root = tree(&["anna/1.png", "anna/2.png", "anna/masked/3.png", "ben/1.png"]);
+        fs::write(root.path().join("masks.csv"), "file,mask\nanna/2.png,cloth\n").unwrap();
+        let people = find_people(root.path(), 2).unwrap();
+        let masked: Vec<String> = people[0].masked.iter().map(|photo| people[0].source(photo)).collect();
+        assert_eq!(masked, ["anna/2.png", "anna/masked/3.png"]);
+        assert!(people[1].masked.is_empty());
+        fs::write(root.path().join("masks.csv"), "no list").unwrap();
+        assert!(message(root.path()).contains("file,mask"));
+    }
+
+    #[test]
     fn people_and_photos_are_found_in_order() {
         let root = tree(&[
             "Zoë/b.JPG",
@@ -133,9 +158,9 @@ mod tests {
             "anna/anna.csv",
             "empty/",
             ".cache/x.png",
-            "masks.csv",
             "group.jpg",
         ]);
+        fs::write(root.path().join("masks.csv"), "file,mask\n").unwrap();
         let people = find_people(root.path(), 2).unwrap();
         let found: Vec<_> = people
             .iter()

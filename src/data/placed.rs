@@ -27,6 +27,7 @@ impl Dataset {
             names: self.names.clone(),
             groups: self.groups.clone(),
             sources: self.sources.clone(),
+            masked: self.masked.clone(),
             cut: self.cut.clone(),
         }
     }

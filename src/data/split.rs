@@ -39,14 +39,15 @@ pub fn split_by_group(dataset: &Dataset, validation_share: f64, seed: u64) -> Re
     if validation.is_empty() {
         return Err(nothing_to_validate_with());
     }
-    let train = rest(dataset, &mut validation);
+    let (train, left_out) = rest(dataset, &mut validation);
     let note = format!(
         "{} photos to train on and {} to validate with, kept apart before any augmentation: {} groups of equal or \
-         nearly equal photos, each whole on one side, drawn person by person with seed {seed}{}",
+         nearly equal photos, each whole on one side, drawn person by person with seed {seed}{}{}",
         train.len(),
         validation.len(),
         parts.groups,
-        parts.never_validated()
+        parts.never_validated(),
+        unused(left_out)
     );
     Ok(Split { train, validation, leaky: false, note })
 }
@@ -87,15 +88,16 @@ pub fn split_folds(dataset: &Dataset, folds: usize, seed: u64) -> Result<Vec<Spl
         )));
     }
     let fold = |(index, mut validation): (usize, Vec<usize>)| {
-        let train = rest(dataset, &mut validation);
+        let (train, left_out) = rest(dataset, &mut validation);
         let note = format!(
             "fold {} of {folds}: {} photos to train on and {} to validate with, kept apart before any augmentation: {} groups \
-             of equal or nearly equal photos, each whole on one side and in one fold, drawn person by person with seed {seed}{}",
+             of equal or nearly equal photos, each whole on one side and in one fold, drawn person by person with seed {seed}{}{}",
             index + 1,
             train.len(),
             validation.len(),
             parts.groups,
-            parts.never_validated()
+            parts.never_validated(),
+            unused(left_out)
         );
         Split { train, validation, leaky: false, note }
     };
@@ -173,10 +175,22 @@ fn nothing_to_validate_with() -> Error {
     )
 }
 
-/// Sorts what validates; gives all other photos.
-fn rest(dataset: &Dataset, validation: &mut [usize]) -> Vec<usize> {
+/// Sorts what validates, and gives all other photos. What validates loses its changed copies, which are on neither side then:
+/// their number is given too.
+fn rest(dataset: &Dataset, validation: &mut Vec<usize>) -> (Vec<usize>, usize) {
     validation.sort_unstable();
-    (0..dataset.len()).filter(|photo| validation.binary_search(photo).is_err()).collect()
+    let train = (0..dataset.len()).filter(|photo| validation.binary_search(photo).is_err()).collect();
+    let (copies, all) = (dataset.copies(), validation.len());
+    validation.retain(|photo| !copies.contains(photo));
+    (train, all - validation.len())
+}
+
+/// What a note says of changed copies that are on neither side.
+fn unused(copies: usize) -> String {
+    match copies {
+        0 => String::new(),
+        copies => format!("; {copies} changed copies of those that validate are not used"),
+    }
 }
 
 /// The tutorial's split: any `validation_share` of the pictures, person by person, near-duplicates and changed copies of a
@@ -185,7 +199,7 @@ fn rest(dataset: &Dataset, validation: &mut [usize]) -> Vec<usize> {
 /// # Errors
 /// [`Error::Input`] if the share is not between 0 and 1, or nobody has two pictures.
 pub fn split_leaky(dataset: &Dataset, validation_share: f64, seed: u64) -> Result<Split> {
-    // Labels are all that is split by.
+    // Labels are all that is split by, and copies are pictures like others.
     let ungrouped = Dataset {
         size: dataset.size,
         pixels: Vec::new(),
@@ -193,6 +207,7 @@ pub fn split_leaky(dataset: &Dataset, validation_share: f64, seed: u64) -> Resul
         names: dataset.names.clone(),
         groups: (0..dataset.len() as i64).collect(),
         sources: Vec::new(),
+        masked: Vec::new(),
         landmarks: Vec::new(),
         cut: dataset.cut.clone(),
     };
@@ -280,9 +295,35 @@ mod tests {
             names: (0..classes).map(|label| format!("p{label}")).collect(),
             groups: photos.iter().map(|&(_, group)| group).collect(),
             sources: vec![String::new(); photos.len()],
+            masked: vec![false; photos.len()],
             landmarks: vec![None; photos.len()],
             cut: CutStyle::default(),
         }
+    }
+
+    #[test]
+    fn changed_copies_are_learned_but_validate_nothing() {
+        let photos: Vec<(usize, i64)> = (0..12).map(|photo| (photo as usize % 2, photo)).collect();
+        let each = |photo: &(usize, i64)| [*photo; 3];
+        let mut expanded = dataset(&photos.iter().flat_map(each).collect::<Vec<_>>());
+        expanded.sources = (0..36).map(|at| format!("{}.png", at / 3)).collect();
+        let folds = split_folds(&expanded, 3, 1).unwrap();
+        for split in folds.iter().chain([&split_by_group(&expanded, 0.25, 1).unwrap()]) {
+            assert!(
+                !split.validation.is_empty() && split.validation.iter().all(|at| at % 3 == 0),
+                "{split:?}"
+            );
+            assert!(
+                split.note.contains("changed copies of those that validate are not used"),
+                "{}",
+                split.note
+            );
+            let validated = |at: usize| split.validation.contains(&(at - at % 3));
+            let learned: Vec<usize> = (0..36).filter(|&at| !validated(at)).collect();
+            assert_eq!(split.train, learned);
+        }
+        let leaky = split_leaky(&expanded, 0.25, 1).unwrap();
+        assert_eq!(leaky.train.len() + leaky.validation.len(), 36);
     }
 
     /// Up to six people with up to thirty photos each, in groups of any size, now and then across people.

@@ -49,11 +49,13 @@ impl Judgement {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::models::Gallery;
 
     #[test]
     fn what_is_saved_is_what_is_read() {
         let features = [vec![1.0, 0.0], vec![0.0, 1.0]];
-        let strangers = Some(Strangers::new(&features, &[0, 1], 2, 0.01, 0.25));
+        let known = Gallery { features: &features, labels: &[0, 1], groups: &[0, 1], people: 2 };
+        let strangers = Some(Strangers::new(known, 0.01, 0.25));
         let masked = strangers.clone();
         for judgement in [
             Judgement::default(),

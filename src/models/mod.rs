@@ -48,7 +48,7 @@ pub use scratch_cnn::{ScratchCnn, scratch_cnn};
 pub use sface::{
     SFACE_FEATURES, SFACE_SCALE, SFACE_STRANGERS, sface, sface_base, sface_normalize, sface_weights,
 };
-pub use strangers::{OpenSetPoint, Strangers, open_set_curve};
+pub use strangers::{Gallery, HeldOut, OpenSetPoint, Strangers, open_set_curve};
 pub use summary::Summary;
 #[cfg(feature = "vision")]
 pub(crate) use upper_face::{UPPER, looks_masked, without_lower_half};

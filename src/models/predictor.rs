@@ -335,7 +335,9 @@ mod tests {
     use std::collections::BTreeMap;
 
     use super::*;
-    use crate::models::{FacePlacement, Judgement, Preprocessing, ScratchCnn, Strangers, scratch_cnn};
+    use crate::models::{
+        FacePlacement, Gallery, Judgement, Preprocessing, ScratchCnn, Strangers, scratch_cnn,
+    };
     use crate::nn::layers::BatchNormalization;
     use crate::ops::Normalize;
     use crate::tensor::HostTensor;
@@ -405,7 +407,9 @@ mod tests {
         let pixels: Vec<u8> = (0..40 * 8 * 8 * 3).map(|i| (i * i % 251) as u8).collect();
         let (features, rows) = (predictor.features(&pixels).unwrap(), predictor.predict(&pixels).unwrap());
         let people: Vec<usize> = (0..40).map(|i| i % 3).collect();
-        let strangers = Strangers::new(&features, &people, 3, 0.05, 1e-3);
+        let groups: Vec<i64> = (0..40).collect();
+        let known = Gallery { features: &features, labels: &people, groups: &groups, people: 3 };
+        let strangers = Strangers::new(known, 0.05, 1e-3);
         let mut file = predictor.file().clone();
         file.judgement = Judgement { temperature: 2.0, strangers: Some(strangers.clone()), masked: None };
         let mut predictor = Predictor::new(&Device::cpu(), file).unwrap();
@@ -436,8 +440,9 @@ mod tests {
         let features = predictor.features(&bare).unwrap();
         let in_masks = predictor.masked_features(&bare, &features).unwrap();
         assert_eq!(in_masks[0].len(), 2 * features[0].len());
-        let strangers = Strangers::new(&features, &[0, 1, 2], 3, 0.01, 0.2);
-        let masked = Strangers::new(&in_masks, &[0, 1, 2], 3, 0.01, 0.1);
+        let known = Gallery { features: &features, labels: &[0, 1, 2], groups: &[0, 1, 2], people: 3 };
+        let strangers = Strangers::new(known, 0.01, 0.2);
+        let masked = Strangers::new(Gallery { features: &in_masks, ..known }, 0.01, 0.1);
         let mut file = predictor.file().clone();
         file.judgement = Judgement { strangers: Some(strangers.clone()), ..Judgement::default() };
         let mut without = Predictor::new(&Device::cpu(), file.clone()).unwrap();

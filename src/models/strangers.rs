@@ -2,8 +2,30 @@
 
 use serde_json::{Value, json};
 
-/// Fewest held-out photos, times the rate, for a threshold to be theirs: with fewer their quantile is not known.
+/// Fewest groups of held-out photos, times the rate, for a threshold to be theirs: with fewer their quantile is not known.
 const LEAST: f64 = 1.0;
+
+/// What a network made of photos, and whose they are.
+#[derive(Clone, Copy, Debug)]
+pub struct Gallery<'a> {
+    /// The features of each photo.
+    pub features: &'a [Vec<f32>],
+    /// Who is on each photo, below `people`.
+    pub labels: &'a [usize],
+    /// Equal for photos that are nearly the same, and for changed copies of a photo.
+    pub groups: &'a [i64],
+    /// Number of people, those without a photo here included.
+    pub people: usize,
+}
+
+/// A photo of somebody whom a network does not know.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct HeldOut {
+    /// How far it is from the nearest person.
+    pub distance: f32,
+    /// Equal for photos that are nearly the same.
+    pub group: i64,
+}
 
 /// The people a model knows, and how far from them a face may be.
 ///
@@ -18,47 +40,45 @@ pub struct Strangers {
     pub threshold: f32,
     /// Share of strangers that are to be taken for one of the people.
     pub rate: f64,
-    /// Photos of people held out that the threshold comes from; 0 where it is a default.
+    /// Groups of photos of people held out that the threshold comes from; 0 where it is a default.
     pub held_out: usize,
 }
 
 impl Strangers {
-    /// From features of photos of people, `labels`, who are `people`.
+    /// From photos of the people.
     ///
     /// Each person in turn is a stranger to the others. The threshold is the distance below which a share of `rate` of these
-    /// strangers lies; with fewer than 1 / `rate` photos of them, or fewer than three people, it is `default`. That
+    /// strangers lies; with fewer than 1 / `rate` groups of their photos, or fewer than three people, it is `default`. That
     /// holds for features that have not learned to tell these very people apart.
-    pub fn new(features: &[Vec<f32>], labels: &[usize], people: usize, rate: f64, default: f32) -> Strangers {
-        let strangers = Strangers::of(features, labels, people, rate, default);
+    pub fn new(known: Gallery<'_>, rate: f64, default: f32) -> Strangers {
+        let strangers = Strangers::of(known, rate, default);
         let seen = strangers.means.iter().filter(|mean| !mean.is_empty()).count();
-        let distances = if seen >= 3 { strangers.held_out(features, labels) } else { vec![] };
-        strangers.at(distances)
+        let held_out = if seen >= 3 { strangers.held_out(known) } else { vec![] };
+        strangers.at(&held_out)
     }
 
-    /// As [`Strangers::new`], for features that have learned to tell these people apart: `distances` are those of photos of
-    /// people whom such features had not seen.
-    pub fn from_held_out(
-        features: &[Vec<f32>],
-        labels: &[usize],
-        people: usize,
-        rate: f64,
-        default: f32,
-        distances: Vec<f32>,
-    ) -> Strangers {
-        Strangers::of(features, labels, people, rate, default).at(distances)
+    /// As [`Strangers::new`], for features that have learned to tell these people apart: `held_out` are photos of people whom
+    /// such features had not seen.
+    pub fn from_held_out(known: Gallery<'_>, rate: f64, default: f32, held_out: &[HeldOut]) -> Strangers {
+        Strangers::of(known, rate, default).at(held_out)
     }
 
-    fn of(features: &[Vec<f32>], labels: &[usize], people: usize, rate: f64, threshold: f32) -> Strangers {
-        let means = (0..people).map(|person| mean(features, labels, person)).collect();
+    fn of(known: Gallery<'_>, rate: f64, threshold: f32) -> Strangers {
+        let means = (0..known.people).map(|person| mean(known, person)).collect();
         Strangers { means, threshold, rate, held_out: 0 }
     }
 
-    /// With the threshold that lets the stated share of these distances in, if they are enough to tell.
-    fn at(self, mut distances: Vec<f32>) -> Strangers {
+    /// With the threshold that lets the stated share of these photos in, if they are enough to tell.
+    fn at(self, held_out: &[HeldOut]) -> Strangers {
         let mut strangers = self;
-        if distances.len() as f64 * strangers.rate >= LEAST {
+        // Ten pictures of one moment say as much as one.
+        let mut groups: Vec<i64> = held_out.iter().map(|photo| photo.group).collect();
+        groups.sort_unstable();
+        groups.dedup();
+        if groups.len() as f64 * strangers.rate >= LEAST {
+            let mut distances: Vec<f32> = held_out.iter().map(|photo| photo.distance).collect();
             distances.sort_unstable_by(f32::total_cmp);
-            strangers.held_out = distances.len();
+            strangers.held_out = groups.len();
             // As many as the rate allows lie below it.
             strangers.threshold = distances[(distances.len() as f64 * strangers.rate) as usize];
         }
@@ -66,9 +86,13 @@ impl Strangers {
     }
 
     /// For each photo, how far it is from the nearest other person.
-    pub fn held_out(&self, features: &[Vec<f32>], labels: &[usize]) -> Vec<f32> {
-        let other = |(face, &label): (&Vec<f32>, &usize)| self.nearest_but(face, Some(label));
-        features.iter().zip(labels).filter_map(other).map(|(_, distance)| distance).collect()
+    pub fn held_out(&self, known: Gallery<'_>) -> Vec<HeldOut> {
+        let photos = known.features.iter().zip(known.labels).zip(known.groups);
+        let other = |((face, &label), &group): ((&Vec<f32>, &usize), &i64)| {
+            let (_, distance) = self.nearest_but(face, Some(label))?;
+            Some(HeldOut { distance, group })
+        };
+        photos.filter_map(other).collect()
     }
 
     /// The nearest person and the distance, from 0 to 2.
@@ -136,8 +160,8 @@ impl Strangers {
 }
 
 /// Mean of a person's features, of length 1.
-fn mean(features: &[Vec<f32>], labels: &[usize], person: usize) -> Vec<f32> {
-    let own = features.iter().zip(labels).filter(|(_, label)| **label == person);
+fn mean(known: Gallery<'_>, person: usize) -> Vec<f32> {
+    let own = known.features.iter().zip(known.labels).filter(|(_, label)| **label == person);
     let sum = own.fold(Vec::new(), |mut sum: Vec<f32>, (face, _)| {
         sum.resize(face.len(), 0.0);
         sum.iter_mut().zip(face).for_each(|(sum, x)| *sum += x);
@@ -207,10 +231,16 @@ mod tests {
         ((0..3 * photos).map(face).collect(), (0..3 * photos).map(|i| i % 3).collect())
     }
 
+    /// Each of these photos, of three people, is a group of its own.
+    fn strangers(features: &[Vec<f32>], labels: &[usize], rate: f64) -> Strangers {
+        let groups: Vec<i64> = (0..).take(labels.len()).collect();
+        Strangers::new(Gallery { features, labels, groups: &groups, people: 3 }, rate, 0.3)
+    }
+
     #[test]
     fn whoever_is_far_from_everybody_is_a_stranger() {
         let (features, labels) = people(40);
-        let strangers = Strangers::new(&features, &labels, 3, 0.05, 0.3);
+        let strangers = strangers(&features, &labels, 0.05);
         assert_eq!(strangers.held_out, 120);
         for (face, &label) in features.iter().zip(&labels) {
             let (nearest, distance) = strangers.nearest(face);
@@ -231,20 +261,38 @@ mod tests {
     fn the_threshold_lets_the_stated_share_of_held_out_people_in() {
         let (features, labels) = people(40);
         for rate in [0.01, 0.05, 0.3] {
-            let strangers = Strangers::new(&features, &labels, 3, rate, 0.3);
-            let accepted = strangers.held_out(&features, &labels);
-            let accepted = accepted.iter().filter(|&&distance| !strangers.is_stranger(distance)).count();
+            let strangers = strangers(&features, &labels, rate);
+            let groups = [0; 120];
+            let all = strangers.held_out(Gallery {
+                features: &features,
+                labels: &labels,
+                groups: &groups,
+                people: 3,
+            });
+            let accepted = all.iter().filter(|photo| !strangers.is_stranger(photo.distance)).count();
             assert!(accepted as f64 <= rate * 120.0, "{accepted} of 120 at {rate}");
         }
-        let few = Strangers::new(&features[..60], &labels[..60], 3, 0.01, 0.3);
+        let few = strangers(&features[..60], &labels[..60], 0.01);
         assert_eq!((few.threshold, few.held_out), (0.3, 0), "60 photos say nothing about one in a hundred");
         let two: (Vec<_>, Vec<_>) = features.into_iter().zip(labels).filter(|(_, label)| *label < 2).unzip();
-        assert_eq!(Strangers::new(&two.0, &two.1, 2, 0.05, 0.3).held_out, 0, "two people are not many");
+        assert_eq!(strangers(&two.0, &two.1, 0.05).held_out, 0, "two people are not many");
+    }
+
+    #[test]
+    fn copies_of_a_photo_do_not_make_it_many() {
+        let (features, labels) = people(40);
+        let at = |groups: &[i64]| {
+            Strangers::new(Gallery { features: &features, labels: &labels, groups, people: 3 }, 0.01, 0.3)
+                .held_out
+        };
+        let own: Vec<i64> = (0..120).collect();
+        let pairs: Vec<i64> = (0..120).map(|photo| photo / 2).collect();
+        assert_eq!((at(&own), at(&pairs)), (120, 0), "60 photos, each twice, are not 120");
     }
 
     #[test]
     fn probabilities_fall_with_the_distance() {
-        let known = Strangers::new(&[vec![1.0, 0.0], vec![0.0, 1.0]], &[0, 2], 3, 0.01, 0.3);
+        let known = strangers(&[vec![1.0, 0.0], vec![0.0, 1.0]], &[0, 2], 0.01);
         let found = known.probabilities(&[3.0, 4.0], 10.0);
         // The cosines are 0.6 and 0.8.
         assert_abs_diff_eq!(found[2] / found[0], 2.0f32.exp(), epsilon = 1e-4);
@@ -257,7 +305,9 @@ mod tests {
     fn what_is_saved_is_what_is_read() {
         let (features, mut labels) = people(40);
         labels.iter_mut().for_each(|label| *label += 1);
-        let strangers = Strangers::new(&features, &labels, 4, 0.05, 0.3);
+        let groups: Vec<i64> = (0..120).collect();
+        let known = Gallery { features: &features, labels: &labels, groups: &groups, people: 4 };
+        let strangers = Strangers::new(known, 0.05, 0.3);
         let text = strangers.to_json().to_string();
         let value: Value = serde_json::from_str(&text).unwrap();
         assert_eq!(Strangers::from_json(&value, 4), Some(strangers), "a person without photos too");

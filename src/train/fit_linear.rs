@@ -4,10 +4,11 @@ use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Instant;
 
+use super::class_weights::class_weights;
 use super::fit::{Event, Outcome, Task, Trained};
 use super::options::FitOptions;
 use super::rows::{Rows, answers};
-use super::step::{RATE, STEP};
+use super::step::{CLASS_WEIGHTS, RATE, STEP};
 use crate::graph::{Graph, Params, Plan, Var};
 use crate::models::Model;
 use crate::nn::{CrossEntropy, Mode, Optimizer};
@@ -30,7 +31,7 @@ const TARGETS: &str = "targets";
 /// The normalisation's mean and variance become those of the training pictures' features, so that every feature counts
 /// the same. The dense layer is then trained on all pictures and their changed copies at once, with an L2 penalty, from zeros:
 /// nothing is drawn, and no epoch is chosen, so validation pictures have no part in it and may be missing. Of the options only
-/// those of changes, copies, the cache, the memory, the micro-batch and the precision matter. The history has one epoch.
+/// those of changes, copies, balance, the cache, the memory, the micro-batch and the precision matter. The history has one epoch.
 ///
 /// # Errors
 /// [`Error::Training`] if it was interrupted, [`Error::State`] if the value of a frozen parameter is missing,
@@ -62,8 +63,12 @@ pub fn fit_linear(
     rows.train = answers(&normalization, &trained, device, options, &rows.train, on_event)?;
     rows.validation = answers(&normalization, &trained, device, options, &rows.validation, on_event)?;
     let labels: Vec<usize> = rows.pictures.iter().map(|&picture| dataset.labels[picture]).collect();
+    let weights = match options.balance {
+        true => class_weights(&labels, dataset.classes()),
+        false => vec![1.0; dataset.classes()],
+    };
     let learned = device.retrying(&mut |note| on_event(Event::Note(note)), &mut || {
-        descend(&head, &rows.train, &labels, dataset.classes(), device, stop)
+        descend(&head, &rows.train, &labels, &weights, device, stop)
     })?;
     trained.extend(learned);
     let of_train = answers(&head, &trained, device, options, &rows.train, on_event)?;
@@ -106,16 +111,18 @@ fn moments(rows: &[Vec<f32>], width: usize) -> (Vec<f32>, Vec<f32>) {
     (0..width).map(moment).unzip()
 }
 
-/// The parameters of the dense layer `head` that tell the people of these rows apart best.
+/// The parameters of the dense layer `head` that tell the people of these rows apart best, where a row of person c counts
+/// `weights[c]` times.
 fn descend(
     head: &Model,
     rows: &[Vec<f32>],
     labels: &[usize],
-    classes: usize,
+    weights: &[f32],
     device: &Device,
     stop: &AtomicBool,
 ) -> Result<BTreeMap<String, HostTensor>> {
     let params = Params::new(device);
+    let classes = weights.len();
     let parameters = head.parameters()?;
     for parameter in &parameters {
         let zeros = vec![0.0f32; parameter.shape.len()];
@@ -127,7 +134,9 @@ fn descend(
     let logits = head.build(&mut graph, x, Mode::Train, 0, None)?;
     let states: Vec<Var> =
         parameters.iter().map(|p| graph.state(&p.name, TensorType::f32(&p.shape))).collect::<Result<_>>()?;
-    let fit = CrossEntropy { label_smoothing: SMOOTHING }.build(&mut graph, logits, targets)?.loss;
+    let counts = graph.input(CLASS_WEIGHTS, TensorType::f32([classes]));
+    let cross_entropy = CrossEntropy { label_smoothing: SMOOTHING };
+    let fit = cross_entropy.build_weighted(&mut graph, logits, targets, Some(counts))?.loss;
     // The first parameter is the kernel.
     let penalty = graph.l2_penalty(states[0], DECAY)?;
     let loss = graph.add(fit, penalty)?;
@@ -139,6 +148,7 @@ fn descend(
     graph.increment(step)?;
     let mut plan = Plan::new(&graph, &params, &[])?;
     let one_hot = |&label: &usize| (0..classes).map(move |class| f32::from(u8::from(class == label)));
+    plan.write(CLASS_WEIGHTS, &Data::F32(weights.to_vec()))?;
     plan.write(FEATURES, &Data::F32(rows.concat()))?;
     plan.write(TARGETS, &Data::F32(labels.iter().flat_map(one_hot).collect()))?;
     for _ in 0..STEPS {
@@ -163,7 +173,7 @@ mod tests {
     fn it_ends_where_the_loss_is_lowest() {
         const FEATURES: usize = 40;
         const PEOPLE: usize = 3;
-        let labels: Vec<usize> = (0..30).map(|row| row % PEOPLE).collect();
+        let labels: Vec<usize> = (0..30).map(|row| if row < 12 { 0 } else { row % PEOPLE }).collect();
         let feature = |row: usize, at: usize| ((row * 37 + at * at * 11) % 61) as f32 / 20.0 - 1.5;
         let own = |row: usize, at: usize| f32::from(u8::from(at % PEOPLE == labels[row])) / 2.0;
         let rows: Vec<Vec<f32>> = (0..labels.len())
@@ -173,23 +183,29 @@ mod tests {
             vec![Arc::new(Dense::new("people", PEOPLE, LayerActivation::Softmax))];
         let head = Model { name: "head".into(), input: Shape::from([FEATURES]), layers, frozen: 0 };
         let device = Device::cpu();
-        let learned = descend(&head, &rows, &labels, PEOPLE, &device, &AtomicBool::new(false)).unwrap();
-        let kernel = learned["people/kernel"].to_f32();
         let target = |row: usize, class: usize| {
             SMOOTHING / PEOPLE as f32 + if labels[row] == class { 1.0 - SMOOTHING } else { 0.0 }
         };
-        let steepest = |kernel: &[f32], probabilities: &[Vec<f32>]| {
+        let steepest = |kernel: &[f32], probabilities: &[Vec<f32>], weights: &[f32]| {
             let slope = |at: usize| {
                 let (feature, class) = (at / PEOPLE, at % PEOPLE);
-                let of_row =
-                    |row: usize| rows[row][feature] * (probabilities[row][class] - target(row, class));
+                let of_row = |row: usize| {
+                    weights[labels[row]]
+                        * rows[row][feature]
+                        * (probabilities[row][class] - target(row, class))
+                };
                 (0..rows.len()).map(of_row).sum::<f32>() / rows.len() as f32 + 2.0 * DECAY * kernel[at]
             };
             (0..kernel.len()).map(slope).fold(0.0, |steepest: f32, slope| steepest.max(slope.abs()))
         };
-        let before = steepest(&vec![0.0; kernel.len()], &vec![vec![1.0 / PEOPLE as f32; PEOPLE]; rows.len()]);
-        let told = answers(&head, &learned, &device, &FitOptions::default(), &rows, &mut |_| {}).unwrap();
-        let after = steepest(&kernel, &told);
-        assert!(after < before / 20.0, "the loss still falls: {after} of {before}");
+        for weights in [vec![1.0; PEOPLE], class_weights(&labels, PEOPLE)] {
+            let learned = descend(&head, &rows, &labels, &weights, &device, &AtomicBool::new(false)).unwrap();
+            let kernel = learned["people/kernel"].to_f32();
+            let even = vec![vec![1.0 / PEOPLE as f32; PEOPLE]; rows.len()];
+            let before = steepest(&vec![0.0; kernel.len()], &even, &weights);
+            let told = answers(&head, &learned, &device, &FitOptions::default(), &rows, &mut |_| {}).unwrap();
+            let after = steepest(&kernel, &told, &weights);
+            assert!(after < before / 20.0, "{weights:?}: the loss still falls: {after} of {before}");
+        }
     }
 }

@@ -10,7 +10,7 @@ use super::rows::{Rows, answers};
 use super::source::Caching;
 use crate::Result;
 use crate::data::Split;
-use crate::models::{Model, Strangers};
+use crate::models::{Gallery, HeldOut, Model, Strangers};
 use crate::nn::Parameter;
 use crate::tensor::{HostTensor, Precision};
 
@@ -56,7 +56,7 @@ fn notes_only(on_note: &mut dyn FnMut(&str)) -> impl FnMut(Event<'_>) {
     }
 }
 
-/// For photos of people held out, how far they are from the nearest person of a network that was trained without them: each of
+/// Photos of people held out, and how far they are from the nearest person of a network that was trained without them: each of
 /// `folds` networks does without another part of the people, and `on_note` is told before. A part that leaves fewer than two
 /// people, or nobody to validate with, is left out. Where the options have [checkpoints](FitOptions::checkpoints), each network
 /// has [its own](super::Checkpoints::of_hold_out).
@@ -70,10 +70,10 @@ pub fn hold_out(
     folds: usize,
     stop: &AtomicBool,
     on_note: &mut dyn FnMut(&str),
-) -> Result<Vec<f32>> {
+) -> Result<Vec<HeldOut>> {
     let Task { dataset, split, .. } = *task;
     let people = dataset.classes();
-    let mut distances = Vec::new();
+    let mut held_out = Vec::new();
     for fold in 0..folds.min(people) {
         let knows = |picture: &usize| dataset.labels[*picture] % folds != fold;
         let known = |pictures: &[usize]| pictures.iter().copied().filter(knows).collect::<Vec<usize>>();
@@ -98,10 +98,15 @@ pub fn hold_out(
         let features = features_of(task, options, &trained?.weights, stop, on_note)?;
         let all = features.into_iter().zip(&split.train);
         let (inside, outside): (Vec<_>, Vec<_>) = all.partition(|(_, picture)| knows(picture));
-        let (inside, labels): (Vec<_>, Vec<_>) =
-            inside.into_iter().map(|(features, &picture)| (features, dataset.labels[picture])).unzip();
-        let judge = Strangers::new(&inside, &labels, people, 0.5, 1.0);
-        distances.extend(outside.iter().map(|(features, _)| judge.nearest(features).1));
+        let (inside, pictures): (Vec<_>, Vec<_>) = inside.into_iter().unzip();
+        let labels: Vec<usize> = pictures.iter().map(|&&picture| dataset.labels[picture]).collect();
+        let groups: Vec<i64> = pictures.iter().map(|&&picture| dataset.groups[picture]).collect();
+        let known = Gallery { features: &inside, labels: &labels, groups: &groups, people };
+        let judge = Strangers::new(known, 0.5, 1.0);
+        held_out.extend(outside.iter().map(|(features, picture)| HeldOut {
+            distance: judge.nearest(features).1,
+            group: dataset.groups[**picture],
+        }));
     }
-    Ok(distances)
+    Ok(held_out)
 }

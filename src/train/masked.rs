@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use crate::data::Dataset;
-use crate::models::{FACE_MASKED_STRANGERS, ModelFile, Predictor, Strangers};
+use crate::models::{FACE_MASKED_STRANGERS, Gallery, ModelFile, Predictor, Strangers};
 use crate::{Device, Result};
 
 /// Pictures between two reports of progress.
@@ -49,6 +49,8 @@ pub fn masked_people(
         }
         Ok(())
     })?;
-    let people: Vec<usize> = pictures.iter().map(|&picture| dataset.labels[picture]).collect();
-    Ok(Strangers::new(&masked, &people, dataset.classes(), rate, FACE_MASKED_STRANGERS))
+    let labels: Vec<usize> = pictures.iter().map(|&picture| dataset.labels[picture]).collect();
+    let groups: Vec<i64> = pictures.iter().map(|&picture| dataset.groups[picture]).collect();
+    let known = Gallery { features: &masked, labels: &labels, groups: &groups, people: dataset.classes() };
+    Ok(Strangers::new(known, rate, FACE_MASKED_STRANGERS))
 }

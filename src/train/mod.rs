@@ -4,6 +4,7 @@ mod average;
 mod batches;
 mod believe;
 mod checkpoint;
+mod class_weights;
 mod features;
 mod fit;
 mod fit_linear;

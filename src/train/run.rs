@@ -7,6 +7,7 @@ use std::time::Instant;
 use super::Batches;
 use super::average::WeightAverage;
 use super::checkpoint::Keeper;
+use super::class_weights::class_weights;
 use super::features::features;
 use super::fit::{Event, StepReport, Task};
 use super::mixup::share;
@@ -72,7 +73,8 @@ impl<'a> Run<'a> {
             None => None,
         };
         if options.balance {
-            let weights = class_weights(dataset, &split.train);
+            let labels: Vec<usize> = split.train.iter().map(|&picture| dataset.labels[picture]).collect();
+            let weights = class_weights(&labels, dataset.classes());
             params.set(step::CLASS_WEIGHTS, &HostTensor::new([weights.len()], weights))?;
         }
         Ok(Run {
@@ -272,18 +274,6 @@ impl<'a> Run<'a> {
     }
 }
 
-/// How often a picture of each person counts, so that people count the same; 1 for a person without any.
-fn class_weights(dataset: &Dataset, pictures: &[usize]) -> Vec<f32> {
-    let mut counts = vec![0usize; dataset.classes()];
-    pictures.iter().for_each(|&picture| counts[dataset.labels[picture]] += 1);
-    let people = counts.iter().filter(|&&count| count > 0).count();
-    let weight = |&count: &usize| match count {
-        0 => 1.0,
-        _ => pictures.len() as f32 / (people * count) as f32,
-    };
-    counts.iter().map(weight).collect()
-}
-
 /// A seeded order of the pictures, another one each epoch (Fisher and Yates, with Philox).
 fn shuffled<T: Clone>(pictures: &[T], seed: u32, epoch: u32) -> Vec<T> {
     let mut order = pictures.to_vec();
@@ -299,24 +289,6 @@ fn shuffled<T: Clone>(pictures: &[T], seed: u32, epoch: u32) -> Vec<T> {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn balanced_people_count_the_same() {
-        let labels = vec![0, 0, 0, 1, 2, 2, 0];
-        let dataset = Dataset {
-            size: 1,
-            pixels: vec![0; 3 * labels.len()],
-            groups: (0..labels.len() as i64).collect(),
-            sources: vec![String::new(); labels.len()],
-            landmarks: vec![None; labels.len()],
-            names: ["a", "b", "c", "d"].map(String::from).to_vec(),
-            labels,
-            cut: crate::data::CutStyle::default(),
-        };
-        // Three people among six pictures; the fourth has none.
-        assert_eq!(class_weights(&dataset, &[0, 1, 2, 3, 4, 5]), [2.0 / 3.0, 2.0, 1.0, 1.0]);
-        assert_eq!(class_weights(&dataset, &[0, 6]), [1.0; 4]);
-    }
 
     #[test]
     fn shuffling_is_a_permutation_that_depends_on_seed_and_epoch() {

@@ -50,6 +50,12 @@ pub fn note(line: impl Display) {
     let _ = writeln!(std::io::stderr(), "{line}");
 }
 
+/// So many of them: `1 face`, `2 faces`.
+pub fn counted(count: usize, noun: &str) -> String {
+    let ending = if count == 1 { "" } else { "s" };
+    format!("{count} {noun}{ending}")
+}
+
 /// Prints the one JSON document of a `--json` run.
 pub fn json(document: &Value) -> Result<()> {
     let mut out = std::io::stdout().lock();

@@ -26,6 +26,7 @@ use enrol::{anybody_has_two, enrol, trained_on_all, with_all};
 use show::Show;
 use strangers::strangers;
 
+use super::changes::note_unknown_faces;
 use super::display::{Progress, note, say};
 use super::network::{Kind, Start};
 
@@ -61,6 +62,9 @@ pub fn learn(
     checkpoints: Option<Checkpoints>,
     watch: &Watch<'_>,
 ) -> Result<Learned> {
+    if let Some(augment) = settings.augmentation() {
+        note_unknown_faces(dataset, augment);
+    }
     let mut expanded = None;
     let (dataset, split) = match settings.split {
         SplitKind::Honest if !settings.network.model.has_epochs() && !anybody_has_two(dataset) => {
@@ -103,7 +107,9 @@ pub fn learn_split(
         true => {
             let all = with_all(dataset, split);
             say(format_args!("judged by {} photos; now all {} are learned", labels.len(), all.train.len()));
-            Some(learner.fit(dataset, all, None)?)
+            watch.unless_stopped("the photos that judged it were learned", || {
+                learner.fit(dataset, all, None)
+            })?
         }
         false => None,
     };
@@ -112,7 +118,14 @@ pub fn learn_split(
         None => (&judged, &trained),
     };
     let strangers = match settings.strangers() {
-        Some(rate) => learner.strangers(lesson, kept, rate, checkpoints)?,
+        // There is nothing to wait for.
+        Some(rate) if settings.network.model.is_for_faces() => {
+            learner.strangers(lesson, kept, rate, checkpoints)?
+        }
+        Some(rate) => {
+            let find = || learner.strangers(lesson, kept, rate, checkpoints);
+            watch.unless_stopped("it was known how far strangers are", find)?.flatten()
+        }
         None => None,
     };
     let CutStyle { detector, margin, align, whole } = dataset.cut.clone();

@@ -10,7 +10,7 @@ use serde_json::{Value, json};
 
 use crate::cli::changes::Changes;
 use crate::cli::network::{Kind, NetworkArguments, Start};
-use crate::cli::number::{at_least_one, bytes, positive, share};
+use crate::cli::number::{at_least_one, bytes, positive, share, whole};
 use crate::cli::precision::Floats;
 use crate::cli::recipe::RecipeArguments;
 
@@ -27,17 +27,17 @@ pub struct Settings {
     #[arg(long, value_name = "N", default_value_t = 1)]
     pub seed: u32,
     /// Learning rate
-    #[arg(long, value_name = "RATE", default_value_t = 1e-3, value_parser = positive)]
+    #[arg(long, value_name = "RATE", default_value_t = 1e-3, value_parser = |t: &str| positive(t, 0.001))]
     pub rate: f64,
     /// Epochs without a lower validation loss before training stops
     #[arg(long, value_name = "N", default_value_t = 10, value_parser = at_least_one)]
     pub patience: usize,
     /// Share of each person's photos that is kept to validate
-    #[arg(long, value_name = "SHARE", default_value_t = 0.2, value_parser = share)]
+    #[arg(long, value_name = "SHARE", default_value_t = 0.2, value_parser = |t: &str| share(t, 0.2))]
     pub validation: f64,
     /// Also cross-validate: split each person's photos into so many parts, and judge each part by a network trained on the
     /// others; what is frozen sees each photo once
-    #[arg(long, value_name = "K", value_parser = clap::value_parser!(u64).range(2..=100))]
+    #[arg(long, value_name = "K", value_parser = |t: &str| whole(t, 2u64, 100))]
     pub folds: Option<u64>,
     /// Keep the photos that validated out of the model for good. Without it, networks made for faces learn them too once they
     /// have been judged
@@ -54,7 +54,7 @@ pub struct Settings {
     #[arg(long, value_enum, default_value_t)]
     pub split: SplitKind,
     /// Changed copies of each picture that a frozen network sees once; the tutorial's split makes as many
-    #[arg(long, value_name = "N", default_value_t = 1, value_parser = clap::value_parser!(u32).range(1..=1000))]
+    #[arg(long, value_name = "N", default_value_t = 1, value_parser = |t: &str| whole(t, 1u32, 1000))]
     pub copies: u32,
     /// New changes in each epoch, though every picture goes through the frozen network again
     #[arg(long, conflicts_with = "no_augment")]
@@ -72,11 +72,11 @@ pub struct Settings {
     pub memory: Option<u64>,
     /// Share of strangers that the model may take for one of its people; the others are 'unknown' [default: 0.01 for networks made
     /// for faces; else nobody is, because that would be most of the people it knows too]
-    #[arg(long, value_name = "RATE", value_parser = share)]
+    #[arg(long, value_name = "RATE", value_parser = |t: &str| share(t, 0.01))]
     pub strangers: Option<f64>,
     /// Networks trained in addition, each without another part of the people, to find out how far strangers are [default: 3, each
     /// of which takes as long as the model; 10 with --model vgg16-gap, whose take a second]
-    #[arg(long, value_name = "K", requires = "strangers", value_parser = clap::value_parser!(u64).range(0..=100))]
+    #[arg(long, value_name = "K", requires = "strangers", value_parser = |t: &str| whole(t, 0u64, 100))]
     pub hold_out: Option<u64>,
     #[command(flatten)]
     pub network: NetworkArguments,
@@ -195,6 +195,7 @@ impl Settings {
             json!([settings.copies, changes.json()])
         };
         let usual = Settings::default();
+        let unbalanced = || RecipeArguments { balance: false, ..self.recipe.clone() };
         match self.network.model {
             model
                 if model.is_for_faces()
@@ -205,10 +206,14 @@ impl Settings {
                      masks have no effect; --model scratch and vgg16 follow them",
                 )
             }
-            Kind::Vgg16Gap if of_epochs(self) != of_epochs(&usual) => Some(
-                "--model vgg16-gap has no epochs: options for these, for rates and batches have no effect; --model scratch and \
+            Kind::Vgg16Gap
+                if of_epochs(&Settings { recipe: unbalanced(), ..self.clone() }) != of_epochs(&usual) =>
+            {
+                Some(
+                    "--model vgg16-gap has no epochs: options for these, for rates and batches have no effect; --model scratch and \
                  vgg16 follow them",
-            ),
+                )
+            }
             _ => None,
         }
     }

@@ -93,6 +93,7 @@ pub fn dataset(project: &Project, shelf: &Shelf) -> Result<Dataset> {
         names: people.iter().map(|person| person.name.clone()).collect(),
         groups: joined(&near_duplicate_groups(&seen), &faces.iter().map(|f| f.recording).collect::<Vec<_>>()),
         sources: faces.iter().map(|face| format!("face {}", face.id)).collect(),
+        masked: vec![false; faces.len()],
         landmarks: faces.iter().map(|face| face.landmarks).collect(),
         cut: CutStyle {
             detector: DETECTOR.name().into(),
