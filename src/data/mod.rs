@@ -20,6 +20,7 @@ mod testing;
 pub use aside::{Aside, write_sheets};
 pub use choose::{Embed, Why};
 pub use cut::FaceCrop;
+pub(crate) use dataset::one_hot;
 pub use dataset::{CutStyle, Dataset};
 pub use expand::{Changer, expand, with_masks};
 pub use journal::remove_journal;
