@@ -35,12 +35,12 @@ pub fn percentage(text: &str) -> Parsed<f64> {
     number(text, |&x: &f64| x.is_finite() && x >= 0.0, "give a percentage from 0, such as 10")
 }
 
-/// A part of something that leaves something.
+/// A fraction between 0 and 1.
 pub fn share(text: &str) -> Parsed<f64> {
     number(text, |&x| x > 0.0 && x < 1.0, "give a share between 0 and 1, such as 0.2")
 }
 
-/// A part that may be all.
+/// A fraction above 0, at most 1.
 pub fn part(text: &str) -> Parsed<f64> {
     number(text, |&x| x > 0.0 && x <= 1.0, "give a number above 0, at most 1, such as 0.2")
 }
@@ -55,7 +55,7 @@ pub fn change(text: &str, most: f32) -> Parsed<f32> {
     number(text, |x: &f32| (0.0..=most).contains(x), &format!("give a number from 0 to {most}"))
 }
 
-/// A part that may be nothing, but not all.
+/// A fraction from 0 to below 1.
 pub fn dropout(text: &str) -> Parsed<f64> {
     number(text, |&x| (0.0..1.0).contains(&x), "give a share from 0 to below 1, such as 0.2")
 }
