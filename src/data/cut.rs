@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use super::crops::CropOptions;
+use super::crop_options::CropOptions;
 use super::duplicates::Fingerprint;
 use crate::detect::{CropStyle, Detector, Face, NO_FACE, face_crop, is_head_shot, whole_crop};
 use crate::vision::{RgbImage, decode_bytes};

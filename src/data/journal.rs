@@ -9,7 +9,7 @@ use std::sync::Mutex;
 use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
 
-use super::crops::CropOptions;
+use super::crop_options::CropOptions;
 use super::cut::{Cut, FaceCrop, MOST_FACES, Outcome};
 use super::duplicates::Fingerprint;
 use crate::detect::{Detector, Face};

@@ -2,6 +2,7 @@
 
 mod aside;
 mod choose;
+mod crop_options;
 pub mod crops;
 mod cut;
 mod dataset;
