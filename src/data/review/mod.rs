@@ -428,7 +428,28 @@ mod tests {
         scene.find("anna/aside", TWO, 2);
     }
 
-    /// A folder in place of a crop cannot be replaced by a file: there the run ends.
+    /// A folder in place of a crop cannot be removed as a file: there the run ends.
+    #[test]
+    fn crops_of_photos_that_are_gone_go_even_if_a_run_ended_before_it_removed_them() {
+        let scene = Scene::new();
+        scene.used();
+        let in_the_way = scene.find("anna/used", TWO, 1);
+        for name in [TWO, "ben/1.png"] {
+            fs::write(scene.photos.path().join(name), faces_of(&[RED])).unwrap();
+        }
+        fs::remove_file(&in_the_way).unwrap();
+        fs::create_dir(&in_the_way).unwrap();
+        let review = Review::open(scene.review.path()).unwrap();
+        let report = crop(scene.photos.path(), &OPTIONS, Aids::default()).unwrap();
+        assert!(review.write(&report.aside, OPTIONS.size, &report.settings).is_err());
+        assert_eq!(scene.files().iter().filter(|name| name.starts_with("ben")).count(), 2);
+
+        fs::remove_dir(&in_the_way).unwrap();
+        scene.run(&OPTIONS, false);
+        let files = scene.files();
+        assert_eq!(files.len(), 2 + 3, "record, sheet, crops of one photo: {files:?}");
+    }
+
     #[test]
     fn crops_are_drawn_anew_if_a_run_ended_before_it_did() {
         let scene = Scene::new();
