@@ -144,7 +144,12 @@ fn every_layer(name: &str, [height, width]: [usize; 2]) -> Model {
         }),
         Arc::new(BatchNormalization::new("normalized")),
         Arc::new(Prelu { name: "slopes".into(), rank: 4 }),
-        Arc::new(Conv2d { name: "strided".into(), strides: [2, 3], ..convolution.clone() }),
+        Arc::new(Conv2d {
+            name: "strided".into(),
+            strides: [2, 3],
+            activation: LayerActivation::leaky_relu(0.35),
+            ..convolution.clone()
+        }),
         Arc::new(AveragePooling2d {
             name: "average".into(),
             pool_size: [3, 2],

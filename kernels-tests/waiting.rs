@@ -103,6 +103,26 @@ fn whatever_is_dropped_leaves_its_buffers_and_the_next_run_is_right() {
     assert_eq!(made(), before);
 }
 
+/// A run that is dropped before it submitted anything has not transformed the weight, on which the next one would go on.
+#[test]
+fn a_first_run_that_is_dropped_leaves_nothing_taken_for_done() {
+    let device = gpu().clone().throttled(0.5);
+    let mut graph = Graph::new();
+    let x = graph.input("x", TensorType::f32([1]));
+    let weight = graph.state_filled("weight", TensorType::f32([1]), 0.5).unwrap();
+    let twice = graph.add(weight, weight).unwrap();
+    let y = graph.add(twice, x).unwrap();
+    let mut plan = Plan::new(&graph, &Params::new(&device), &[y]).unwrap();
+    assert_eq!(plan.constant_dispatches(), 1);
+    let (mut busy, _) = product(gpu(), 1.0);
+    // What the device is still at is what a throttled run waits for first.
+    busy.run().unwrap();
+    let dropped = pin!(plan.run_async()).poll(&mut Context::from_waker(Waker::noop()));
+    assert!(dropped.is_pending());
+    plan.run().unwrap();
+    assert_eq!(plan.read(y).unwrap().to_f32(), [1.0]);
+}
+
 #[test]
 fn a_throttled_device_rests_without_holding_up_the_executor() {
     let device = gpu().clone().throttled(0.5);
@@ -130,8 +150,11 @@ fn a_device_opens_without_blocking() {
     let name = &gpu().gpu().expect("a GPU").info().name;
     let device = pollster::block_on(Device::named_async(name, &GpuOptions::default())).unwrap();
     assert_eq!(device.gpu().expect("a GPU").info().name, *name);
-    let nobody = pollster::block_on(Device::named_async("no such", &GpuOptions::default()));
-    assert!(
-        matches!(nobody, Err(Error::NoAdapter { found, .. }) if found[0] == "cpu" && found.contains(name))
-    );
+    for wanted in ["no such", "00", "+0"] {
+        let nobody = pollster::block_on(Device::named_async(wanted, &GpuOptions::default()));
+        assert!(
+            matches!(nobody, Err(Error::NoAdapter { found, .. }) if found[0] == "cpu" && found.contains(name)),
+            "{wanted}"
+        );
+    }
 }

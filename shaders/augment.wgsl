@@ -233,7 +233,7 @@ fn light_at(n: u32, at_y: i32, at_x: i32) -> u32 {
     let j = ((n * p.height + row) * p.width + inside((at_x + 128) >> 8u, p.width)) * 3u;
     let red = byte_of(x_in[j / 4u], j);
     let green = byte_of(x_in[(j + 1u) / 4u], j + 1u);
-    return (red * 77u + green * 150u + byte_of(x_in[(j + 2u) / 4u], j + 2u) * 29u) >> 8u;
+    return brightness(vec3(red, green, byte_of(x_in[(j + 2u) / 4u], j + 2u)));
 }
 
 // Red, green and blue with more saturation, and the hue moved on by `turn` sixths of the circle.

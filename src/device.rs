@@ -123,7 +123,7 @@ impl Device {
         let matches = |adapter: &AdapterInfo| {
             adapter.name.to_lowercase().contains(&lower) || adapter.driver.to_lowercase().contains(&lower)
         };
-        let by_index = lower.parse::<usize>().ok().map(|number| number - 1);
+        let by_index = lower.parse::<usize>().ok().and_then(|number| number.checked_sub(1));
         let mut found = Vec::new();
         let wanted_one = |adapters: &[AdapterInfo]| {
             found = adapters.iter().map(|adapter| adapter.name.clone()).collect();

@@ -138,24 +138,56 @@ mod walls {
             .unwrap_or_else(|| panic!("room '{room}' is not in ROOMS"))
     }
 
-    /// Rooms that a line names after `crate::`.
-    fn named(line: &str) -> Vec<String> {
-        let code = line.split("//").next().unwrap_or_default();
-        let word =
-            |text: &str| text.chars().take_while(|c| c.is_alphanumeric() || *c == '_').collect::<String>();
+    /// Rooms that the text of a file names, each with its line, from `depth` modules below the root: after `crate::`, or after
+    /// as many `super::`.
+    fn named(text: &str, depth: usize) -> Vec<(usize, String)> {
+        let line = |line: &str| line.split("//").next().unwrap_or_default().to_string() + "\n";
+        let code: String = text.lines().map(line).collect();
         let mut rooms = Vec::new();
-        for after in code.split("crate::").skip(1) {
-            match after.strip_prefix('{') {
-                Some(list) => rooms.extend(list.split(['{', ',']).map(|item| word(item.trim_start()))),
-                None => rooms.push(word(after)),
+        let climb = "super::".repeat(depth);
+        for way in ["crate::", &climb] {
+            for (at, _) in code.match_indices(way) {
+                let number = code[..at].matches('\n').count() + 1;
+                // A module within the file is one farther from the root.
+                let path = code[at + way.len()..].trim_start_matches("super::");
+                rooms.extend(heads(path).into_iter().map(|head| (number, room_of(head))));
             }
         }
-        let of_root = |name: String| match name.as_str() {
-            "Device" => "device".to_string(),
-            "Error" | "Result" => "error".to_string(),
+        rooms.retain(|(_, room)| ROOMS.contains(&room.as_str()));
+        rooms
+    }
+
+    /// The first name of a path, or of each path in a list.
+    fn heads(path: &str) -> Vec<&str> {
+        let Some(list) = path.strip_prefix('{') else { return vec![head(path)] };
+        let mut heads = vec![head(list)];
+        let mut inner = 0;
+        for (at, character) in list.char_indices() {
+            match character {
+                '{' => inner += 1,
+                '}' if inner == 0 => break,
+                '}' => inner -= 1,
+                ',' if inner == 0 => heads.push(head(&list[at + 1..])),
+                _ => {}
+            }
+        }
+        heads
+    }
+
+    fn head(path: &str) -> &str {
+        let path = path.trim_start();
+        let end = path.find(|c: char| !c.is_alphanumeric() && c != '_');
+        &path[..end.unwrap_or(path.len())]
+    }
+
+    /// The room that a name of the root belongs to.
+    fn room_of(name: &str) -> String {
+        match name {
+            "Device" => "device",
+            "Error" | "Result" => "error",
             _ => name,
-        };
-        rooms.into_iter().map(of_root).filter(|room| ROOMS.contains(&room.as_str())).collect()
+        }
+        .to_string()
     }
 
     fn sources(folder: &Path, found: &mut Vec<PathBuf>) {
@@ -181,9 +213,10 @@ mod walls {
                 continue;
             }
             let text = fs::read_to_string(&file).expect("a readable source");
-            for (number, line) in text.lines().enumerate() {
-                for called in named(line).into_iter().filter(|called| floor(called) > floor(&room)) {
-                    steps_up.push(format!("src/{}:{}: {room} calls {called}", path.display(), number + 1));
+            let depth = path.iter().count() - usize::from(path.ends_with("mod.rs"));
+            for (line, called) in named(&text, depth) {
+                if floor(&called) > floor(&room) {
+                    steps_up.push(format!("src/{}:{line}: {room} calls {called}", path.display()));
                 }
             }
         }
@@ -192,8 +225,19 @@ mod walls {
 
     #[test]
     fn the_test_sees_steps_up() {
-        assert_eq!(named("use crate::{Error, graph::Graph};"), ["error", "graph"]);
-        assert_eq!(named("let x = crate::ops::Pool2d {};"), ["ops"]);
-        assert!(named("// crate::train").is_empty());
+        let rooms =
+            |text: &str, depth| named(text, depth).into_iter().map(|(_, room)| room).collect::<Vec<_>>();
+        assert_eq!(rooms("use crate::{Error, graph::{Graph, ops}, nn};", 1), ["error", "graph", "nn"]);
+        assert_eq!(rooms("let x = crate::ops::Pool2d {};", 1), ["ops"]);
+        assert!(rooms("// crate::train", 1).is_empty());
+
+        let list =
+            "use crate::{\n    graph::Graph, // the graph, train\n    train::fit,\n};\n\ncrate::ops::f();\n";
+        assert_eq!(rooms(list, 2), ["graph", "train", "ops"]);
+        assert_eq!(named(list, 2)[2], (6, "ops".into()));
+
+        assert_eq!(rooms("use super::super::train::fit;", 2), ["train"]);
+        assert_eq!(rooms("mod tests { use super::super::super::{train::fit}; }", 2), ["train"]);
+        assert!(rooms("use super::super::train::fit;", 3).is_empty(), "a module of the same room");
     }
 }

@@ -8,9 +8,12 @@ use std::sync::Arc;
 use flate2::Crc;
 use image::codecs::{jpeg::JpegEncoder, png::PngEncoder, webp::WebPEncoder};
 use image::{DynamicImage, ImageEncoder, ImageFormat};
+use lookalike::Device;
 use lookalike::check::mutate::{Kind, mutant};
 use lookalike::detect::{Cascade, Detector};
-use lookalike::models::{Judgement, Model, ModelFile, Preprocessing, ScratchCnn, scratch_cnn, weights};
+use lookalike::models::{
+    Judgement, Model, ModelFile, Predictor, Preprocessing, ScratchCnn, Strangers, scratch_cnn, weights,
+};
 use lookalike::nn::Layer;
 use lookalike::nn::layers::{Conv2d, MaxPooling2d};
 use lookalike::ops::Normalize;
@@ -19,6 +22,8 @@ use lookalike::vision::{RgbImage, decode_bytes};
 use zip::ZipWriter;
 use zip::write::SimpleFileOptions;
 
+/// Height and width of the pictures that the model takes.
+const MODEL_SIZE: usize = 8;
 /// Pixels of the largest picture decoded: a mutant may well claim as many.
 const MAX_PIXELS: u64 = 1 << 20;
 
@@ -122,7 +127,7 @@ fn read_numpy(bytes: &[u8]) -> Outcome {
     read_weights(&archive.finish().expect("memory").into_inner())
 }
 
-/// Opens a model, as whatever its first bytes make it look like.
+/// Opens a model, as whatever its first bytes make it look like, and has it judge a picture.
 fn read_model(bytes: &[u8]) -> Outcome {
     let endings: &[&str] = match bytes {
         [0x89, b'H', ..] => &["h5"],
@@ -135,7 +140,7 @@ fn read_model(bytes: &[u8]) -> Outcome {
         let path = folder.path().join("model").with_extension(ending);
         fs::write(&path, bytes).expect("a temporary file");
         match ModelFile::open(&path) {
-            Ok(_) => return Outcome::Result,
+            Ok(file) => return judge(file),
             Err(e) if e.to_string().contains("the decoder failed") => outcome = Outcome::Caught,
             Err(_) => {}
         }
@@ -143,14 +148,24 @@ fn read_model(bytes: &[u8]) -> Outcome {
     outcome
 }
 
+/// Has the model judge one picture, if that is not much work: a model may well claim to take large ones.
+fn judge(file: ModelFile) -> Outcome {
+    if file.model.input[..] != [MODEL_SIZE, MODEL_SIZE, 3] {
+        return Outcome::Result;
+    }
+    let judged = Predictor::new(&Device::cpu(), file)
+        .and_then(|mut predictor| predictor.judge(noise(MODEL_SIZE, MODEL_SIZE).pixels()));
+    if judged.is_ok() { Outcome::Result } else { Outcome::Error }
+}
+
 /// A small model in every format that is read.
 fn models() -> Vec<Vec<u8>> {
-    let sizes = ScratchCnn { size: 8, widths: vec![2], dense: 3, ..ScratchCnn::new(2) };
+    let sizes = ScratchCnn { size: MODEL_SIZE, widths: vec![2], dense: 3, ..ScratchCnn::new(2) };
     let model = scratch_cnn(&sizes);
     let parameters = model.parameters().expect("layers that fit").into_iter();
     let weights = parameters.map(|p| (p.name.clone(), p.initializer.values(&p.name, &p.shape, 1))).collect();
     let preprocessing = Preprocessing {
-        size: 8,
+        size: MODEL_SIZE,
         detector: "mtcnn".into(),
         margin: 0.2,
         align: true,
@@ -159,12 +174,14 @@ fn models() -> Vec<Vec<u8>> {
         normalize: Normalize::unit(),
     };
     let labels = vec!["anna".into(), "berta".into()];
+    let faces = [vec![0.5, 0.25, 1.0], vec![1.0, 0.5, 0.25]];
+    let strangers = Strangers::new(&faces, &[0, 1], 2, 0.01, 0.25);
     let file = ModelFile {
         model,
         labels,
         preprocessing,
         training: serde_json::Value::Null,
-        judgement: Judgement::default(),
+        judgement: Judgement { strangers: Some(strangers), ..Judgement::default() },
         weights,
     };
     let folder = tempfile::tempdir().expect("a temporary folder");

@@ -180,6 +180,11 @@ const CLOTH = array<u32, 12>(
 // Colours of glass.
 const GLASS = array<u32, 4>(0x1a1818u, 0x1c2838u, 0x242c24u, 0x382c24u);
 
+// Of red, green and blue in 0..=255.
+fn brightness(rgb: vec3<u32>) -> u32 {
+    return (rgb.x * 77u + rgb.y * 150u + rgb.z * 29u) >> 8u;
+}
+
 // A colour, each channel changed by up to `most`, and drawn towards grey where the photo has no colours (chroma below 256).
 fn dyed(colour: u32, word: u32, most: i32, chroma: i32) -> u32 {
     var rgb = vec3<i32>();
@@ -187,7 +192,7 @@ fn dyed(colour: u32, word: u32, most: i32, chroma: i32) -> u32 {
         let off = (i32((word >> (8u * c)) & 255u) - 128) * most / 128;
         rgb[c] = clamp(channel_of(colour, c) + off, 0, 255);
     }
-    let grey = (rgb.x * 77 + rgb.y * 150 + rgb.z * 29) >> 8u;
+    let grey = i32(brightness(vec3<u32>(rgb)));
     rgb = grey + (((rgb - grey) * chroma) >> vec3(8u));
     let bytes = vec3<u32>(rgb);
     return bytes.x | (bytes.y << 8u) | (bytes.z << 16u);

@@ -68,7 +68,7 @@ pub fn change(text: &str, most: f32) -> Parsed<f32> {
     number(text, |x: &f32| (0.0..=most).contains(x), &format!("give a number from 0 to {most}"))
 }
 
-/// A part that may be nothing, but not all.
+/// A fraction from 0 to below 1.
 pub fn dropout(text: &str) -> Parsed<f64> {
     let fits = |&x: &f64| x >= 0.0 && (x as f32) < 1.0;
     number(text, fits, "give a share from 0 to below 1, such as 0.2")

@@ -80,6 +80,11 @@ pub fn write_sheets(aside: &[Aside], size: usize, first: &Path) -> Result<Vec<Pa
     Ok(written)
 }
 
+/// How many sheets show these photos.
+pub(super) fn sheets_of(aside: &[Aside]) -> usize {
+    aside.len().div_ceil(PHOTOS_PER_SHEET)
+}
+
 /// The name of the sheet with this index, from that of the first.
 pub(super) fn sheet_name(first: &Path, index: usize) -> PathBuf {
     if index == 0 {

@@ -2,9 +2,9 @@
 
 use std::path::Path;
 
-use super::crops::CropOptions;
+use super::crop_options::CropOptions;
 use super::duplicates::Fingerprint;
-use crate::detect::{CropStyle, Detector, Face, face_crop, is_head_shot, whole_crop};
+use crate::detect::{CropStyle, Detector, Face, NO_FACE, face_crop, is_head_shot, whole_crop};
 use crate::vision::{RgbImage, decode_bytes};
 use crate::{Error, Result};
 
@@ -79,7 +79,7 @@ fn cut_out(image: &RgbImage, mut faces: Vec<Face>, options: &CropOptions) -> Out
         faces.into_iter().map(cut).collect()
     };
     if faces.is_empty() {
-        return Err("no face found; use a photo that shows the face from the front, and larger".to_owned());
+        return Err(NO_FACE.to_owned());
     }
     Ok(Cut { faces, found, whole, fingerprint: fingerprint(image) })
 }

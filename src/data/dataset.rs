@@ -311,7 +311,7 @@ fn in_range(label: i64, classes: usize) -> Checked<usize> {
 }
 
 /// A row per label, one at the label's place and zero elsewhere.
-fn one_hot(labels: &[usize], classes: usize) -> Vec<f32> {
+pub(crate) fn one_hot(labels: &[usize], classes: usize) -> Vec<f32> {
     let mut rows = vec![0.0; labels.len() * classes];
     for (row, &label) in rows.chunks_exact_mut(classes.max(1)).zip(labels) {
         row[label] = 1.0;

@@ -9,11 +9,12 @@ use std::sync::Mutex;
 use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
 
-use super::crops::CropOptions;
+use super::crop_options::CropOptions;
 use super::cut::{Cut, FaceCrop, MOST_FACES, Outcome};
 use super::duplicates::Fingerprint;
 use crate::detect::{Detector, Face};
 use crate::formats::atomic::TEMPORARY;
+use crate::formats::checksum::hex;
 use crate::formats::safetensors::{self, TensorFile};
 use crate::tensor::{Data, HostTensor};
 use crate::vision::Rect;
@@ -43,7 +44,7 @@ pub(super) fn settings(detector: &dyn Detector, options: &CropOptions) -> String
 
 /// SHA-256 of the bytes, in hexadecimal.
 pub(super) fn hash(bytes: &[u8]) -> String {
-    Sha256::digest(bytes).iter().map(|byte| format!("{byte:02x}")).collect()
+    hex(&Sha256::digest(bytes))
 }
 
 impl<'a> Journal<'a> {

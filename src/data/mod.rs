@@ -2,6 +2,7 @@
 
 mod aside;
 mod choose;
+mod crop_options;
 pub mod crops;
 mod cut;
 mod dataset;
@@ -20,6 +21,7 @@ mod testing;
 pub use aside::{Aside, write_sheets};
 pub use choose::{Embed, Why};
 pub use cut::FaceCrop;
+pub(crate) use dataset::one_hot;
 pub use dataset::{CutStyle, Dataset};
 pub use expand::{Changer, expand, with_masks};
 pub use journal::remove_journal;

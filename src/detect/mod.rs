@@ -21,6 +21,9 @@ use crate::vision::{Rect, RgbImage};
 /// Left eye, right eye, nose, left and right corner of the mouth as seen in the picture, as `[x, y]` in pixels.
 pub type Landmarks = [[f32; 2]; 5];
 
+/// What to tell somebody in whose photo no face was found.
+pub const NO_FACE: &str = "no face found; use a photo that shows the face from the front, and larger";
+
 /// A face in a picture.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Face {

@@ -10,8 +10,9 @@ use super::npz::{DAMAGED, NpzArray, NpzData};
 
 /// The longest header NumPy itself accepts from strangers.
 const MAX_HEADER_BYTES: usize = 10_000;
-/// More than 25,000 crops of 224 × 224 pixels.
-const MAX_ARRAY_BYTES: u64 = 1 << 32;
+/// What an allocation can hold. No smaller limit is needed: a header is refused that promises more than the file's bytes can
+/// unpack to, and memory is taken only as elements arrive.
+const MAX_ARRAY_BYTES: u64 = isize::MAX as u64;
 /// Deflate cannot do better: 258 bytes from two bits.
 const MAX_COMPRESSION: u64 = 1032;
 
@@ -176,5 +177,29 @@ fn encode<'a>(data: &'a NpzData<'_>) -> (String, Cow<'a, [u8]>) {
             }
             (format!("<U{width}"), bytemuck::cast_slice(&characters).to_vec().into())
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// A header that promises 40,000 crops of 224 × 224 pixels, 6 GB.
+    fn many_faces() -> Vec<u8> {
+        let text = "{'descr': '|u1', 'fortran_order': False, 'shape': (40000, 224, 224, 3), }\n";
+        let mut bytes = b"\x93NUMPY\x01\0".to_vec();
+        bytes.extend((text.len() as u16).to_le_bytes());
+        bytes.extend(text.as_bytes());
+        bytes
+    }
+
+    #[test]
+    fn an_array_may_be_as_large_as_its_file_can_hold_and_takes_memory_as_it_arrives() {
+        let needed = 40_000 * 224 * 224 * 3;
+        let problem = |compressed| read(&mut &many_faces()[..], compressed, None).unwrap_err();
+        let short = problem(needed / MAX_COMPRESSION);
+        assert!(short.contains("cannot hold them"), "{short}");
+        let ended = problem(needed / MAX_COMPRESSION + 1);
+        assert!(ended.contains("there are fewer or more"), "{ended}");
     }
 }

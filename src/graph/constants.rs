@@ -54,7 +54,7 @@ pub(super) struct Changes {
     read: Vec<Arc<AtomicU64>>,
     /// States that the plan updates.
     updated: Vec<Arc<AtomicU64>>,
-    /// Versions of `read` at the last run.
+    /// Versions of `read` that the last run began with which came to its end.
     seen: Option<Vec<u64>>,
 }
 
@@ -77,16 +77,25 @@ impl Changes {
         Ok(Changes { read: versions(read)?, updated: versions(updated)?, seen: None })
     }
 
-    /// Whether what the constant dispatches wrote still holds; after this call it counts as renewed.
-    pub fn none_since_last_run(&mut self) -> bool {
-        let now = Some(self.read.iter().map(|version| version.load(Ordering::Relaxed)).collect());
-        let none = self.seen == now;
-        self.seen = now;
-        none
+    /// A run begins, with states of the versions that it returns. What the plan updates counts as changed from here on: the run
+    /// may end early.
+    pub fn begin(&self) -> Vec<u64> {
+        self.updated_some();
+        self.read.iter().map(|version| version.load(Ordering::Relaxed)).collect()
     }
 
-    /// The plan has run: what it updates has changed.
-    pub fn ran(&self) {
+    /// Whether what the constant dispatches wrote holds for states of these versions.
+    pub fn hold(&self, versions: &[u64]) -> bool {
+        self.seen.as_deref() == Some(versions)
+    }
+
+    /// The run that began with these versions has come to its end.
+    pub fn ran(&mut self, versions: Vec<u64>) {
+        self.seen = Some(versions);
+        self.updated_some();
+    }
+
+    fn updated_some(&self) {
         self.updated.iter().for_each(|version| {
             version.fetch_add(1, Ordering::Relaxed);
         });

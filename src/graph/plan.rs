@@ -150,9 +150,10 @@ impl Plan {
             profiler.record(&self.profile_async().await?);
             return Ok(());
         }
-        let first = self.first();
+        let versions = self.changes.begin();
+        let first = self.first(&versions);
         self.engine.run(first, self.share).await?;
-        self.changes.ran();
+        self.changes.ran(versions);
         Ok(())
     }
 
@@ -225,16 +226,17 @@ impl Plan {
     }
 
     async fn profile_async(&mut self) -> Result<Vec<KernelTime>> {
-        let first = self.first();
+        let versions = self.changes.begin();
+        let first = self.first(&versions);
         let seconds = self.engine.profile(first).await?;
-        self.changes.ran();
+        self.changes.ran(versions);
         let works = self.works[first..].iter().cloned();
         Ok(works.zip(seconds).map(|(work, seconds)| KernelTime { work, seconds }).collect())
     }
 
-    /// The dispatch that the next run begins with.
-    fn first(&mut self) -> usize {
-        if self.changes.none_since_last_run() && !self.shares { self.constants } else { 0 }
+    /// The dispatch that a run begins with which finds states of these versions.
+    fn first(&self, versions: &[u64]) -> usize {
+        if self.changes.hold(versions) && !self.shares { self.constants } else { 0 }
     }
 
     /// Like [`Plan::run`], with everything that a dispatch writes filled with NaN before it, and an error if a
@@ -245,8 +247,9 @@ impl Plan {
     #[cfg(feature = "check")]
     #[doc(hidden)]
     pub fn run_poisoned(&mut self) -> Result<()> {
+        let versions = self.changes.begin();
         self.engine.run_poisoned()?;
-        self.changes.ran();
+        self.changes.ran(versions);
         Ok(())
     }
 }

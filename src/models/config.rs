@@ -161,10 +161,7 @@ fn layer(fields: &Fields<'_>) -> Result<Arc<dyn Layer>> {
             Arc::new(Activation { name, activation: LayerActivation::RELU })
         }
         "Softmax" => Arc::new(Activation { name, activation: LayerActivation::Softmax }),
-        "LeakyReLU" => {
-            let key = if fields.config.contains_key("alpha") { "alpha" } else { "negative_slope" };
-            Arc::new(LeakyRelu { name, negative_slope: fields.number(key, 0.3)? })
-        }
+        "LeakyReLU" => Arc::new(LeakyRelu { name, negative_slope: fields.negative_slope()? }),
         "PReLU" => {
             // Without shared axes there is a slope per position: the same thing behind a dense layer, and elsewhere
             // the weights do not fit.
@@ -277,8 +274,17 @@ impl<'a> Fields<'a> {
         match self.config.get("activation") {
             None | Some(Value::Null) => Ok(LayerActivation::LINEAR),
             Some(Value::String(name)) => LayerActivation::named(name),
+            Some(entry) if entry["class_name"] == "LeakyReLU" => {
+                Ok(LayerActivation::leaky_relu(Fields::new(entry)?.negative_slope()?))
+            }
             Some(other) => Err(unsupported(self.name, &format!("activation {other}"))),
         }
+    }
+
+    /// That of a `LeakyReLU`, of Keras 2 or 3.
+    fn negative_slope(&self) -> Result<f32> {
+        let key = if self.config.contains_key("alpha") { "alpha" } else { "negative_slope" };
+        self.number(key, 0.3)
     }
 
     fn shown(&self, key: &str) -> String {
@@ -307,6 +313,28 @@ mod tests {
         let again = Model::from_keras(&model.to_keras()).unwrap();
         assert_eq!(again.to_keras(), model.to_keras());
         assert_eq!(again.parameters().unwrap(), model.parameters().unwrap());
+    }
+
+    #[test]
+    fn an_activation_keeps_its_slope() {
+        for slope in [0.2, 0.01, 0.3] {
+            let activation = LayerActivation::leaky_relu(slope);
+            let dense = Dense { name: "d".into(), units: 2, activation, use_bias: true };
+            let layers: [Arc<dyn Layer>; 2] =
+                [Arc::new(dense), Arc::new(Activation { name: "a".into(), activation })];
+            let model = Model { name: "m".into(), input: Shape::from([3]), layers: layers.into(), frozen: 0 };
+            let again = Model::from_keras(&model.to_keras()).unwrap();
+            let built = |model: &Model| model.layers.iter().map(|l| format!("{l:?}")).collect::<Vec<_>>();
+            assert_eq!(built(&again), built(&model));
+        }
+        // keras.layers.Dense(2, activation=keras.layers.LeakyReLU(0.1)).get_config() of Keras 3.
+        let config = json!({"class_name": "Sequential", "config": {"layers": [
+            {"class_name": "InputLayer", "config": {"batch_shape": [null, 3]}},
+            {"class_name": "Dense", "config": {"name": "d", "units": 2, "activation": {"module": "keras.layers",
+             "class_name": "LeakyReLU", "config": {"name": "leaky_re_lu", "trainable": true, "negative_slope": 0.1},
+             "registered_name": null}}}]}});
+        let layer = Model::from_keras(&config).unwrap().layers[0].config();
+        assert_eq!(layer["activation"]["config"]["negative_slope"], json!(0.1_f32));
     }
 
     #[test]

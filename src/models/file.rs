@@ -188,7 +188,25 @@ impl ModelFile {
                 "knows people in masks by the upper half of a picture that it does not take; train the model again".into(),
             ));
         }
+        self.check_means()?;
         self.model.check(&self.weights)
+    }
+
+    /// Whether the means by which people are known have the length of the features that they are compared with.
+    fn check_means(&self) -> Result<()> {
+        let Judgement { strangers, masked, .. } = &self.judgement;
+        if strangers.is_none() && masked.is_none() {
+            return Ok(());
+        }
+        let length = self.model.before_classifier()?.classes()?;
+        // In a mask a face has the features of its upper half behind those of the whole.
+        let known = [(strangers, length), (masked, 2 * length)];
+        if known.iter().all(|(people, length)| people.as_ref().is_none_or(|people| people.takes(*length))) {
+            return Ok(());
+        }
+        Err(Error::Input(format!(
+            "knows people by means of another length than that of its features, {length}; train the model again"
+        )))
     }
 
     /// Sets the model's parameters in a store.
@@ -246,6 +264,57 @@ fn placement(value: Option<&Value>) -> Option<Option<FacePlacement>> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::models::{ScratchCnn, Strangers, scratch_cnn};
+
+    /// A model of two people that knows them, if at all, by features of these lengths: bare, and in masks.
+    fn knowing(bare: Option<usize>, masked: Option<usize>) -> ModelFile {
+        let size = FacePlacement::Dlib.size();
+        let model = scratch_cnn(&ScratchCnn { size, widths: vec![1], dense: 3, ..ScratchCnn::new(2) });
+        let parameters = model.parameters().unwrap().into_iter();
+        let weights =
+            parameters.map(|p| (p.name.clone(), p.initializer.values(&p.name, &p.shape, 1))).collect();
+        let preprocessing = Preprocessing {
+            size,
+            detector: "mtcnn".into(),
+            margin: 0.25,
+            align: true,
+            placed: Some(FacePlacement::Dlib),
+            whole: true,
+            normalize: Normalize::unit(),
+        };
+        let people = |length: usize| Strangers::new(&[vec![1.0; length]], &[1], 2, 0.01, 0.3);
+        ModelFile {
+            judgement: Judgement {
+                strangers: bare.map(people),
+                masked: masked.map(people),
+                ..Judgement::default()
+            },
+            ..ModelFile::new(model, vec!["anna".into(), "ben".into()], preprocessing, weights)
+        }
+    }
+
+    #[test]
+    fn people_are_known_by_means_of_what_the_model_makes_of_a_face() {
+        let read = |bare, masked| {
+            let file = knowing(bare, masked);
+            let metadata = file.metadata_with_architecture();
+            ModelFile::from_parts(&metadata["keras"], &metadata, file.weights)
+                .map_err(|error| error.to_string())
+        };
+        for (bare, masked) in [(None, None), (Some(3), None), (Some(3), Some(6))] {
+            assert!(read(bare, masked).is_ok(), "{bare:?} {masked:?}");
+        }
+        for (bare, masked) in [(Some(2), None), (Some(4), Some(6)), (Some(3), Some(3)), (Some(3), Some(7))] {
+            let message = read(bare, masked).unwrap_err();
+            assert!(
+                message.contains("another length than that of its features, 3;"),
+                "{bare:?} {masked:?}: {message}"
+            );
+        }
+        let nobody =
+            Judgement { strangers: Some(Strangers::new(&[], &[], 2, 0.01, 0.3)), ..Judgement::default() };
+        assert!(ModelFile { judgement: nobody, ..knowing(None, None) }.check().is_err());
+    }
 
     #[test]
     fn preprocessing_survives_its_json() {

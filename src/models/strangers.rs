@@ -103,6 +103,12 @@ impl Strangers {
         self.nearest_but(features, None).expect("somebody is known")
     }
 
+    /// Whether somebody is known by features of this length, and nobody by others.
+    pub(super) fn takes(&self, length: usize) -> bool {
+        let mut known = self.means.iter().map(Vec::len).filter(|&known| known > 0).peekable();
+        known.peek().is_some() && known.all(|known| known == length)
+    }
+
     /// The sum of the people's means, each times its weight; who is without photos counts nothing.
     #[cfg(feature = "vision")]
     pub(crate) fn mixed(&self, weights: &[f32]) -> Vec<f32> {

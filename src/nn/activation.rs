@@ -1,5 +1,7 @@
 //! Activations by their Keras names.
 
+use serde_json::{Value, json};
+
 use crate::graph::{Graph, Var};
 use crate::ops::Activation;
 use crate::{Error, Result};
@@ -13,11 +15,19 @@ pub enum LayerActivation {
     Softmax,
 }
 
+/// The slope below 0 that Keras's name `leaky_relu` stands for.
+const NAMED_SLOPE: f32 = 0.2;
+
 impl LayerActivation {
     /// No activation.
     pub const LINEAR: LayerActivation = LayerActivation::Elementwise(Activation::Linear);
     /// max(x, 0).
     pub const RELU: LayerActivation = LayerActivation::Elementwise(Activation::Relu);
+
+    /// max(x, `slope` · x).
+    pub const fn leaky_relu(slope: f32) -> LayerActivation {
+        LayerActivation::Elementwise(Activation::LeakyRelu(slope))
+    }
 
     /// The activation of this Keras name.
     ///
@@ -27,7 +37,7 @@ impl LayerActivation {
         Ok(match name {
             "linear" => LayerActivation::LINEAR,
             "relu" => LayerActivation::RELU,
-            "leaky_relu" => LayerActivation::Elementwise(Activation::LeakyRelu(0.2)),
+            "leaky_relu" => LayerActivation::leaky_relu(NAMED_SLOPE),
             "sigmoid" => LayerActivation::Elementwise(Activation::Sigmoid),
             "tanh" => LayerActivation::Elementwise(Activation::Tanh),
             "softmax" => LayerActivation::Softmax,
@@ -36,6 +46,19 @@ impl LayerActivation {
                 return Err(Error::Input(format!("activation '{name}' is not supported; known are {known}")));
             }
         })
+    }
+
+    /// What a Keras config says of it: its name, or the layer that does the same where the name does not tell the slope.
+    pub(crate) fn to_keras(self) -> Value {
+        match self {
+            LayerActivation::Elementwise(Activation::LeakyRelu(slope)) if slope != NAMED_SLOPE => json!({
+                "module": "keras.layers",
+                "class_name": "LeakyReLU",
+                "config": {"name": "leaky_re_lu", "negative_slope": slope},
+                "registered_name": null,
+            }),
+            _ => json!(self.name()),
+        }
     }
 
     /// Its Keras name.

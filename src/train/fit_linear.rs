@@ -9,6 +9,7 @@ use super::fit::{Event, Outcome, Task, Trained};
 use super::options::FitOptions;
 use super::rows::{Rows, answers};
 use super::step::{CLASS_WEIGHTS, RATE, STEP};
+use crate::data::one_hot;
 use crate::graph::{Graph, Params, Plan, Var};
 use crate::models::Model;
 use crate::nn::{CrossEntropy, Mode, Optimizer};
@@ -147,10 +148,9 @@ fn descend(
     Optimizer::default().build(&mut graph, &named, rate, step)?;
     graph.increment(step)?;
     let mut plan = Plan::new(&graph, &params, &[])?;
-    let one_hot = |&label: &usize| (0..classes).map(move |class| f32::from(u8::from(class == label)));
     plan.write(CLASS_WEIGHTS, &Data::F32(weights.to_vec()))?;
     plan.write(FEATURES, &Data::F32(rows.concat()))?;
-    plan.write(TARGETS, &Data::F32(labels.iter().flat_map(one_hot).collect()))?;
+    plan.write(TARGETS, &Data::F32(one_hot(labels, classes)))?;
     for _ in 0..STEPS {
         if stop.load(Ordering::Relaxed) {
             return Err(Error::Training("it was interrupted before the last layer was trained".into()));

@@ -8,6 +8,7 @@ use sha2::{Digest, Sha256};
 use super::Batches;
 use super::fit::Task;
 use super::options::FitOptions;
+use crate::formats::checksum::hex;
 use crate::graph::Choice;
 use crate::ops::AUGMENT_VERSION;
 use crate::{Error, Result};
@@ -150,8 +151,4 @@ fn network(task: &Task<'_>) -> String {
         all.update(bytemuck::cast_slice(&value.to_f32()));
     }
     hex(&all.finalize())
-}
-
-fn hex(bytes: &[u8]) -> String {
-    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
 }

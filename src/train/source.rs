@@ -5,8 +5,8 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 use super::step::{self, Batch, Input, pictures};
 use crate::Result;
-use crate::data::Dataset;
 use crate::data::features::{FeatureCache, RowKey};
+use crate::data::{Dataset, one_hot};
 use crate::graph::{Graph, Params, Plan, Var};
 use crate::models::Model;
 use crate::ops::{Augment, FACE_WORDS, Normalize, picture_hash};
@@ -54,11 +54,8 @@ impl Source {
             },
             Source::Features(features) => Input::Features(features.gather(dataset, items)?),
         };
-        let one_hot = |item: &Item| {
-            let label = dataset.labels[item.picture];
-            (0..dataset.classes()).map(move |class| f32::from(u8::from(class == label)))
-        };
-        Ok(Batch { input, targets: items.iter().flat_map(one_hot).collect() })
+        let labels: Vec<usize> = items.iter().map(|item| dataset.labels[item.picture]).collect();
+        Ok(Batch { input, targets: one_hot(&labels, dataset.classes()) })
     }
 }
 

@@ -7,6 +7,7 @@ mod maps;
 use std::path::PathBuf;
 
 use clap::{Args, ValueEnum};
+use lookalike::detect::NO_FACE;
 use lookalike::models::ModelFile;
 use lookalike::recognize::{FoundFace, Recognition, Recognizer};
 use lookalike::vision::decode;
@@ -96,10 +97,7 @@ pub fn run(arguments: &Arguments) -> Result<()> {
     let image = decode(&arguments.photo, arguments.limit.max_pixels)?;
     let faces = recognizer.find(&image)?;
     if faces.is_empty() {
-        return Err(Error::format(
-            &arguments.photo,
-            "no face found; use a photo that shows the face from the front, and larger",
-        ));
+        return Err(Error::format(&arguments.photo, NO_FACE));
     }
     let recognized = recognizer.name(&faces)?;
     let mut answers = Vec::new();

@@ -5,6 +5,7 @@ use std::collections::HashSet;
 use std::fs::{self, File, TryLockError};
 use std::path::{Path, PathBuf};
 
+use lookalike::formats::checksum::hex;
 use lookalike::vision::{MAX_PIXELS, RgbImage, decode, encode_png};
 use lookalike::{Error, Result};
 
@@ -94,7 +95,7 @@ pub fn random_name<const N: usize>() -> Result<String> {
     let mut bytes = [0; N];
     getrandom::fill(&mut bytes)
         .map_err(|problem| Error::Input(format!("the system gives no random numbers: {problem}")))?;
-    Ok(bytes.iter().map(|byte| format!("{byte:02x}")).collect())
+    Ok(hex(&bytes))
 }
 
 impl Shelf {

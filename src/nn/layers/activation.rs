@@ -36,7 +36,7 @@ impl Layer for Activation {
     }
 
     fn config(&self) -> Map<String, Value> {
-        config([("activation", json!(self.activation.name()))])
+        config([("activation", self.activation.to_keras())])
     }
 
     fn takes_halves(&self) -> bool {

@@ -71,7 +71,7 @@ impl Layer for Conv2d {
             ("strides", json!(self.strides)),
             ("dilation_rate", json!(self.dilation_rate)),
             ("padding", json!(padding_name(self.padding))),
-            ("activation", json!(self.activation.name())),
+            ("activation", self.activation.to_keras()),
             ("use_bias", json!(self.use_bias)),
             ("data_format", json!("channels_last")),
         ])

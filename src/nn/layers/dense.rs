@@ -49,7 +49,7 @@ impl Layer for Dense {
     fn config(&self) -> Map<String, Value> {
         config([
             ("units", json!(self.units)),
-            ("activation", json!(self.activation.name())),
+            ("activation", self.activation.to_keras()),
             ("use_bias", json!(self.use_bias)),
         ])
     }

@@ -57,7 +57,7 @@ impl Layer for DepthwiseConv2d {
             ("strides", json!(self.strides)),
             ("padding", json!(padding_name(self.padding))),
             ("depth_multiplier", json!(1)),
-            ("activation", json!(self.activation.name())),
+            ("activation", self.activation.to_keras()),
             ("use_bias", json!(self.use_bias)),
             ("data_format", json!("channels_last")),
         ])

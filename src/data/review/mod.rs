@@ -7,26 +7,22 @@
 //! review.json                                what was written, to tell what the user has moved since
 //! ```
 
+mod record;
+
 use std::fs;
 use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 
-use serde_json::{Value, json};
-
-use super::aside::{Aside, sheet_name, write_sheets};
+use super::aside::{Aside, sheet_name, sheets_of, write_sheets};
 use super::choose::{Decision, Why};
 use crate::formats::atomic::write_atomically;
 use crate::vision::{RgbImage, encode_png};
 use crate::{Error, Result};
+use record::{Photo, Record};
 
-const RECORD: &str = "review.json";
 const SHEET: &str = "sheet.png";
 const USED: &str = "used";
 const ASIDE: &str = "aside";
-const VERSION: u64 = 1;
-
-/// Bytes of a photo's name in the names of its crops; the whole name has to stay below 255.
-const LONGEST_NAME: usize = 120;
 
 /// A folder of crops to look through.
 #[derive(Debug)]
@@ -39,51 +35,13 @@ pub struct Review {
     problems: Vec<String>,
 }
 
-/// What a run wrote into the folder.
-#[derive(Clone, Debug, Default)]
-struct Record {
-    /// Whether all of it was written. If not, where the files lie says nothing.
-    complete: bool,
-    /// Number of contact sheets.
-    sheets: usize,
-    photos: Vec<Photo>,
-}
-
-/// A photo that shows several faces. Equal photos of one person are one.
-#[derive(Clone, Debug)]
-struct Photo {
-    person: String,
-    /// SHA-256 of its file, which finds it under another name too.
-    content: String,
-    /// How its faces were found and cut.
-    settings: String,
-    /// Names of the crops, the largest face first.
-    crops: Vec<String>,
-    /// Index of the face that was taken.
-    used: Option<usize>,
-    /// Whether the user wanted it so.
-    chosen: bool,
-}
-
 impl Review {
     /// Reads what an earlier run left in the folder, and what the user has moved since. The folder need not be there.
     ///
     /// # Errors
     /// [`Error::Io`] or [`Error::Format`] if the record of the last run cannot be read.
     pub fn open(folder: &Path) -> Result<Review> {
-        let path = folder.join(RECORD);
-        let last = match fs::read(&path) {
-            Err(error) if error.kind() == ErrorKind::NotFound => Record::default(),
-            Err(error) => {
-                return Err(Error::io(&path, error, "give a folder for the review that can be read"));
-            }
-            Ok(bytes) => serde_json::from_slice(&bytes)
-                .ok()
-                .and_then(|value| Record::from_json(&value))
-                .ok_or_else(|| {
-                    Error::format(&path, "is damaged or of another version; remove the folder to begin anew")
-                })?,
-        };
+        let last = Record::open(folder)?;
         let mut problems = Vec::new();
         let decisions = last
             .photos
@@ -114,25 +72,22 @@ impl Review {
             return Ok(vec![]);
         }
         let mut photos: Vec<Photo> = Vec::new();
-        let mut faces = Vec::new();
+        let mut shown = Vec::new();
         for photo in aside {
-            if !photos.iter().any(|known| known.is(&photo.person, &photo.content)) {
+            if !photos.iter().any(|known| known.is_that_of(photo)) {
                 photos.push(Photo::new(photo, settings));
-                faces.push(&photo.faces);
+                shown.push(photo);
             }
         }
-        // A run that ends in between leaves a record that says so.
-        let mut record = Record { complete: false, sheets: self.last.sheets, photos };
         make_folder(&self.folder)?;
-        record.save(&self.folder)?;
-        self.put_away(&record.photos)?;
-        for (photo, faces) in record.photos.iter().zip(faces) {
-            let fresh = !self
-                .last
-                .photos
-                .iter()
-                .any(|last| last.is(&photo.person, &photo.content) && last.settings == settings);
-            for (index, face) in faces.iter().enumerate() {
+        // A run that ends in between leaves a record that says so, and that names all that may lie here by then.
+        let sheets = self.last.sheets.max(sheets_of(aside));
+        Record::new(false, sheets, self.with_last(&photos)).save(&self.folder)?;
+        self.put_away(&photos)?;
+        for (photo, shown) in photos.iter().zip(shown) {
+            let is_last = |last: &Photo| last.is_that_of(shown) && last.settings == settings;
+            let fresh = !self.last.complete || !self.last.photos.iter().any(is_last);
+            for (index, face) in shown.faces.iter().enumerate() {
                 let [place, other] = photo.places(&self.folder, index);
                 put(&place, &other, fresh, || encode_png(&RgbImage::new(size, size, face.pixels.clone())?))?;
             }
@@ -141,9 +96,19 @@ impl Review {
         for index in sheets.len()..self.last.sheets {
             remove(&sheet_name(&self.folder.join(SHEET), index))?;
         }
-        record = Record { complete: true, sheets: sheets.len(), ..record };
-        record.save(&self.folder)?;
+        Record::new(true, sheets.len(), photos).save(&self.folder)?;
         Ok(sheets)
+    }
+
+    /// `photos`, then those of the last run that have crops of their own.
+    fn with_last(&self, photos: &[Photo]) -> Vec<Photo> {
+        let mut all = photos.to_vec();
+        for last in &self.last.photos {
+            if !all.iter().any(|known| known.person == last.person && known.crops == last.crops) {
+                all.push(last.clone());
+            }
+        }
+        all
     }
 
     /// Removes the crops of the last run that are not among those of `photos`, and folders left empty.
@@ -166,28 +131,6 @@ impl Review {
 }
 
 impl Photo {
-    fn new(aside: &Aside, settings: &str) -> Photo {
-        Photo {
-            person: aside.person.clone(),
-            content: aside.content.clone(),
-            settings: settings.to_owned(),
-            crops: (1..=aside.faces.len())
-                .map(|face| crop_name(&aside.photo, &aside.content, face))
-                .collect(),
-            used: aside.used,
-            chosen: aside.why == Why::Chosen,
-        }
-    }
-
-    fn is(&self, person: &str, content: &str) -> bool {
-        self.person == person && self.content == content
-    }
-
-    /// What the user wanted of it when it was written.
-    fn decided(&self) -> Option<Decision> {
-        self.chosen.then_some(Decision { used: self.used, why: Why::Chosen })
-    }
-
     /// What the user wants of it, from where its crops lie now.
     fn wanted(&self, folder: &Path, problems: &mut Vec<String>) -> Option<Decision> {
         let lies =
@@ -217,71 +160,6 @@ impl Photo {
         let place = |part| folder.join(&self.person).join(part).join(&self.crops[face]);
         if self.used == Some(face) { [place(USED), place(ASIDE)] } else { [place(ASIDE), place(USED)] }
     }
-
-    fn to_json(&self) -> Value {
-        json!({
-            "person": self.person,
-            "content": self.content,
-            "settings": self.settings,
-            "crops": self.crops,
-            "used": self.used.map(|face| face + 1),
-            "chosen": self.chosen,
-        })
-    }
-
-    fn from_json(value: &Value) -> Option<Photo> {
-        let text = |key: &str| value[key].as_str().map(str::to_owned);
-        let crops: Vec<String> = serde_json::from_value(value["crops"].clone()).ok()?;
-        let used: Option<usize> = serde_json::from_value(value["used"].clone()).ok()?;
-        if used.is_some_and(|face| face == 0 || face > crops.len())
-            || crops.iter().any(|crop| !is_plain(crop))
-        {
-            return None;
-        }
-        Some(Photo {
-            person: text("person").filter(|person| is_plain(person))?,
-            content: text("content")?,
-            settings: text("settings")?,
-            crops,
-            used: used.map(|face| face - 1),
-            chosen: value["chosen"].as_bool()?,
-        })
-    }
-}
-
-impl Record {
-    fn save(&self, folder: &Path) -> Result<()> {
-        let photos: Vec<Value> = self.photos.iter().map(Photo::to_json).collect();
-        let value =
-            json!({"version": VERSION, "complete": self.complete, "sheets": self.sheets, "photos": photos});
-        write_atomically(&folder.join(RECORD), |file| writeln!(file, "{value:#}"))
-    }
-
-    fn from_json(value: &Value) -> Option<Record> {
-        if value["version"] != VERSION {
-            return None;
-        }
-        Some(Record {
-            complete: value["complete"].as_bool()?,
-            sheets: usize::try_from(value["sheets"].as_u64()?).ok()?,
-            photos: value["photos"].as_array()?.iter().map(Photo::from_json).collect::<Option<_>>()?,
-        })
-    }
-}
-
-/// The name of a crop: the photo's, without what some file systems refuse, then what tells it from photos of the same
-/// name, and the number of the face, the largest being 1.
-fn crop_name(photo: &Path, content: &str, face: usize) -> String {
-    let name = photo.file_name().unwrap_or_default().to_string_lossy();
-    let refused = |c: char| c.is_control() || r#"/\:*?"<>|"#.contains(c);
-    let mut name: String = name.chars().map(|c| if refused(c) { '_' } else { c }).collect();
-    name.truncate(name.floor_char_boundary(LONGEST_NAME));
-    format!("{name}-{}-face{face}.png", &content[..8])
-}
-
-/// Whether this is a name and no way to somewhere else.
-fn is_plain(name: &str) -> bool {
-    Path::new(name).file_name().is_some_and(|file| file == name)
 }
 
 /// Brings a crop to its place: from the other place, else from `png`; anew if it is `fresh`. Its name holds the photo's
@@ -542,7 +420,7 @@ mod tests {
         scene.used();
         scene.rename(&scene.find("anna/aside", THREE, 3), "anna/used");
         scene.used();
-        let record = scene.review.path().join(RECORD);
+        let record = scene.review.path().join(record::FILE);
         let text = fs::read_to_string(&record).unwrap().replace("\"complete\": true", "\"complete\": false");
         fs::write(&record, text).unwrap();
         scene.rename(&scene.find("anna/aside", TWO, 2), "anna/used");
@@ -550,11 +428,52 @@ mod tests {
         scene.find("anna/aside", TWO, 2);
     }
 
+    /// A folder in place of a crop cannot be removed as a file: there the run ends.
+    #[test]
+    fn crops_of_photos_that_are_gone_go_even_if_a_run_ended_before_it_removed_them() {
+        let scene = Scene::new();
+        scene.used();
+        let in_the_way = scene.find("anna/used", TWO, 1);
+        for name in [TWO, "ben/1.png"] {
+            fs::write(scene.photos.path().join(name), faces_of(&[RED])).unwrap();
+        }
+        fs::remove_file(&in_the_way).unwrap();
+        fs::create_dir(&in_the_way).unwrap();
+        let review = Review::open(scene.review.path()).unwrap();
+        let report = crop(scene.photos.path(), &OPTIONS, Aids::default()).unwrap();
+        assert!(review.write(&report.aside, OPTIONS.size, &report.settings).is_err());
+        assert_eq!(scene.files().iter().filter(|name| name.starts_with("ben")).count(), 2);
+
+        fs::remove_dir(&in_the_way).unwrap();
+        scene.run(&OPTIONS, false);
+        let files = scene.files();
+        assert_eq!(files.len(), 2 + 3, "record, sheet, crops of one photo: {files:?}");
+    }
+
+    #[test]
+    fn crops_are_drawn_anew_if_a_run_ended_before_it_did() {
+        let scene = Scene::new();
+        scene.used();
+        let path = scene.find("anna/used", TWO, 1);
+        let narrow = fs::read(&path).unwrap();
+        let wider = CropOptions { margin: 0.5, ..OPTIONS };
+        let in_the_way = scene.find("anna/used", THREE, 1);
+        fs::remove_file(&in_the_way).unwrap();
+        fs::create_dir(&in_the_way).unwrap();
+        let review = Review::open(scene.review.path()).unwrap();
+        let report = crop(scene.photos.path(), &wider, Aids::default()).unwrap();
+        assert!(review.write(&report.aside, wider.size, &report.settings).is_err());
+        fs::write(&path, &narrow).unwrap();
+        fs::remove_dir(&in_the_way).unwrap();
+        scene.run(&wider, false);
+        assert_ne!(fs::read(&path).unwrap(), narrow);
+    }
+
     #[test]
     fn a_damaged_record_is_told() {
         let scene = Scene::new();
         scene.used();
-        let path = scene.review.path().join(RECORD);
+        let path = scene.review.path().join(record::FILE);
         let good = fs::read_to_string(&path).unwrap();
         for bad in [
             good[..good.len() / 2].to_owned(),
@@ -566,12 +485,5 @@ mod tests {
             let error = Review::open(scene.review.path()).unwrap_err().to_string();
             assert!(error.contains("review.json") && error.contains("begin anew"), "{error}");
         }
-    }
-
-    #[test]
-    fn long_names_are_shortened_and_stay_apart() {
-        let name =
-            crop_name(Path::new(&format!("a/{}.jpg", "ß".repeat(120))), &"0123456789abcdef".repeat(4), 2);
-        assert!(name.len() < 160 && name.ends_with("ß-01234567-face2.png"), "{name}");
     }
 }
