@@ -5,6 +5,7 @@ use std::sync::{Arc, OnceLock};
 
 use crate::gpu::{AdapterInfo, AdapterKind, Gpu, GpuOptions, block_on};
 use crate::profile::{Clock, Profiler};
+use crate::share::Share;
 use crate::tensor::Precision;
 use crate::{Error, Result};
 
@@ -19,7 +20,7 @@ pub struct Device {
     allowed: Vec<Arc<str>>,
     tunes: bool,
     profiler: Option<Arc<Profiler>>,
-    share: Option<f64>,
+    share: Option<Share>,
 }
 
 #[derive(Clone, Debug)]
@@ -173,11 +174,11 @@ impl Device {
     /// The same device, whose plans made from now on let it work for no more than `share` of the time, in `(0, 1]`, so that
     /// others get their turn: after each submission, or each run on the CPU, it rests. Results are the same.
     pub fn throttled(self, share: f64) -> Device {
-        Device { share: Some(share.clamp(f64::MIN_POSITIVE, 1.0)).filter(|&share| share < 1.0), ..self }
+        Device { share: Share::new(share), ..self }
     }
 
     /// The part of the time that its plans may work.
-    pub(crate) fn share(&self) -> Option<f64> {
+    pub(crate) fn share(&self) -> Option<Share> {
         self.share
     }
 

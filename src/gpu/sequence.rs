@@ -1,12 +1,13 @@
 //! A fixed list of dispatches, prepared once and submitted many times.
 
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use super::pieces::Pieces;
 use super::pipelines::Pipeline;
 use super::trouble::scoped;
 use super::{Buffer, Gpu, Kernel, Upload};
+use crate::share::Share;
 use crate::{Error, Result};
 
 /// One dispatch: a kernel, its parameters, what it binds.
@@ -80,7 +81,7 @@ impl Sequence {
     /// Submits all dispatches in order, from the `first` on, after the uploads that were filled. `first` is 0, or the
     /// number of optional ones. With a `share` the device rests between submissions, so that it works for no more than that
     /// part of the time.
-    pub async fn submit(&mut self, first: usize, share: Option<f64>, uploads: &mut [Upload]) -> Result<()> {
+    pub async fn submit(&mut self, first: usize, share: Option<Share>, uploads: &mut [Upload]) -> Result<()> {
         self.gpu.check()?;
         let measures = self.pieces.measures();
         if measures || share.is_some() {
@@ -106,7 +107,7 @@ impl Sequence {
                 measured.push((range, start.elapsed().as_secs_f64()));
             }
             if let Some(share) = share {
-                self.gpu.pause(rest(start.elapsed(), share)).await?;
+                self.gpu.pause(share.rest(start.elapsed())).await?;
             }
         }
         if measures {
@@ -235,11 +236,6 @@ impl Step {
         let [x, y, z] = self.grid;
         pass.dispatch_workgroups(x, y, z);
     }
-}
-
-/// How long to rest after work that took so long, so that work is `share` of the time.
-pub(crate) fn rest(worked: Duration, share: f64) -> Duration {
-    worked.mul_f64(1.0 / share - 1.0)
 }
 
 /// Three axes of at most `most` groups that hold `groups` groups with little waste.

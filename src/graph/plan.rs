@@ -17,6 +17,7 @@ use super::{Graph, Params, Var};
 use crate::device::Device;
 use crate::gpu::block_on;
 use crate::profile::{KernelTime, Profiler, Work};
+use crate::share::Share;
 use crate::tensor::{Data, HostTensor, TensorType};
 use crate::{Error, Result};
 
@@ -37,7 +38,7 @@ pub struct Plan {
     works: Vec<Work>,
     profiler: Option<Arc<Profiler>>,
     /// The part of the time that the device may work.
-    share: Option<f64>,
+    share: Option<Share>,
     /// Whether other plans use its memory between its runs.
     shares: bool,
 }

@@ -10,6 +10,7 @@ use crate::graph::memory::Memory;
 use crate::graph::program::{Origin, Tensor};
 use crate::graph::state::{Params, PendingState, StateMemory, to_bytes};
 use crate::graph::workspace::Workspace;
+use crate::share::Share;
 use crate::tensor::{DType, Data};
 
 #[derive(Debug)]
@@ -89,7 +90,7 @@ impl GpuEngine {
         self.uploads[self.upload_of[&tensor]].write(&to_bytes(dtype, data)).await
     }
 
-    pub async fn run(&mut self, first: usize, share: Option<f64>) -> Result<()> {
+    pub async fn run(&mut self, first: usize, share: Option<Share>) -> Result<()> {
         self.sequence.submit(first, share, &mut self.uploads).await
     }
 
