@@ -137,7 +137,7 @@ impl Plan {
     /// have been timed.
     ///
     /// # Errors
-    /// [`Error::Gpu`] if the device was lost.
+    /// [`Error::DeviceLost`] if the device was lost.
     pub fn run(&mut self) -> Result<()> {
         block_on(self.run_async())
     }
@@ -160,7 +160,7 @@ impl Plan {
     /// The value of an output after the last run.
     ///
     /// # Errors
-    /// [`Error::HostData`] if the plan was not made with this output, [`Error::Gpu`] if the device was lost.
+    /// [`Error::HostData`] if the plan was not made with this output, [`Error::DeviceLost`] if the device was lost.
     pub fn read(&self, output: Var) -> Result<HostTensor> {
         self.start_read(output)?.wait()
     }
@@ -220,7 +220,7 @@ impl Plan {
     /// alone are there only if such a state has changed since the last run.
     ///
     /// # Errors
-    /// [`Error::Gpu`] if the device was lost.
+    /// [`Error::DeviceLost`] if the device was lost.
     pub fn profile(&mut self) -> Result<Vec<KernelTime>> {
         block_on(self.profile_async())
     }

@@ -204,7 +204,7 @@ impl PendingState {
     /// Blocks until the value is here.
     ///
     /// # Errors
-    /// [`Error::Gpu`] if the device was lost.
+    /// [`Error::DeviceLost`] if the device was lost.
     pub fn wait(self) -> Result<HostTensor> {
         block_on(self.arrive())
     }
