@@ -56,6 +56,9 @@ impl Opened {
 
     fn reopen(&self) -> Result<()> {
         let last = self.last();
+        if !last.gpu.is_lost() {
+            return Ok(());
+        }
         let again = Opened::new(last.gpu.reopen()?);
         // If another thread was faster, its device is as good.
         let _ = last.next.set(Box::new(again));
@@ -139,7 +142,7 @@ impl Device {
     }
 
     /// Opens the same adapter again after it was lost, for this device and its clones. Plans and stores that were made before
-    /// stay lost; those made from now on are on the new one.
+    /// stay lost; those made from now on are on the new one. Where another clone has opened it already, there is nothing to do.
     ///
     /// # Errors
     /// [`Error::DeviceLost`] if the adapter does not come back, or there is none.
@@ -278,6 +281,15 @@ impl Device {
     /// The kernel variant that it prefers.
     pub(crate) fn preferred(&self) -> Option<&str> {
         self.preferred.as_deref()
+    }
+
+    /// The same device, but never one that is opened after it was lost: what lies on it can be used there only.
+    pub(crate) fn as_it_is(&self) -> Device {
+        let kind = match &self.kind {
+            Kind::Gpu(opened) => Kind::Gpu(Arc::new(Opened::new(opened.latest().clone()))),
+            other => other.clone(),
+        };
+        Device { kind, ..self.clone() }
     }
 
     fn of(kind: Kind) -> Device {

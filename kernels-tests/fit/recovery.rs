@@ -6,12 +6,12 @@ use std::time::Duration;
 
 use lookalike::check;
 use lookalike::gpu::GpuOptions;
-use lookalike::graph::Params;
+use lookalike::graph::{Graph, Params, Plan};
 use lookalike::models::{FacePlacement, Model, ModelFile, Predictor, Preprocessing};
 use lookalike::nn::LayerActivation;
 use lookalike::nn::layers::{BatchNormalization, Dense, GlobalAveragePooling2d};
 use lookalike::ops::Normalize;
-use lookalike::tensor::{HostTensor, Shape};
+use lookalike::tensor::{HostTensor, Shape, TensorType};
 use lookalike::train::{
     Batches, Checkpoints, Event, Examples, Fit, FitOptions, Trained, fit, fit_linear, fit_means, hold_out,
     masked_people,
@@ -63,6 +63,43 @@ fn a_lost_device_is_told_apart() {
     params.set("x", &HostTensor::new([2], vec![3.0f32, 4.0])).unwrap();
     assert_eq!(params.get("x").unwrap().to_f32(), [3.0, 4.0]);
     assert!(Device::cpu().reopen().is_err());
+}
+
+#[test]
+fn who_opens_a_lost_device_again_disturbs_nobody_who_has() {
+    let device = own_gpu(&GpuOptions::default());
+    let x = HostTensor::new([2], vec![1.0f32, 2.0]);
+    let double = |params: &Params| {
+        let mut graph = Graph::new();
+        let x = graph.state("x", TensorType::f32([2])).unwrap();
+        let y = graph.add(x, x).unwrap();
+        let mut plan = Plan::new(&graph, params, &[y])?;
+        plan.run()?;
+        plan.read(y)
+    };
+    let [first, second] = [device.clone(), device.clone()];
+    let of_second = Params::new(&second);
+    of_second.set("x", &x).unwrap();
+    device.gpu().unwrap().lose();
+    assert!(matches!(of_second.get("x"), Err(Error::DeviceLost(_))));
+
+    first.reopen().unwrap();
+    let of_first = Params::new(&first);
+    of_first.set("x", &x).unwrap();
+    // The second has not seen yet that there is another one.
+    assert!(matches!(of_second.set("x", &x), Err(Error::DeviceLost(_))));
+    assert!(matches!(of_second.get("x"), Err(Error::DeviceLost(_))));
+    assert!(matches!(of_second.reserve("y", &TensorType::f32([2])), Err(Error::DeviceLost(_))));
+    assert!(matches!(double(&of_second), Err(Error::DeviceLost(_))));
+    assert_eq!(double(&of_first).unwrap().to_f32(), [2.0, 4.0]);
+
+    let opened = first.gpu().unwrap().clone();
+    second.reopen().unwrap();
+    assert!(Arc::ptr_eq(&opened, second.gpu().unwrap()), "it is opened once");
+    assert_eq!(double(&of_first).unwrap().to_f32(), [2.0, 4.0]);
+    let of_second = Params::new(&second);
+    of_second.set("x", &x).unwrap();
+    assert_eq!(double(&of_second).unwrap().to_f32(), [2.0, 4.0]);
 }
 
 #[test]

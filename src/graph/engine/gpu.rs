@@ -15,7 +15,6 @@ use crate::tensor::{DType, Data};
 
 #[derive(Debug)]
 pub(in crate::graph) struct GpuEngine {
-    gpu: Arc<Gpu>,
     sequence: Sequence,
     uploads: Vec<Upload>,
     /// For each input tensor, its place in `uploads`.
@@ -54,7 +53,7 @@ impl GpuEngine {
                 }
                 Origin::Input(name) => {
                     let buffer = Arc::new(Buffer::storage(gpu, ty.bytes(), name)?);
-                    gpu.write(&buffer, &vec![0; ty.bytes() as usize]);
+                    buffer.write(&vec![0; ty.bytes() as usize])?;
                     let upload = Upload::new(gpu, buffer.clone(), ty.bytes())?;
                     memory.inputs += buffer.size() + upload.size();
                     upload_of.insert(id, uploads.len());
@@ -75,7 +74,6 @@ impl GpuEngine {
         });
         let sequence = Sequence::new(gpu, launches.collect(), program.constants)?;
         let engine = GpuEngine {
-            gpu: gpu.clone(),
             sequence,
             uploads,
             upload_of,
@@ -95,7 +93,7 @@ impl GpuEngine {
     }
 
     pub fn start_read(&self, tensor: &Tensor) -> Result<PendingState> {
-        let bytes = self.gpu.read(&self.buffers[&tensor.id], tensor.ty.bytes())?;
+        let bytes = self.buffers[&tensor.id].read(tensor.ty.bytes())?;
         Ok(PendingState::later(tensor.ty.clone(), bytes))
     }
 
