@@ -95,6 +95,19 @@ def hold(page: Page, name, wanted, keyboard=False):
     return after
 
 
+def recording_ends_with_its_error(page: Page, name, projects):
+    """Where a face cannot be kept, the button says that nobody is recorded any more."""
+    (there,) = projects.glob("*/faces")
+    away = there.rename(there.with_name("away"))
+    turn(page, True)
+    button = page.get_by_role("button", name=f"Hold to record {name}", exact=True)
+    button.click()  # a short press records until the next one
+    expect(page.locator("#said")).to_contain_text("/faces/", timeout=60_000)
+    expect(button).to_have_attribute("aria-pressed", "false")
+    away.rename(there)
+    turn(page, False)
+
+
 def train(page: Page):
     button = page.locator("#train")
     expect(button).to_be_enabled()
@@ -226,6 +239,8 @@ def drive(arguments, folder):
         expect(page.locator("#stale")).to_be_visible()
         second = train(page)
         assert "Right on faces it had not seen" in second, second
+
+        recording_ends_with_its_error(page, "Ben", folder / "projects")
 
         # Photos from files; one that is none is named, the others are kept.
         photos = sorted((arguments.data / "photos" / "celeb5" / PEOPLE["Ben"]).iterdir())[:2]

@@ -5,6 +5,7 @@ use std::sync::{Arc, OnceLock};
 
 use crate::gpu::{AdapterInfo, AdapterKind, Gpu, GpuOptions, block_on};
 use crate::profile::{Clock, Profiler};
+use crate::share::Share;
 use crate::tensor::Precision;
 use crate::{Error, Result};
 
@@ -19,7 +20,7 @@ pub struct Device {
     allowed: Vec<Arc<str>>,
     tunes: bool,
     profiler: Option<Arc<Profiler>>,
-    share: Option<f64>,
+    share: Option<Share>,
 }
 
 #[derive(Clone, Debug)]
@@ -55,6 +56,9 @@ impl Opened {
 
     fn reopen(&self) -> Result<()> {
         let last = self.last();
+        if !last.gpu.is_lost() {
+            return Ok(());
+        }
         let again = Opened::new(last.gpu.reopen()?);
         // If another thread was faster, its device is as good.
         let _ = last.next.set(Box::new(again));
@@ -138,7 +142,7 @@ impl Device {
     }
 
     /// Opens the same adapter again after it was lost, for this device and its clones. Plans and stores that were made before
-    /// stay lost; those made from now on are on the new one.
+    /// stay lost; those made from now on are on the new one. Where another clone has opened it already, there is nothing to do.
     ///
     /// # Errors
     /// [`Error::DeviceLost`] if the adapter does not come back, or there is none.
@@ -173,11 +177,11 @@ impl Device {
     /// The same device, whose plans made from now on let it work for no more than `share` of the time, in `(0, 1]`, so that
     /// others get their turn: after each submission, or each run on the CPU, it rests. Results are the same.
     pub fn throttled(self, share: f64) -> Device {
-        Device { share: Some(share.clamp(f64::MIN_POSITIVE, 1.0)).filter(|&share| share < 1.0), ..self }
+        Device { share: Share::new(share), ..self }
     }
 
     /// The part of the time that its plans may work.
-    pub(crate) fn share(&self) -> Option<f64> {
+    pub(crate) fn share(&self) -> Option<Share> {
         self.share
     }
 
@@ -277,6 +281,15 @@ impl Device {
     /// The kernel variant that it prefers.
     pub(crate) fn preferred(&self) -> Option<&str> {
         self.preferred.as_deref()
+    }
+
+    /// The same device, but never one that is opened after it was lost: what lies on it can be used there only.
+    pub(crate) fn as_it_is(&self) -> Device {
+        let kind = match &self.kind {
+            Kind::Gpu(opened) => Kind::Gpu(Arc::new(Opened::new(opened.latest().clone()))),
+            other => other.clone(),
+        };
+        Device { kind, ..self.clone() }
     }
 
     fn of(kind: Kind) -> Device {

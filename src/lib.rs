@@ -75,6 +75,7 @@ pub mod profile;
 pub mod recognize;
 #[cfg(feature = "report")]
 pub mod report;
+mod share;
 pub mod tensor;
 #[cfg(feature = "train")]
 pub mod train;
@@ -101,10 +102,11 @@ mod walls {
     use std::path::{Path, PathBuf};
 
     /// From the ground up.
-    const ROOMS: [&str; 27] = [
+    const ROOMS: [&str; 28] = [
         "tensor",
         "error",
         "profile",
+        "share",
         "caught",
         "workers",
         "folders",

@@ -6,12 +6,12 @@ use std::time::Duration;
 
 use lookalike::check;
 use lookalike::gpu::GpuOptions;
-use lookalike::graph::Params;
+use lookalike::graph::{Graph, Params, Plan};
 use lookalike::models::{FacePlacement, Model, ModelFile, Predictor, Preprocessing};
 use lookalike::nn::LayerActivation;
 use lookalike::nn::layers::{BatchNormalization, Dense, GlobalAveragePooling2d};
 use lookalike::ops::Normalize;
-use lookalike::tensor::{HostTensor, Shape};
+use lookalike::tensor::{HostTensor, Shape, TensorType};
 use lookalike::train::{
     Batches, Checkpoints, Event, Examples, Fit, FitOptions, Trained, fit, fit_linear, fit_means, hold_out,
     masked_people,
@@ -66,12 +66,52 @@ fn a_lost_device_is_told_apart() {
 }
 
 #[test]
+fn who_opens_a_lost_device_again_disturbs_nobody_who_has() {
+    let device = own_gpu(&GpuOptions::default());
+    let x = HostTensor::new([2], vec![1.0f32, 2.0]);
+    let double = |params: &Params| {
+        let mut graph = Graph::new();
+        let x = graph.state("x", TensorType::f32([2])).unwrap();
+        let y = graph.add(x, x).unwrap();
+        let mut plan = Plan::new(&graph, params, &[y])?;
+        plan.run()?;
+        plan.read(y)
+    };
+    let [first, second] = [device.clone(), device.clone()];
+    let of_second = Params::new(&second);
+    of_second.set("x", &x).unwrap();
+    device.gpu().unwrap().lose();
+    assert!(matches!(of_second.get("x"), Err(Error::DeviceLost(_))));
+
+    first.reopen().unwrap();
+    let of_first = Params::new(&first);
+    of_first.set("x", &x).unwrap();
+    // The second has not seen yet that there is another one.
+    assert!(matches!(of_second.set("x", &x), Err(Error::DeviceLost(_))));
+    assert!(matches!(of_second.get("x"), Err(Error::DeviceLost(_))));
+    assert!(matches!(of_second.reserve("y", &TensorType::f32([2])), Err(Error::DeviceLost(_))));
+    assert!(matches!(double(&of_second), Err(Error::DeviceLost(_))));
+    assert_eq!(double(&of_first).unwrap().to_f32(), [2.0, 4.0]);
+
+    let opened = first.gpu().unwrap().clone();
+    second.reopen().unwrap();
+    assert!(Arc::ptr_eq(&opened, second.gpu().unwrap()), "it is opened once");
+    assert_eq!(double(&of_first).unwrap().to_f32(), [2.0, 4.0]);
+    let of_second = Params::new(&second);
+    of_second.set("x", &x).unwrap();
+    assert_eq!(double(&of_second).unwrap().to_f32(), [2.0, 4.0]);
+}
+
+#[test]
 fn a_run_on_a_lost_device_ends_with_the_same_bits() {
     let whole = run(&network(), check::gpu(), &options()).unwrap();
     let folder = tempfile::tempdir().unwrap();
-    let path = folder.path().join("model.checkpoint");
-    let kept = Some(Checkpoints { path, every: Duration::ZERO, resume: false });
-    for (checkpoints, at) in [(kept, vec![2, 5, 9]), (None, vec![4])] {
+    let kept = |name: &str| {
+        Some(Checkpoints { path: folder.path().join(name), every: Duration::ZERO, resume: false })
+    };
+    // Seven times is too often only where nothing was done in between: here there is a further checkpoint each time.
+    let often = (0..7).map(|loss| 2 + 2 * loss).collect();
+    for (checkpoints, at) in [(kept("some"), vec![2, 5, 9]), (kept("many"), often), (None, vec![4])] {
         let has_checkpoints = checkpoints.is_some();
         let options = FitOptions { checkpoints, ..options() };
         let device = own_gpu(&GpuOptions::default());
@@ -88,10 +128,16 @@ fn a_run_on_a_lost_device_ends_with_the_same_bits() {
 
 #[test]
 fn a_device_that_is_lost_again_and_again_is_given_up() {
-    let device = own_gpu(&GpuOptions::default());
-    let (notes, trained) = losing(&device, &options(), &(1..100).collect::<Vec<_>>());
-    assert!(matches!(trained, Err(Error::DeviceLost(_))), "{trained:?}");
-    assert_eq!(notes.len(), 5, "{notes:?}");
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("model.checkpoint");
+    let kept = Checkpoints { path, every: Duration::ZERO, resume: false };
+    for checkpoints in [None, Some(kept)] {
+        let device = own_gpu(&GpuOptions::default());
+        let options = FitOptions { checkpoints, ..options() };
+        let (notes, trained) = losing(&device, &options, &(1..100).collect::<Vec<_>>());
+        assert!(matches!(trained, Err(Error::DeviceLost(_))), "{trained:?}");
+        assert_eq!(notes.iter().filter(|note| note.contains("was lost")).count(), 5, "{notes:?}");
+    }
 }
 
 #[test]

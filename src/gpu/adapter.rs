@@ -243,7 +243,7 @@ impl Gpu {
     /// adapters again.
     ///
     /// # Errors
-    /// [`Error::DeviceLost`] if there is no such adapter any more, [`Error::Gpu`] if the driver does not open it.
+    /// [`Error::DeviceLost`] if it does not come back.
     pub fn reopen(&self) -> Result<Arc<Gpu>> {
         self.pool.clear();
         let is_this = |other: &AdapterInfo| {

@@ -85,6 +85,11 @@ impl Buffer {
         self.raw().size()
     }
 
+    /// The GPU that it is memory of.
+    pub(super) fn gpu(&self) -> &Arc<Gpu> {
+        &self.gpu
+    }
+
     pub(super) fn raw(&self) -> &wgpu::Buffer {
         self.inner.as_ref().expect("a buffer lives until it is dropped")
     }

@@ -17,6 +17,6 @@ pub(crate) use adapter::{Class, Matrices};
 pub(crate) use buffers::Buffer;
 pub(crate) use kernel::{Kernel, Piece, Shader, piece, shader};
 pub(crate) use queue::{ReadBack, Upload};
-pub(crate) use sequence::{Launch, Sequence, rest};
+pub(crate) use sequence::{Launch, Sequence};
 pub use tuned::Tuning;
 pub(crate) use waiting::block_on;

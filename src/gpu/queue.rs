@@ -10,32 +10,43 @@ use super::waiting::{Arrival, Signal};
 use super::{Buffer, Gpu};
 use crate::Result;
 
-impl Gpu {
-    /// Writes `bytes` to the start of `buffer`, before whatever is submitted next. For setting up; the
-    /// training loop goes through [`Upload`].
-    pub(crate) fn write(&self, buffer: &Buffer, bytes: &[u8]) {
+impl Buffer {
+    /// Writes `bytes` to its start, before whatever is submitted next. For setting up; the training loop goes through
+    /// [`Upload`].
+    ///
+    /// # Errors
+    /// [`Error::DeviceLost`](crate::Error::DeviceLost) if its GPU is known to be lost.
+    pub(crate) fn write(&self, bytes: &[u8]) -> Result<()> {
+        let gpu = self.gpu();
+        if let Some(loss) = gpu.loss() {
+            return Err(loss);
+        }
         let (words, rest) = bytes.split_at(bytes.len() / 4 * 4);
-        self.queue.write_buffer(buffer.raw(), 0, words);
+        gpu.queue.write_buffer(self.raw(), 0, words);
         if !rest.is_empty() {
             let mut last = [0; 4];
             last[..rest.len()].copy_from_slice(rest);
-            self.queue.write_buffer(buffer.raw(), words.len() as u64, &last);
+            gpu.queue.write_buffer(self.raw(), words.len() as u64, &last);
         }
+        Ok(())
     }
 
-    /// Starts copying the first `bytes` bytes of `buffer` to the host, after all work submitted so far.
-    pub(crate) fn read(self: &Arc<Gpu>, buffer: &Buffer, bytes: u64) -> Result<ReadBack> {
+    /// Starts copying its first `bytes` bytes to the host, after all work submitted so far.
+    pub(crate) fn read(&self, bytes: u64) -> Result<ReadBack> {
+        let gpu = self.gpu();
         let size = bytes.next_multiple_of(4);
         let usage = wgpu::BufferUsages::MAP_READ | wgpu::BufferUsages::COPY_DST;
-        let staging = Buffer::new(self, size, usage, "read-back")?;
-        let mut encoder = self.device.create_command_encoder(&wgpu::CommandEncoderDescriptor::default());
-        encoder.copy_buffer_to_buffer(buffer.raw(), 0, staging.raw(), 0, size);
-        let submission = self.submit(encoder);
+        let staging = Buffer::new(gpu, size, usage, "read-back")?;
+        let mut encoder = gpu.device.create_command_encoder(&wgpu::CommandEncoderDescriptor::default());
+        encoder.copy_buffer_to_buffer(self.raw(), 0, staging.raw(), 0, size);
+        let submission = gpu.submit(encoder);
         let mapping = map(&staging, wgpu::MapMode::Read);
-        let arrival = Arrival::new(self, &mapping, Some(submission));
+        let arrival = Arrival::new(gpu, &mapping, Some(submission));
         Ok(ReadBack { arrival, staging, bytes, is_asked: true })
     }
+}
 
+impl Gpu {
     /// Waits until the device has done everything submitted so far.
     ///
     /// # Errors

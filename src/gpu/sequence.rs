@@ -1,12 +1,13 @@
 //! A fixed list of dispatches, prepared once and submitted many times.
 
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use super::pieces::Pieces;
 use super::pipelines::Pipeline;
 use super::trouble::scoped;
 use super::{Buffer, Gpu, Kernel, Upload};
+use crate::share::Share;
 use crate::{Error, Result};
 
 /// One dispatch: a kernel, its parameters, what it binds.
@@ -64,7 +65,7 @@ impl Sequence {
         uniforms.resize(uniforms.len().next_multiple_of(alignment as usize).max(256), 0);
         let usage = wgpu::BufferUsages::UNIFORM | wgpu::BufferUsages::COPY_DST;
         let params = Buffer::new(gpu, uniforms.len() as u64, usage, "params")?;
-        gpu.write(&params, &uniforms);
+        params.write(&uniforms)?;
 
         let most = gpu.options.submission_seconds;
         let works = launches.iter().map(|launch| launch.work);
@@ -80,7 +81,7 @@ impl Sequence {
     /// Submits all dispatches in order, from the `first` on, after the uploads that were filled. `first` is 0, or the
     /// number of optional ones. With a `share` the device rests between submissions, so that it works for no more than that
     /// part of the time.
-    pub async fn submit(&mut self, first: usize, share: Option<f64>, uploads: &mut [Upload]) -> Result<()> {
+    pub async fn submit(&mut self, first: usize, share: Option<Share>, uploads: &mut [Upload]) -> Result<()> {
         self.gpu.check()?;
         let measures = self.pieces.measures();
         if measures || share.is_some() {
@@ -106,7 +107,7 @@ impl Sequence {
                 measured.push((range, start.elapsed().as_secs_f64()));
             }
             if let Some(share) = share {
-                self.gpu.pause(rest(start.elapsed(), share)).await?;
+                self.gpu.pause(share.rest(start.elapsed())).await?;
             }
         }
         if measures {
@@ -158,7 +159,7 @@ impl Sequence {
         }
         encoder.resolve_query_set(&queries, 0..count, resolved.raw(), 0);
         self.gpu.submit(encoder);
-        let bytes = self.gpu.read(&resolved, u64::from(count) * 8)?.await?;
+        let bytes = resolved.read(u64::from(count) * 8)?.await?;
         let ticks: Vec<u64> = bytemuck::pod_collect_to_vec(&bytes);
         let tick = f64::from(self.gpu.queue.get_timestamp_period()) * 1e-9;
         Ok(ticks.chunks_exact(2).map(|t| t[1].saturating_sub(t[0]) as f64 * tick).collect())
@@ -237,11 +238,6 @@ impl Step {
     }
 }
 
-/// How long to rest after work that took so long, so that work is `share` of the time.
-pub(crate) fn rest(worked: Duration, share: f64) -> Duration {
-    worked.mul_f64(1.0 / share - 1.0)
-}
-
 /// Three axes of at most `most` groups that hold `groups` groups with little waste.
 fn fold(groups: u64, most: u32) -> Option<[u32; 3]> {
     let most = u64::from(most);
@@ -276,14 +272,14 @@ mod checked {
             uploads.iter_mut().for_each(Upload::submitted);
             for (step, sizes) in self.steps.iter().zip(outputs) {
                 for (buffer, _) in step.written.iter().zip(sizes).filter(|(_, size)| size.is_some()) {
-                    self.gpu.write(buffer, bytemuck::cast_slice(&vec![POISON; buffer.size() as usize / 4]));
+                    buffer.write(bytemuck::cast_slice(&vec![POISON; buffer.size() as usize / 4]))?;
                 }
                 let mut encoder = self.encoder();
                 step.encode(&mut encoder.begin_compute_pass(&wgpu::ComputePassDescriptor::default()));
                 self.gpu.submit(encoder);
                 for (buffer, size) in step.written.iter().zip(sizes) {
                     let Some(size) = size else { continue };
-                    let bytes = block_on(self.gpu.read(buffer, buffer.size())?)?;
+                    let bytes = block_on(buffer.read(buffer.size())?)?;
                     let words: Vec<u32> = bytemuck::pod_collect_to_vec(&bytes);
                     if words[*size as usize / 4..].iter().any(|&word| word != POISON) {
                         let problem = "wrote behind the end of its output".into();

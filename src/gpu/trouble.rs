@@ -103,6 +103,11 @@ impl Gpu {
         self.trouble.lost.get().map(|why| Error::DeviceLost(why.clone()))
     }
 
+    /// Whether it is known to be lost.
+    pub(crate) fn is_lost(&self) -> bool {
+        self.loss().is_some()
+    }
+
     /// Loses the device, as the reset of a driver does.
     #[cfg(feature = "check")]
     #[doc(hidden)]

@@ -17,6 +17,7 @@ use super::{Graph, Params, Var};
 use crate::device::Device;
 use crate::gpu::block_on;
 use crate::profile::{KernelTime, Profiler, Work};
+use crate::share::Share;
 use crate::tensor::{Data, HostTensor, TensorType};
 use crate::{Error, Result};
 
@@ -37,7 +38,7 @@ pub struct Plan {
     works: Vec<Work>,
     profiler: Option<Arc<Profiler>>,
     /// The part of the time that the device may work.
-    share: Option<f64>,
+    share: Option<Share>,
     /// Whether other plans use its memory between its runs.
     shares: bool,
 }
@@ -136,7 +137,7 @@ impl Plan {
     /// have been timed.
     ///
     /// # Errors
-    /// [`Error::Gpu`] if the device was lost.
+    /// [`Error::DeviceLost`] if the device was lost.
     pub fn run(&mut self) -> Result<()> {
         block_on(self.run_async())
     }
@@ -160,7 +161,7 @@ impl Plan {
     /// The value of an output after the last run.
     ///
     /// # Errors
-    /// [`Error::HostData`] if the plan was not made with this output, [`Error::Gpu`] if the device was lost.
+    /// [`Error::HostData`] if the plan was not made with this output, [`Error::DeviceLost`] if the device was lost.
     pub fn read(&self, output: Var) -> Result<HostTensor> {
         self.start_read(output)?.wait()
     }
@@ -220,7 +221,7 @@ impl Plan {
     /// alone are there only if such a state has changed since the last run.
     ///
     /// # Errors
-    /// [`Error::Gpu`] if the device was lost.
+    /// [`Error::DeviceLost`] if the device was lost.
     pub fn profile(&mut self) -> Result<Vec<KernelTime>> {
         block_on(self.profile_async())
     }

@@ -40,10 +40,10 @@ pub(super) enum StateMemory {
 impl Params {
     /// An empty store on `device`.
     pub fn new(device: &Device) -> Params {
-        Params { device: device.clone(), states: Arc::default() }
+        Params { device: device.as_it_is(), states: Arc::default() }
     }
 
-    /// The device that the states lie on.
+    /// The device that the states lie on: if it was lost, it is not the one that was [opened again](Device::reopen).
     pub fn device(&self) -> &Device {
         &self.device
     }
@@ -51,7 +51,7 @@ impl Params {
     /// Sets the value of a state, which is made if it is not there.
     ///
     /// # Errors
-    /// [`Error::State`] if it is there with another shape or element type.
+    /// [`Error::State`] if it is there with another shape or element type, [`Error::DeviceLost`] if the device was lost.
     pub fn set(&self, name: &str, value: &HostTensor) -> Result<()> {
         let dtype = match value.data() {
             Data::F32(_) | Data::F64(_) => DType::F32,
@@ -60,7 +60,7 @@ impl Params {
         };
         let ty = TensorType { shape: value.shape().clone(), dtype };
         let state = self.ensure(name, &ty)?;
-        write(&self.device, &state, value.data());
+        write(&state, value.data())?;
         state.version.fetch_add(1, Ordering::Relaxed);
         Ok(())
     }
@@ -77,7 +77,8 @@ impl Params {
     /// behind them is undefined then.
     ///
     /// # Errors
-    /// [`Error::State`] if there is none of that name, [`Error::HostData`] if it holds no bytes, or fewer.
+    /// [`Error::State`] if there is none of that name, [`Error::HostData`] if it holds no bytes, or fewer,
+    /// [`Error::DeviceLost`] if the device was lost.
     pub fn set_bytes(&self, name: &str, bytes: &[u8]) -> Result<()> {
         let state = self.find(name)?;
         if bytes.len() > state.ty.len() || state.ty.dtype != DType::U8 {
@@ -88,9 +89,7 @@ impl Params {
             });
         }
         match &state.memory {
-            StateMemory::Gpu(buffer) => {
-                self.device.gpu().expect("states with buffers lie on a GPU").write(buffer, bytes);
-            }
+            StateMemory::Gpu(buffer) => buffer.write(bytes)?,
             StateMemory::F32(storage) => lock(storage).write_bytes(bytes),
             StateMemory::F64(storage) => lock(storage).write_bytes(bytes),
         }
@@ -101,7 +100,7 @@ impl Params {
     /// The value of a state, read back from the device. Floats are 64 bits wide on the reference device.
     ///
     /// # Errors
-    /// [`Error::State`] if there is none of that name.
+    /// [`Error::State`] if there is none of that name, [`Error::DeviceLost`] if the device was lost.
     pub fn get(&self, name: &str) -> Result<HostTensor> {
         self.start_get(name)?.wait()
     }
@@ -116,10 +115,7 @@ impl Params {
         let arriving = match &state.memory {
             StateMemory::F32(storage) => Arriving::Here(lock(storage).read(len, false)),
             StateMemory::F64(storage) => Arriving::Here(lock(storage).read(len, true)),
-            StateMemory::Gpu(buffer) => {
-                let gpu = self.device.gpu().expect("states with buffers lie on a GPU");
-                Arriving::Later(gpu.read(buffer, state.ty.bytes())?)
-            }
+            StateMemory::Gpu(buffer) => Arriving::Later(buffer.read(state.ty.bytes())?),
         };
         Ok(PendingState { ty: state.ty, arriving })
     }
@@ -204,7 +200,7 @@ impl PendingState {
     /// Blocks until the value is here.
     ///
     /// # Errors
-    /// [`Error::Gpu`] if the device was lost.
+    /// [`Error::DeviceLost`] if the device was lost.
     pub fn wait(self) -> Result<HostTensor> {
         block_on(self.arrive())
     }
@@ -262,14 +258,13 @@ fn from_bytes(ty: &TensorType, bytes: &[u8]) -> HostTensor {
     HostTensor::new(ty.shape.clone(), data)
 }
 
-fn write(device: &Device, State { ty, memory, .. }: &State, data: &Data) {
+fn write(State { ty, memory, .. }: &State, data: &Data) -> Result<()> {
     match memory {
-        StateMemory::Gpu(buffer) => {
-            device.gpu().expect("states with buffers lie on a GPU").write(buffer, &to_bytes(ty.dtype, data));
-        }
+        StateMemory::Gpu(buffer) => buffer.write(&to_bytes(ty.dtype, data))?,
         StateMemory::F32(storage) => lock(storage).write(data),
         StateMemory::F64(storage) => lock(storage).write(data),
     }
+    Ok(())
 }
 
 pub(super) fn lock<T: Float>(storage: &Mutex<Storage<T>>) -> MutexGuard<'_, Storage<T>> {

@@ -13,6 +13,7 @@ use super::progress::{Best, Position, Progress, Sums};
 use super::{Epoch, History};
 use crate::formats::atomic::previous_of;
 use crate::formats::safetensors::{self, TensorFile};
+use crate::losses::Losses;
 use crate::tensor::HostTensor;
 use crate::{Error, Result};
 
@@ -241,14 +242,21 @@ pub(super) struct Keeper<'a> {
     identity: Identity,
     saved: Instant,
     pause: Duration,
+    losses: &'a Losses,
     has_saved: &'a mut bool,
 }
 
 impl<'a> Keeper<'a> {
-    /// Of a run of this identity; without settings it keeps nothing. `has_saved` becomes true when there is a file.
-    pub fn new(settings: Option<&'a Checkpoints>, identity: Identity, has_saved: &'a mut bool) -> Keeper<'a> {
+    /// Of a run of this identity; without settings it keeps nothing. `has_saved` becomes true when there is a file; `losses` are told
+    /// how far the run is in it.
+    pub fn new(
+        settings: Option<&'a Checkpoints>,
+        identity: Identity,
+        losses: &'a Losses,
+        has_saved: &'a mut bool,
+    ) -> Keeper<'a> {
         let pause = settings.map_or(Duration::MAX, |settings| settings.every);
-        Keeper { settings, identity, saved: Instant::now(), pause, has_saved }
+        Keeper { settings, identity, saved: Instant::now(), pause, losses, has_saved }
     }
 
     /// Whether it is time to save.
@@ -272,7 +280,10 @@ impl<'a> Keeper<'a> {
         let checkpoint =
             Checkpoint { identity: self.identity.json(), progress: progress.clone(), states: states()? };
         match checkpoint.save(&settings.path) {
-            Ok(()) => *self.has_saved = true,
+            Ok(()) => {
+                *self.has_saved = true;
+                self.losses.got_to(progress.position.steps);
+            }
             Err(problem) => {
                 note(&format!(
                     "no checkpoint: {problem}; training goes on, but an interruption would cost it"

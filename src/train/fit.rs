@@ -14,6 +14,7 @@ use super::run::Run;
 use super::schedule::Pace;
 use super::{Batches, Epoch, History, Monitor};
 use crate::data::{Dataset, Split};
+use crate::losses::Losses;
 use crate::models::Model;
 use crate::ops::Normalize;
 use crate::tensor::HostTensor;
@@ -125,10 +126,10 @@ pub fn fit(
     stop: &AtomicBool,
     on_event: &mut dyn FnMut(Event<'_>),
 ) -> Result<Trained> {
-    let mut past = Past::default();
+    let (mut past, losses) = (Past::default(), Losses::default());
     let at_a_time = |options: &FitOptions| Ok(Batches::new(task, options)?.at_a_time());
-    recovering(task.device, options, &at_a_time, on_event, &mut |options, on_event| {
-        attempt(task, options, stop, &mut past, on_event)
+    recovering(task.device, options, &losses, &at_a_time, on_event, &mut |options, on_event| {
+        attempt(task, options, stop, &losses, &mut past, on_event)
     })
 }
 
@@ -154,6 +155,7 @@ fn attempt(
     task: &Task<'_>,
     options: &FitOptions,
     stop: &AtomicBool,
+    losses: &Losses,
     past: &mut Past,
     on_event: &mut dyn FnMut(Event<'_>),
 ) -> Result<Trained> {
@@ -171,7 +173,7 @@ fn attempt(
         None => Progress::default(),
     };
     let begun = progress.position;
-    let mut keeper = Keeper::new(settings, identity, has_checkpoint);
+    let mut keeper = Keeper::new(settings, identity, losses, has_checkpoint);
     if !run.prepare(stop, on_event)? {
         return Err(Error::Training(
             "it was interrupted before the first epoch; with a cache folder the next run goes on where it was".into(),
@@ -222,6 +224,7 @@ fn attempt(
         run.swap_averages()?;
         pace.observe(val_loss);
         tell(&epoch, told, on_event);
+        losses.got_to(progress.position.steps);
         progress.history.0.push(epoch);
         progress.position = progress.position.next_epoch();
         if keeper.is_due() {

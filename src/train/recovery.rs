@@ -28,18 +28,19 @@ type Attempt<'a, T> = dyn FnMut(&FitOptions, &mut dyn FnMut(Event<'_>)) -> Resul
 
 /// What `attempt` gives with these options, once more after each loss of the device, and with half as many pictures at a time
 /// wherever these have no room; what has been done is told as a [note](Event::Note). `at_a_time` knows how many of them options
-/// allow. Buffers that nobody uses have been freed before room is said to be missing.
+/// allow; `losses` counts those of the device, and the attempt notes there how far it [got](Losses::got_to). Buffers that nobody
+/// uses have been freed before room is said to be missing.
 ///
 /// # Errors
 /// Those about which nothing can be done.
 pub(super) fn recovering<T>(
     device: &Device,
     options: &FitOptions,
+    losses: &Losses,
     at_a_time: &dyn Fn(&FitOptions) -> Result<AtATime>,
     on_event: &mut dyn FnMut(Event<'_>),
     attempt: &mut Attempt<'_, T>,
 ) -> Result<T> {
-    let mut losses = Losses::default();
     let mut options = options.clone();
     loop {
         let note = match attempt(&options, on_event) {

@@ -12,6 +12,7 @@ use super::recovery::{AtATime, recovering};
 use super::source::Item;
 use super::{Epoch, History};
 use crate::graph::{Graph, Params, Plan, Var};
+use crate::losses::Losses;
 use crate::models::Model;
 use crate::tensor::{Data, HostTensor, Precision, TensorType};
 use crate::{Device, Error, Result};
@@ -44,7 +45,8 @@ impl Rows {
     ) -> Result<Rows> {
         let most = base.largest_batch(task.device.max_tensor())?.min(MOST_FROZEN);
         let at_a_time = |options: &FitOptions| Ok(AtATime::each_alone(most, options));
-        recovering(task.device, options, &at_a_time, on_event, &mut |options, on_event| {
+        let losses = Losses::default();
+        recovering(task.device, options, &losses, &at_a_time, on_event, &mut |options, on_event| {
             let batch = at_a_time(options)?.pictures;
             Rows::attempt(task, options, base, batch, stop, on_event)
         })
@@ -129,7 +131,7 @@ pub(super) fn answers(
 ) -> Result<Vec<Vec<f32>>> {
     let most = model.largest_batch(device.max_tensor())?.min(rows.len());
     let at_a_time = |options: &FitOptions| Ok(AtATime::each_alone(most, options));
-    recovering(device, options, &at_a_time, on_event, &mut |options, _| {
+    recovering(device, options, &Losses::default(), &at_a_time, on_event, &mut |options, _| {
         let params = Params::new(device);
         model.load(&params, weights)?;
         let mut answers = Vec::with_capacity(rows.len());

@@ -30,8 +30,6 @@ const LARGEST_FRAME: u64 = 4 << 20;
 const LARGEST_PHOTO: u64 = 60 << 20;
 /// Least time between two faces of a recording.
 const BETWEEN_FACES: Duration = Duration::from_millis(100);
-/// Longest time that a change is not on the disk.
-const UNSAVED: Duration = Duration::from_secs(1);
 /// Most epochs of a run.
 const MOST_EPOCHS: u32 = 1000;
 
@@ -49,10 +47,12 @@ pub struct Engine {
     run: Option<Run>,
 }
 
-/// Faces before the camera are kept.
+/// Somebody is recorded: faces before the camera are added to theirs.
 struct Recording {
     person: u32,
+    /// What its faces have in common.
     number: u32,
+    /// When a face was added.
     last: Option<Instant>,
 }
 
@@ -90,7 +90,7 @@ impl Engine {
                     self.mailbox.take()
                 }
             };
-            if self.open.changed.is_some_and(|since| since.elapsed() > UNSAVED) {
+            if self.open.is_due() {
                 self.save();
             }
             match work {
@@ -102,7 +102,10 @@ impl Engine {
             run.stop.store(true, Ordering::Relaxed);
             let _ = run.thread.join();
         }
-        self.save();
+        if let Err(problem) = self.open.save() {
+            // The page goes with the program.
+            note(words(&problem));
+        }
     }
 
     fn work(&mut self, work: Work) {
@@ -119,11 +122,11 @@ impl Engine {
             }
             Work::Asked(request) => {
                 if let Err(problem) = self.answer(request) {
-                    self.problem(&problem);
+                    self.trouble(&problem);
                 }
             }
             Work::Photo { person, bytes } => {
-                let (problem, note) = match self.photo(person, &bytes) {
+                let (problem, note) = match self.retrying(&mut |engine| engine.photo(person, &bytes)) {
                     Ok(note) => (None, note),
                     Err(problem) => (Some(words(&problem)), None),
                 };
@@ -139,19 +142,44 @@ impl Engine {
         }
     }
 
+    /// Ends a recording that the page does not end itself.
+    fn end_recording(&mut self) {
+        if let Some(Recording { person, .. }) = self.recording.take() {
+            self.outbox.send(&Event::RecordingEnded { person });
+        }
+    }
+
     fn problem(&self, problem: &Error) {
         self.outbox.send(&Event::Problem { text: words(problem) });
     }
 
     /// Says what went wrong; a device that was lost is opened again.
     fn trouble(&mut self, problem: &Error) {
-        let Error::DeviceLost(_) = problem else { return self.problem(problem) };
-        match self.reopen() {
-            Ok(()) => {
-                self.outbox.send(&Event::Note { text: format!("{}: it was opened again", words(problem)) })
-            }
-            Err(problem) => self.problem(&problem),
+        let recovered = match problem {
+            Error::DeviceLost(_) => self.recover(problem),
+            _ => return self.problem(problem),
+        };
+        if let Err(problem) = recovered {
+            self.problem(&problem);
         }
+    }
+
+    /// What work gives. If the device was lost, it is opened again and the work done once more.
+    fn retrying<T>(&mut self, work: &mut dyn FnMut(&mut Engine) -> Result<T>) -> Result<T> {
+        match work(self) {
+            Err(problem @ Error::DeviceLost(_)) => {
+                self.recover(&problem)?;
+                work(self)
+            }
+            done => done,
+        }
+    }
+
+    /// Opens the device again after its loss, and says so.
+    fn recover(&mut self, loss: &Error) -> Result<()> {
+        self.reopen()?;
+        self.outbox.send(&Event::Note { text: format!("{}: it was opened again", words(loss)) });
+        Ok(())
     }
 
     fn reopen(&mut self) -> Result<()> {
@@ -166,17 +194,9 @@ impl Engine {
 
     /// Writes what the disk does not know yet.
     fn save(&mut self) {
-        if let Err(problem) = self.try_save() {
-            self.recording = None;
+        if let Err(problem) = self.open.save_change() {
+            self.end_recording();
             self.problem(&problem);
-        }
-    }
-
-    /// The same; after an error the next change tries again.
-    fn try_save(&mut self) -> Result<()> {
-        match self.open.changed.take() {
-            Some(_) => self.open.shelf.save(&self.open.project),
-            None => Ok(()),
         }
     }
 
@@ -213,9 +233,8 @@ impl Engine {
             Request::Record { person } => {
                 self.recording = None;
                 if let Some(person) = person {
-                    project.person(person)?;
-                    project.has_room()?;
                     self.recording = Some(Recording { person, number: project.number(), last: None });
+                    project.person(person).and(project.has_room()).inspect_err(|_| self.end_recording())?;
                 }
                 return Ok(());
             }
@@ -231,7 +250,7 @@ impl Engine {
             Request::RemovePerson { person } => {
                 let faces = project.remove_person(person)?;
                 if self.recording.as_ref().is_some_and(|recording| recording.person == person) {
-                    self.recording = None;
+                    self.end_recording();
                 }
                 self.forget(&faces);
             }
@@ -249,17 +268,14 @@ impl Engine {
                 self.put_away()?;
                 let gone = || Error::Input("this project is not there any more; open another".into());
                 let shelf = self.store.shelf(&project).ok_or_else(gone)?;
-                let open = self.load(shelf)?;
+                let open = self.load(&shelf)?;
                 self.switch(open);
             }
             Request::RemoveProject => {
                 self.may_switch()?;
-                self.open.shelf.remove()?;
-                self.open.changed = None;
-                self.projects.retain(|other| other.id != self.open.shelf.id);
-                let next = self.projects.first().and_then(|titled| self.store.shelf(&titled.id));
-                let open = match next {
-                    Some(shelf) => self.load(shelf)?,
+                self.open.remove()?;
+                let open = match self.load_another() {
+                    Some(open) => open,
                     None => Open::new(&self.store, UNNAMED)?,
                 };
                 self.switch(open);
@@ -279,8 +295,7 @@ impl Engine {
     /// Removes pictures that the project has forgotten from the disk, unless a run may still read them.
     fn tidy(&self) {
         if self.run.is_none() {
-            let faces: Vec<u32> = self.open.project.faces.iter().map(|face| face.id).collect();
-            self.open.shelf.keep_faces(&faces);
+            self.open.tidy();
         }
     }
 
@@ -294,17 +309,26 @@ impl Engine {
     /// Leaves nothing of the open project behind that the disk does not know.
     fn put_away(&mut self) -> Result<()> {
         self.may_switch()?;
-        // Not forgotten if it fails: the user may free some space and try again.
-        self.try_save().inspect_err(|_| self.open.change())
+        self.open.save()
     }
 
-    fn load(&self, shelf: Shelf) -> Result<Open> {
-        let tell = &mut |text: &str| self.outbox.send(&Event::Problem { text: text.into() });
-        Open::load(shelf, &self.device, tell)
+    fn load(&mut self, shelf: &Shelf) -> Result<Open> {
+        self.retrying(&mut |engine| {
+            let tell = &mut |text: &str| engine.outbox.send(&Event::Problem { text: text.into() });
+            Open::load(shelf.clone(), &engine.device, tell)
+        })
+    }
+
+    /// The first other project that can be opened; what is wrong with those before it is said.
+    fn load_another(&mut self) -> Option<Open> {
+        self.projects.retain(|other| other.id != self.open.shelf.id);
+        let others: Vec<Shelf> =
+            self.projects.iter().filter_map(|titled| self.store.shelf(&titled.id)).collect();
+        others.iter().find_map(|shelf| self.load(shelf).inspect_err(|problem| self.problem(problem)).ok())
     }
 
     fn switch(&mut self, open: Open) {
-        self.recording = None;
+        self.end_recording();
         self.open = open;
         self.welcome();
     }
@@ -334,7 +358,7 @@ impl Engine {
                 self.outbox.send(&Event::Frame(Frame { number: frame.number, size, faces, took }));
             }
             Err(problem) => {
-                self.recording = None;
+                self.end_recording();
                 self.trouble(&problem);
                 // The page sends its next frame when this one is answered.
                 let empty = Frame { number: frame.number, size: [0, 0], faces: vec![], took: 0.0 };
@@ -425,7 +449,7 @@ impl Engine {
             let ended = std::panic::catch_unwind(std::panic::AssertUnwindSafe(run)).unwrap_or_else(|_| {
                 Err(Error::Training("it crashed; the terminal shows where. Please report it".into()))
             });
-            mailbox.put(Work::Told(Told::Ended(ended.map(Box::new))));
+            mailbox.put(Work::Told(Told::Ended(ended)));
         });
         self.run = Some(Run { shown, stop, thread });
         Ok(())
@@ -442,20 +466,21 @@ impl Engine {
             Told::Ended(ended) => {
                 self.run = None;
                 self.tidy();
-                match ended.and_then(|outcome| self.adopt(*outcome)) {
+                match ended.and_then(|outcome| self.adopt(outcome)) {
                     Ok(()) => self.open.change(),
-                    Err(problem) => self.problem(&problem),
+                    Err(problem) => self.trouble(&problem),
                 }
                 self.tell_state();
             }
         }
     }
 
-    /// Takes the model of a run.
+    /// Takes the model that a run has left in the project's folder.
     fn adopt(&mut self, outcome: Outcome) -> Result<()> {
-        let Outcome { file, about, revision } = outcome;
-        self.open.recognizer = Some(recognizer(&self.device, file)?);
-        self.open.project.learned(about, revision);
+        let path = self.open.shelf.model_path();
+        let model = self.retrying(&mut |engine| recognizer(&engine.device, ModelFile::open(&path)?))?;
+        self.open.recognizer = Some(model);
+        self.open.project.learned(outcome.about, outcome.revision);
         Ok(())
     }
 }
@@ -465,49 +490,4 @@ fn largest(faces: &[Found]) -> Option<&Found> {
 }
 
 #[cfg(test)]
-mod tests {
-    use tokio::sync::mpsc::Receiver;
-
-    use super::*;
-    use crate::cli::studio::outbox::Message;
-
-    /// What was sent since.
-    fn events(receiver: &mut Receiver<Message>) -> Vec<serde_json::Value> {
-        let messages = std::iter::from_fn(|| receiver.try_recv().ok());
-        let text = |message| if let Message::Text(text) = message { Some(text) } else { None };
-        messages.filter_map(text).map(|text| serde_json::from_str(&text).unwrap()).collect()
-    }
-
-    #[test]
-    fn a_lost_device_is_opened_again() {
-        let device = Device::open().unwrap();
-        let root = tempfile::tempdir().unwrap();
-        let (mailbox, outbox) = (Arc::new(Mailbox::default()), Arc::new(Outbox::default()));
-        let mut engine = Engine::new(device.clone(), root.path(), mailbox, outbox.clone()).unwrap();
-        let (_, mut receiver) = outbox.arrive();
-        let photo = concat!(env!("CARGO_MANIFEST_DIR"), "/assets/demo/s01/01.png");
-        let bytes = std::fs::read(photo).unwrap();
-        let mut look = |number| {
-            let frame = mailbox::Frame { number, bytes: bytes.clone(), received: Instant::now() };
-            engine.work(Work::Frame(frame));
-            events(&mut receiver)
-        };
-        let before = look(1);
-        assert_eq!(before[0]["faces"].as_array().unwrap().len(), 1, "{before:?}");
-        // The CPU is never lost.
-        let Some(gpu) = device.gpu() else { return };
-        gpu.lose();
-        let lost = look(2);
-        assert!(
-            lost[0]["event"] == "note" && lost[0]["text"].as_str().unwrap().contains("opened again"),
-            "{lost:?}"
-        );
-        assert_eq!(
-            (&lost[1]["event"], &lost[1]["number"]),
-            (&"frame".into(), &2.into()),
-            "or the page waits for ever"
-        );
-        let after = look(3);
-        assert_eq!(after[0]["faces"], before[0]["faces"]);
-    }
-}
+mod tests;

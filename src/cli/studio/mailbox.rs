@@ -9,7 +9,7 @@ use super::message::Request;
 use super::outbox::Session;
 use super::training::Told;
 
-/// Requests and photos of the page that may wait. The page sends them one by one, each when the one before was answered.
+/// Requests, photos and wishes for files of the page that may wait. The page sends them one by one, each when the one before was answered.
 const MOST_WAITING: usize = 64;
 /// Photos among these.
 const MOST_PHOTOS: usize = 2;
@@ -85,8 +85,10 @@ impl Mailbox {
     pub fn offer(&self, work: Work) -> bool {
         let mut waiting = self.lock();
         let is_photo = |work: &Work| matches!(work, Work::Photo { .. });
-        let photos = waiting.works.iter().filter(|waiting| is_photo(waiting)).count();
-        if waiting.works.len() >= MOST_WAITING || (is_photo(&work) && photos >= MOST_PHOTOS) {
+        // News of a run come in any number while the engine is busy: the page is not to blame for them.
+        let is_offered = |work: &Work| is_photo(work) || matches!(work, Work::Asked(_) | Work::File(..));
+        let count = |what: &dyn Fn(&Work) -> bool| waiting.works.iter().filter(|work| what(work)).count();
+        if count(&is_offered) >= MOST_WAITING || (is_photo(&work) && count(&is_photo) >= MOST_PHOTOS) {
             return false;
         }
         waiting.works.push_back(work);
@@ -126,6 +128,7 @@ impl Waiting {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::cli::studio::message::Event;
 
     #[test]
     fn the_newest_frame_wins_and_requests_come_first() {
@@ -150,6 +153,15 @@ mod tests {
         let mailbox = Mailbox::default();
         let photo = || Work::Photo { person: 1, bytes: vec![0; 1 << 20] };
         assert_eq!((0..100).filter(|_| mailbox.offer(photo())).count(), MOST_PHOTOS);
+    }
+
+    #[test]
+    fn news_of_a_run_leave_room_for_requests() {
+        let mailbox = Mailbox::default();
+        for _ in 0..1000 {
+            mailbox.put(Work::Told(Told::Event(Event::Note { text: "an epoch".into() })));
+        }
+        assert!(mailbox.offer(Work::Asked(Request::StopTraining)));
     }
 
     #[test]

@@ -73,6 +73,8 @@ pub enum Event {
     State(Box<State>),
     /// A new face, whose small picture follows.
     Face { face: u32, person: u32 },
+    /// This person is not recorded any more, though the page has not asked for that.
+    RecordingEnded { person: u32 },
     /// Who is on a frame of the camera.
     Frame(Frame),
     /// What became of a photo.

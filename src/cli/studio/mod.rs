@@ -3,6 +3,7 @@
 //! Three threads' worth of parts: the [server] hands the page's messages to the [mailbox]; the [engine] takes them one by one and
 //! answers through the [outbox]; a run of [training] goes on beside it.
 
+mod disk;
 mod engine;
 mod guard;
 mod mailbox;

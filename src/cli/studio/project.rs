@@ -26,6 +26,9 @@ pub struct Project {
     pub people: Vec<Person>,
     /// In the order in which they came.
     pub faces: Vec<Face>,
+    /// Those that are left out, as their pictures could not be read.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    unread: Vec<Face>,
     /// The model, and the revision it has learned.
     learned: Option<(About, u64)>,
 }
@@ -72,7 +75,8 @@ impl Project {
     /// [`Error::Input`] if this can be no title.
     pub fn new(title: &str) -> Result<Project> {
         let title = name(title)?;
-        Ok(Project { title, next: 1, revision: 0, people: vec![], faces: vec![], learned: None })
+        let (people, faces, unread) = (vec![], vec![], vec![]);
+        Ok(Project { title, next: 1, revision: 0, people, faces, unread, learned: None })
     }
 
     /// Gives it another title.
@@ -149,6 +153,7 @@ impl Project {
         let faces = self.faces_of(person);
         self.people.retain(|known| known.id != person);
         self.faces.retain(|face| face.person != person);
+        self.unread.retain(|face| face.person != person);
         self.revision += 1;
         Ok(faces)
     }
@@ -184,6 +189,21 @@ impl Project {
         }
         self.revision += 1;
         Ok(())
+    }
+
+    /// The numbers of all faces, also of those that are left out.
+    pub fn pictures(&self) -> Vec<u32> {
+        self.faces.iter().chain(&self.unread).map(|face| face.id).collect()
+    }
+
+    /// Leaves out the faces whose pictures cannot be read, and no others: one that was left out comes back when it can be read.
+    pub fn leave_out(&mut self, unreadable: &[u32]) {
+        let is_unreadable = |face: &Face| unreadable.contains(&face.id);
+        let mut all: Vec<Face> = self.faces.drain(..).chain(self.unread.clone()).collect();
+        all.sort_by_key(|face| face.id);
+        let (unread, faces) = all.into_iter().partition(is_unreadable);
+        self.revision += u64::from(self.unread != unread);
+        (self.unread, self.faces) = (unread, faces);
     }
 
     fn faces_of(&self, person: u32) -> Vec<u32> {
@@ -257,6 +277,25 @@ mod tests {
         assert!(project.remove_face(his).is_err());
         let again = project.add_person("Anna").unwrap();
         assert!(again > his, "no number is given twice");
+    }
+
+    #[test]
+    fn a_face_that_cannot_be_read_comes_back() {
+        let mut project = Project::new("p").unwrap();
+        let anna = project.add_person("Anna").unwrap();
+        let [a, b, c] = [(); 3].map(|()| face(&mut project, anna));
+        let shown = |project: &Project| project.listed()[0].faces.clone();
+        project.leave_out(&[b]);
+        assert_eq!((shown(&project), project.pictures()), (vec![a, c], vec![a, c, b]));
+        let revision = project.revision();
+        let mut again: Project = serde_json::from_str(&serde_json::to_string(&project).unwrap()).unwrap();
+        again.leave_out(&[b]);
+        assert_eq!((shown(&again), again.revision()), (vec![a, c], revision), "nothing is new");
+        again.leave_out(&[]);
+        assert_eq!(shown(&again), [a, b, c]);
+        assert!(again.revision() > revision);
+        project.remove_person(anna).unwrap();
+        assert!(project.pictures().is_empty(), "who goes takes them along");
     }
 
     #[test]

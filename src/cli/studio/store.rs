@@ -158,6 +158,12 @@ impl Shelf {
         decode(&self.face_path(face), MAX_PIXELS)
     }
 
+    /// Whether there is a picture of the face, which may be unreadable.
+    pub fn has_face(&self, face: u32) -> bool {
+        // What cannot be looked at may be there.
+        self.face_path(face).try_exists().unwrap_or(true)
+    }
+
     /// Removes the pictures of all faces but these. Only a program that was killed leaves some that its project does not know.
     pub fn keep_faces(&self, faces: &[u32]) {
         let kept: HashSet<u32> = faces.iter().copied().collect();

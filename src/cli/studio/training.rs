@@ -9,7 +9,6 @@ use lookalike::data::duplicates::{Fingerprint, near_duplicate_groups};
 use lookalike::data::{CutStyle, Dataset};
 use lookalike::detect::crop::MARGIN;
 use lookalike::detect::{CropStyle, DetectorChoice};
-use lookalike::models::ModelFile;
 use lookalike::train::Event as Trains;
 use lookalike::{Device, Error, Result, workers};
 
@@ -37,15 +36,13 @@ pub enum Told {
     /// Something happened.
     Event(Event),
     /// It has ended, and the model lies in the project's folder.
-    Ended(Result<Box<Outcome>>),
+    Ended(Result<Outcome>),
 }
 
 /// What a run gave.
 #[derive(Debug)]
 pub struct Outcome {
-    /// The model.
-    pub file: ModelFile,
-    /// What there is to say of it.
+    /// What there is to say of the model.
     pub about: About,
     /// The project's revision that was learned.
     pub revision: u64,
@@ -164,7 +161,7 @@ pub fn train(order: &Order, device: &Device, stop: Arc<AtomicBool>, tell: &dyn F
         result: result(&learned),
         current: true,
     };
-    Ok(Outcome { file: learned.file, about, revision: project.revision() })
+    Ok(Outcome { about, revision: project.revision() })
 }
 
 /// How good a model is, in a sentence.

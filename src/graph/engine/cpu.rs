@@ -5,11 +5,12 @@ use std::time::Instant;
 
 use crate::Result;
 use crate::cpu::{Float, Slots, Storage, Twin};
-use crate::gpu::{Kernel, rest};
+use crate::gpu::Kernel;
 use crate::graph::lower::Program;
 use crate::graph::memory::Memory;
 use crate::graph::program::{Origin, Tensor};
 use crate::graph::state::{Params, PendingState, StateMemory, lock};
+use crate::share::Share;
 use crate::tensor::{DType, Data};
 
 /// A float type that an engine can compute in: which body a kernel has for it, and where states lie.
@@ -128,11 +129,11 @@ impl<T: Engineable> CpuEngine<T> {
         Ok(())
     }
 
-    pub fn run(&mut self, first: usize, share: Option<f64>) -> Result<()> {
+    pub fn run(&mut self, first: usize, share: Option<Share>) -> Result<()> {
         let start = Instant::now();
         self.with_states(|engine| (first..engine.steps.len()).for_each(|step| engine.step(step)));
         if let Some(share) = share {
-            std::thread::sleep(rest(start.elapsed(), share));
+            std::thread::sleep(share.rest(start.elapsed()));
         }
         Ok(())
     }

@@ -10,11 +10,11 @@ use crate::graph::memory::Memory;
 use crate::graph::program::{Origin, Tensor};
 use crate::graph::state::{Params, PendingState, StateMemory, to_bytes};
 use crate::graph::workspace::Workspace;
+use crate::share::Share;
 use crate::tensor::{DType, Data};
 
 #[derive(Debug)]
 pub(in crate::graph) struct GpuEngine {
-    gpu: Arc<Gpu>,
     sequence: Sequence,
     uploads: Vec<Upload>,
     /// For each input tensor, its place in `uploads`.
@@ -53,7 +53,7 @@ impl GpuEngine {
                 }
                 Origin::Input(name) => {
                     let buffer = Arc::new(Buffer::storage(gpu, ty.bytes(), name)?);
-                    gpu.write(&buffer, &vec![0; ty.bytes() as usize]);
+                    buffer.write(&vec![0; ty.bytes() as usize])?;
                     let upload = Upload::new(gpu, buffer.clone(), ty.bytes())?;
                     memory.inputs += buffer.size() + upload.size();
                     upload_of.insert(id, uploads.len());
@@ -74,7 +74,6 @@ impl GpuEngine {
         });
         let sequence = Sequence::new(gpu, launches.collect(), program.constants)?;
         let engine = GpuEngine {
-            gpu: gpu.clone(),
             sequence,
             uploads,
             upload_of,
@@ -89,12 +88,12 @@ impl GpuEngine {
         self.uploads[self.upload_of[&tensor]].write(&to_bytes(dtype, data)).await
     }
 
-    pub async fn run(&mut self, first: usize, share: Option<f64>) -> Result<()> {
+    pub async fn run(&mut self, first: usize, share: Option<Share>) -> Result<()> {
         self.sequence.submit(first, share, &mut self.uploads).await
     }
 
     pub fn start_read(&self, tensor: &Tensor) -> Result<PendingState> {
-        let bytes = self.gpu.read(&self.buffers[&tensor.id], tensor.ty.bytes())?;
+        let bytes = self.buffers[&tensor.id].read(tensor.ty.bytes())?;
         Ok(PendingState::later(tensor.ty.clone(), bytes))
     }
 

@@ -9,6 +9,7 @@ use super::program::Tensor;
 use super::state::{Params, PendingState};
 use super::workspace::Workspace;
 use crate::Result;
+use crate::share::Share;
 use crate::tensor::{DType, Data};
 use cpu::CpuEngine;
 use gpu::GpuEngine;
@@ -49,7 +50,7 @@ impl Engine {
 
     /// Runs the dispatches from the `first` on: all, or those behind the constant ones. With a `share` the device works for no more
     /// than that part of the time.
-    pub async fn run(&mut self, first: usize, share: Option<f64>) -> Result<()> {
+    pub async fn run(&mut self, first: usize, share: Option<Share>) -> Result<()> {
         match self {
             Engine::Gpu(engine) => engine.run(first, share).await,
             Engine::F32(engine) => engine.run(first, share),

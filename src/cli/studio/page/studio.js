@@ -61,6 +61,7 @@ function hear(event) {
   switch (event.event) {
     case "state": state = event; return showState();
     case "face": return addFace(event.person, event.face);
+    case "recording_ended": return held?.id === event.person ? releaseHold() : undefined;
     case "frame": return waiting.frame?.(event);
     case "photo": return waiting.photo?.(event);
     case "features": return showProgress(`Looking at the faces: ${event.done} of ${event.total}`, event.done / event.total);
@@ -216,7 +217,7 @@ let held = null; // {button, id, since, latched}
 function press(button, id) {
   if (held?.button === button) return releaseHold(); // a second short press
   releaseHold();
-  held = { button, since: performance.now(), latched: false };
+  held = { button, id, since: performance.now(), latched: false };
   button.setAttribute("aria-pressed", "true");
   button.textContent = "Recording…";
   const begin = () => ask({ do: "record", person: id });
