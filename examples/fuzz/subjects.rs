@@ -12,7 +12,8 @@ use lookalike::Device;
 use lookalike::check::mutate::{Kind, mutant};
 use lookalike::detect::{Cascade, Detector};
 use lookalike::models::{
-    Judgement, Model, ModelFile, Predictor, Preprocessing, ScratchCnn, Strangers, scratch_cnn, weights,
+    Gallery, Judgement, Model, ModelFile, Predictor, Preprocessing, ScratchCnn, Strangers, scratch_cnn,
+    weights,
 };
 use lookalike::nn::Layer;
 use lookalike::nn::layers::{Conv2d, MaxPooling2d};
@@ -174,8 +175,9 @@ fn models() -> Vec<Vec<u8>> {
         normalize: Normalize::unit(),
     };
     let labels = vec!["anna".into(), "berta".into()];
-    let faces = [vec![0.5, 0.25, 1.0], vec![1.0, 0.5, 0.25]];
-    let strangers = Strangers::new(&faces, &[0, 1], 2, 0.01, 0.25);
+    let features = [vec![0.5, 0.25, 1.0], vec![1.0, 0.5, 0.25]];
+    let known = Gallery { features: &features, labels: &[0, 1], groups: &[0, 1], people: 2 };
+    let strangers = Strangers::new(known, 0.01, 0.25);
     let file = ModelFile {
         model,
         labels,

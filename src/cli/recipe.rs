@@ -45,17 +45,17 @@ pub struct RecipeArguments {
     /// Let each person count the same, however many photos there are of them
     #[arg(long)]
     pub balance: bool,
-    /// Share of the target that is spread over all people (label smoothing)
-    #[arg(long, value_name = "SHARE", default_value_t = 0.0, value_parser = dropout)]
-    pub smoothing: f64,
+    /// Share of the target that is spread over all people (label smoothing) [default: 0; vgg16: 0.1 with the honest split]
+    #[arg(long, value_name = "SHARE", value_parser = dropout)]
+    pub smoothing: Option<f64>,
     /// Share of each weight, times the rate, that a step takes away (AdamW)
     #[arg(long, value_name = "SHARE", default_value_t = 0.0, value_parser = dropout)]
     pub weight_decay: f64,
 }
 
 impl RecipeArguments {
-    /// Options with these settings in place of the usual ones.
-    pub fn apply(&self, options: FitOptions) -> FitOptions {
+    /// Options with these settings and that share of label smoothing in place of the usual ones.
+    pub fn apply(&self, options: FitOptions, smoothing: f64) -> FitOptions {
         const HALF: f64 = 0.5;
         const LEAST: f64 = 1e-3;
         let decay = match self.schedule {
@@ -69,14 +69,14 @@ impl RecipeArguments {
             mixup: self.mixup.map(|alpha| alpha as f32),
             average: self.average.map(|momentum| momentum as f32),
             balance: self.balance,
-            loss: CrossEntropy { label_smoothing: self.smoothing as f32 },
+            loss: CrossEntropy { label_smoothing: smoothing as f32 },
             optimizer: Optimizer::Adam(Adam { weight_decay: self.weight_decay as f32, ..Adam::default() }),
             ..options
         }
     }
 
-    /// The settings, for the model file.
-    pub fn record(&self) -> Value {
+    /// The settings, with that share of label smoothing, for the model file.
+    pub fn record(&self, smoothing: f64) -> Value {
         let schedule = match self.schedule {
             ScheduleKind::Constant => json!("constant"),
             ScheduleKind::Cosine => json!("cosine"),
@@ -89,7 +89,7 @@ impl RecipeArguments {
             "mixup": self.mixup,
             "average": self.average,
             "balance": self.balance,
-            "smoothing": self.smoothing,
+            "smoothing": smoothing,
             "weight_decay": self.weight_decay,
         })
     }

@@ -264,7 +264,7 @@ fn placement(value: Option<&Value>) -> Option<Option<FacePlacement>> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::models::{ScratchCnn, Strangers, scratch_cnn};
+    use crate::models::{Gallery, ScratchCnn, Strangers, scratch_cnn};
 
     /// A model of two people that knows them, if at all, by features of these lengths: bare, and in masks.
     fn knowing(bare: Option<usize>, masked: Option<usize>) -> ModelFile {
@@ -282,7 +282,10 @@ mod tests {
             whole: true,
             normalize: Normalize::unit(),
         };
-        let people = |length: usize| Strangers::new(&[vec![1.0; length]], &[1], 2, 0.01, 0.3);
+        let people = |length: usize| {
+            let features = [vec![1.0; length]];
+            Strangers::new(Gallery { features: &features, labels: &[1], groups: &[0], people: 2 }, 0.01, 0.3)
+        };
         ModelFile {
             judgement: Judgement {
                 strangers: bare.map(people),
@@ -311,8 +314,8 @@ mod tests {
                 "{bare:?} {masked:?}: {message}"
             );
         }
-        let nobody =
-            Judgement { strangers: Some(Strangers::new(&[], &[], 2, 0.01, 0.3)), ..Judgement::default() };
+        let nobody = Gallery { features: &[], labels: &[], groups: &[], people: 2 };
+        let nobody = Judgement { strangers: Some(Strangers::new(nobody, 0.01, 0.3)), ..Judgement::default() };
         assert!(ModelFile { judgement: nobody, ..knowing(None, None) }.check().is_err());
     }
 

@@ -74,7 +74,7 @@ pub fn learn(
         SplitKind::Tutorial => {
             // Photos are augmented once, whatever the seed of the run.
             let changes = settings.changes.augment(EXPANDED);
-            let pictures = expanded.insert(expand(dataset, settings.copies, changes, device)?);
+            let pictures = expanded.insert(expand(dataset, settings.copies(), changes, device)?);
             (&*pictures, split_leaky(pictures, settings.validation, settings.seed.into())?)
         }
     };

@@ -53,9 +53,10 @@ pub struct Settings {
     /// augmentation, whose accuracy says little about new photos
     #[arg(long, value_enum, default_value_t)]
     pub split: SplitKind,
-    /// Changed copies of each picture that a frozen network sees once; the tutorial's split makes as many
-    #[arg(long, value_name = "N", default_value_t = 1, value_parser = |t: &str| whole(t, 1u32, 1000))]
-    pub copies: u32,
+    /// Changed copies of each picture that a frozen network sees once; the tutorial's split makes as many [default: 1; vgg16: 3 with
+    /// the honest split]
+    #[arg(long, value_name = "N", value_parser = |t: &str| whole(t, 1u32, 1000))]
+    pub copies: Option<u32>,
     /// New changes in each epoch, though every picture goes through the frozen network again
     #[arg(long, conflicts_with = "no_augment")]
     pub fresh: bool,
@@ -88,6 +89,12 @@ pub struct Settings {
 
 /// Share of enrolled pictures that wear a drawn mask unless told otherwise: one for each bare one.
 const ENROLLED_MASKS: f32 = 0.5;
+
+/// What VGG16's layers learn best from, by the table of defaults in `benches/RESULTS.md`: a share of pictures in drawn masks, which
+/// takes several copies of each to be seen, and targets that are not quite sure.
+const VGG16_MASKS: f32 = 0.3;
+const VGG16_COPIES: u32 = 3;
+const VGG16_SMOOTHING: f64 = 0.1;
 
 /// Share of strangers that a network made for faces may take for somebody unless told otherwise.
 const STRANGERS: f64 = 0.01;
@@ -157,9 +164,33 @@ impl Settings {
         let usual = match (self.no_augment, self.network.model) {
             (true, _) => 0.0,
             (false, model) if model.is_for_faces() => ENROLLED_MASKS,
+            (false, Kind::Vgg16) if self.split == SplitKind::Honest => VGG16_MASKS,
             (false, _) => Augment::usual().masks,
         };
         self.changes.masks.unwrap_or(usual)
+    }
+
+    /// How many changed copies of each picture there are where it is not changed anew each time.
+    pub(super) fn copies(&self) -> u32 {
+        self.copies.unwrap_or(match (self.network.model, self.split) {
+            (Kind::Vgg16, SplitKind::Honest) => VGG16_COPIES,
+            _ => 1,
+        })
+    }
+
+    /// Share of the target that is spread over all people.
+    fn smoothing(&self) -> f64 {
+        self.recipe.smoothing.unwrap_or(match (self.network.model, self.split) {
+            (Kind::Vgg16, SplitKind::Honest) => VGG16_SMOOTHING,
+            _ => 0.0,
+        })
+    }
+
+    /// How much pictures change, where they do.
+    fn changes(&self) -> Changes {
+        let mut changes = self.changes.clone();
+        changes.masks = Some(self.masks());
+        changes
     }
 
     /// The share of strangers that may be taken for somebody, where there are strangers.
@@ -187,7 +218,7 @@ impl Settings {
     pub fn without_effect(&self) -> Option<&'static str> {
         let of_epochs = |settings: &Settings| {
             let Settings { epochs, batch, rate, patience, recipe, .. } = settings;
-            json!([epochs, batch, rate, patience, recipe.record()])
+            json!([epochs, batch, rate, patience, recipe.record(recipe.smoothing.unwrap_or_default())])
         };
         let of_changes = |settings: &Settings| {
             let mut changes = settings.changes.clone();
@@ -219,14 +250,14 @@ impl Settings {
     }
 
     fn augment(&self) -> Augment {
-        self.changes.augment(self.seed)
+        self.changes().augment(self.seed)
     }
 
     /// How pictures are changed at random before the network learns from them; none where they are not.
     pub fn augmentation(&self) -> Option<Augment> {
         let changes = !self.no_augment && !self.network.model.is_for_faces();
         let seed = if self.split == SplitKind::Tutorial { EXPANDED } else { self.seed };
-        changes.then(|| self.changes.augment(seed))
+        changes.then(|| self.changes().augment(seed))
     }
 
     pub(super) fn options(&self, start: &Start) -> Result<FitOptions> {
@@ -241,7 +272,7 @@ impl Settings {
             rate: self.rate as f32,
             patience: self.patience,
             augment: (!self.no_augment && !copied).then(|| self.augment()),
-            copies: self.copies,
+            copies: self.copies(),
             fresh: self.fresh,
             cache: match self.no_cache || self.network.model == Kind::Scratch {
                 true => Caching::Off,
@@ -252,7 +283,7 @@ impl Settings {
             fine_tune: self.network.fine_tune(start, self.rate)?,
             ..usual
         };
-        Ok(self.recipe.apply(options))
+        Ok(self.recipe.apply(options, self.smoothing()))
     }
 
     /// What the model file tells about its training: no clock times and no paths, so that equal runs give equal
@@ -268,16 +299,16 @@ impl Settings {
                 "patience": self.patience,
                 "validation": self.validation,
                 "augment": !self.no_augment && !self.network.model.is_for_faces(),
-                "changes": self.changes.json(),
+                "changes": self.changes().json(),
                 "masks": self.masks(),
                 "photos": self.photos_each,
-                "copies": self.copies,
+                "copies": self.copies(),
                 "fresh": self.fresh,
                 "unfreeze": self.network.unfreeze,
                 "strangers": self.strangers(),
                 "hold_out": self.hold_out(),
                 "refit": self.learns_again(),
-                "recipe": self.recipe.record(),
+                "recipe": self.recipe.record(self.smoothing()),
             },
             "history": trained.history.to_json(),
             "best_epoch": trained.best_epoch,
