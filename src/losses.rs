@@ -11,12 +11,14 @@ const MOST: usize = 5;
 #[derive(Debug, Default)]
 pub(crate) struct Losses {
     since: Cell<usize>,
+    #[cfg(feature = "train")]
     furthest: Cell<usize>,
 }
 
 impl Losses {
     /// Notes how far the work is, by any measure. If it was never so far, the losses before do not count any more: a long one may
     /// lose its device as often as its machine sleeps.
+    #[cfg(feature = "train")]
     pub fn got_to(&self, place: usize) {
         if place > self.furthest.get() {
             self.furthest.set(place);
