@@ -141,12 +141,12 @@ fn the_page_is_told_when_a_recording_ends_without_it() {
 #[test]
 fn without_the_open_project_the_next_one_opens_that_can() {
     let mut scene = Scene::new(&Device::cpu());
+    let first = scene.engine.open.shelf.id.clone();
     let mut new = |title: &str| {
         scene.ask(Request::NewProject { title: title.into() });
         scene.engine.open.shelf.id.clone()
     };
     let [damaged, whole] = ["Other 1", "Other 2"].map(&mut new);
-    let first = scene.engine.projects.iter().find(|titled| titled.title == UNNAMED).unwrap().id.clone();
     let damage =
         |scene: &Scene, id: &str| fs::write(scene.root.path().join(id).join("project.json"), "{").unwrap();
     scene.ask(Request::OpenProject { project: first.clone() });
