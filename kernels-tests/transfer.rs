@@ -70,7 +70,7 @@ fn vgg16_sees_each_picture_once_and_its_model_works_alone() {
         scene.ok(&[&["train", "faces.npz", "-o", output], &common[..], more].concat()).stdout
     };
     let first = train("first.safetensors", &[]);
-    assert!(first.contains("frozen layers: 36 pictures to go through them, about"), "{first}");
+    assert!(first.contains("frozen layers: 68 pictures to go through them, about"), "{first}");
     let second = train("second.safetensors", &["--dense", "32", "--batch", "8"]);
     assert!(second.contains("they need not run"), "{second}");
     let again = train("again.safetensors", &[]);
