@@ -33,7 +33,7 @@ seconds() {
 ours() {
     rm -rf "$out/cache"
     LOOKALIKE_CACHE=$out/cache target/release/lookalike train "$out/faces.npz" -o "$out/ours.safetensors" --model vgg16 \
-        --weights "$weights" --no-augment --epochs "$epochs" --patience "$epochs" --batch 16 --adapter "${ADAPTER:-cpu}" \
+        --weights "$weights" --no-augment --smoothing 0 --epochs "$epochs" --patience "$epochs" --batch 16 --adapter "${ADAPTER:-cpu}" \
         --plain >"$out/ours.log" 2>&1
 }
 keras() { "$python" benches/rivals/keras_transfer.py "$out/faces.npz" "$weights" "$epochs" 16 "$out/keras.keras" >"$out/keras.log" 2>&1; }

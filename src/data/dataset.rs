@@ -130,12 +130,13 @@ impl Dataset {
         self.landmarks.extend(other.landmarks);
     }
 
-    /// The places of pictures that are changed copies of another: an earlier one shows the same photo. They can be learned
-    /// from, but tell nothing of their own about a network.
+    /// The places of pictures that are changed copies of another: an earlier one of their group shows the same photo. They can be
+    /// learned from, but tell nothing of their own about a network.
     pub fn copies(&self) -> BTreeSet<usize> {
         let mut seen = HashSet::new();
-        let photos = self.sources.iter().enumerate().filter(|(_, source)| !source.is_empty());
-        photos.filter(|(_, source)| !seen.insert(*source)).map(|(at, _)| at).collect()
+        let photos = self.sources.iter().zip(&self.groups).enumerate();
+        let known = photos.filter(|(_, (source, _))| !source.is_empty());
+        known.filter(|(_, photo)| !seen.insert(*photo)).map(|(at, _)| at).collect()
     }
 
     /// The [words](face_words) of the face on the picture at `index`; none for a face in a real mask, on which nothing is drawn.
@@ -417,8 +418,12 @@ mod tests {
     #[test]
     fn pictures_behind_the_first_of_a_photo_are_copies() {
         let sources = ["a/1.png", "a/2.png", "a/1.png", "b/1.png", "a/1.png"].map(String::from).to_vec();
-        let copies = Dataset { sources, ..example() }.copies();
-        assert_eq!(copies.into_iter().collect::<Vec<_>>(), [2, 4]);
+        let copies = |groups: [i64; 5]| {
+            let dataset = Dataset { sources: sources.clone(), groups: groups.to_vec(), ..example() };
+            dataset.copies().into_iter().collect::<Vec<_>>()
+        };
+        assert_eq!(copies([0, 1, 0, 2, 0]), [2, 4]);
+        assert_eq!(copies([0, 1, 2, 3, 0]), [4], "a group of its own is no copy");
     }
 
     #[test]

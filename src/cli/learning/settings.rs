@@ -90,8 +90,8 @@ pub struct Settings {
 /// Share of enrolled pictures that wear a drawn mask unless told otherwise: one for each bare one.
 const ENROLLED_MASKS: f32 = 0.5;
 
-/// What VGG16's layers learn best from, by the table of defaults in `benches/RESULTS.md`: a share of pictures in drawn masks, which
-/// takes several copies of each to be seen, and targets that are not quite sure.
+/// What the layers on VGG16 learn best from, by the table of defaults in `benches/RESULTS.md`: a share of pictures in drawn masks,
+/// several copies of each, so that more of them are seen in masks, and targets that are not quite sure.
 const VGG16_MASKS: f32 = 0.3;
 const VGG16_COPIES: u32 = 3;
 const VGG16_SMOOTHING: f64 = 0.1;
